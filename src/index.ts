@@ -1,40 +1,41 @@
 import { appFor } from "./app/app.ts";
-import type { AppOverrides } from "./app/overrides.ts";
+import type { Auth } from "./app/auth.ts";
+import { authOf } from "./app/create-auth.ts";
+import type { AuthOptions } from "./app/options.ts";
 import type { AuthorizedFetch } from "./auth/authorized-fetch.ts";
-import type { TokenManager } from "./auth/token-manager/token-manager.ts";
+
+let ofThisProcess: Auth | undefined;
 
 /**
- * The token manager of this process: one, made on first use, with the profile and the settings that the command would use.
+ * The login at the default service, as the command uses it: one for this process, with the profile and the settings that the command would
+ * use. `await getTokenManager().getAccessToken()` is all that a script needs.
  *
- * @param overrides - what to use instead of that, such as `{ profile: "work" }`; such a manager is one of its own
+ * @param options - what differs from that, such as `{ profile: "work" }`, as for {@link createAuth}; such a login is one of its own
  * @throws AuthError `configuration_invalid` when a variable of this tool cannot be used
  */
-export function getTokenManager(overrides?: AppOverrides): TokenManager {
-  return appFor(overrides).tokens();
+export function getTokenManager(options?: Partial<AuthOptions>): Auth {
+  return options === undefined ? (ofThisProcess ??= authOf(appFor(undefined))) : authOf(appFor(options));
 }
 
 /**
- * `fetch` with an access token from {@link getTokenManager}: paths go to the service; a request to another origin gets no
- * token. See {@link AuthorizedFetch} for what it adds, and RFC 6750 for what it sends.
+ * The `fetch` of {@link getTokenManager}: paths go to the service; a request to another origin gets no token. See {@link AuthorizedFetch} for
+ * what it adds, and RFC 6750 for what it sends.
  *
- * @param overrides - what to use instead of the machine's own; such a fetch has a token manager of its own
+ * @param options - as for {@link getTokenManager}
  * @throws AuthError `configuration_invalid` when a variable of this tool cannot be used
  */
-export function createAuthorizedFetch(overrides?: AppOverrides): AuthorizedFetch {
-  return appFor(overrides).authorizedFetch;
+export function createAuthorizedFetch(options?: Partial<AuthOptions>): AuthorizedFetch {
+  return getTokenManager(options).fetch;
 }
 
 export { createAuth } from "./app/create-auth.ts";
 export { serveSelf } from "./app/serve-self.ts";
-export type {
-  Auth,
-  AuthOptions,
-  AuthSession,
-  LogoutResult,
-  TimedToken,
-  TokenCredential,
-} from "./app/auth.ts";
-export type { ConsentQuestion, LoginAddress, LoginCallbacks, LoginCode, LoginOptions } from "./app/login/options.ts";
+export type { Auth, AuthAccount, AuthSession, LogoutResult } from "./app/auth.ts";
+export type { AuthOptions } from "./app/options.ts";
+export type { ConsentQuestion, LoginAddress, LoginCode, LoginOptions } from "./app/login/options.ts";
+export type { AuthorizedFetch } from "./auth/authorized-fetch.ts";
+export type { AccessToken, AccessTokenOptions } from "./auth/token-manager/access-token.ts";
+export type { AuthEvent, AuthEvents } from "./auth/token-manager/events.ts";
 export {
   AuthError,
   isAuthError,
@@ -42,24 +43,4 @@ export {
   NotAuthenticatedError,
   ServiceError,
   type AuthErrorCode,
-  type AuthErrorOptions,
 } from "./base/errors.ts";
-export type { ForeignVariable, Hint, HintPart, SystemCommand, ToolCommand, ToolVariable } from "./base/hint.ts";
-export { createIdentity, ownIdentity, type Identity, type OwnCommands } from "./base/identity.ts";
-export type { Secret } from "./base/secret.ts";
-export type { AppOverrides } from "./app/overrides.ts";
-export type { WorkloadIdentity } from "./auth/workload/workload.ts";
-export type { Clock } from "./platform/clock.ts";
-export type { Environment } from "./platform/paths.ts";
-export type { Fetch } from "./base/runtime-types.ts";
-export type { RedirectScope } from "./http/redirect.ts";
-export type { AuthorizedFetch, AuthorizedRequestInit } from "./auth/authorized-fetch.ts";
-export type { AccessToken, AccessTokenOptions } from "./auth/token-manager/access-token.ts";
-export type { AuthEvent, AuthEvents, AuthEventSource } from "./auth/token-manager/events.ts";
-export type { TokenManager } from "./auth/token-manager/token-manager.ts";
-export type { AwaitedWork } from "./auth/sessions/store.ts";
-export type { AuthFlow, Credential, Session } from "./auth/sessions/session.ts";
-export type { AuthorizationServer } from "./auth/oauth/authorization-server.ts";
-export type { IdTokenClaims } from "./auth/oauth/id-token.ts";
-export type { Team, UserInfo } from "./auth/oauth/user-info.ts";
-export type { SimpleKeychain } from "./auth/secure-storage/simple-keychain.ts";

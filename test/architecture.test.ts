@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { hintText } from "../src/base/hint.ts";
 import { ownIdentity } from "../src/base/identity.ts";
 import { commandTable } from "../src/cli/command-table.ts";
+import { exitCodes } from "../src/cli/exit-code.ts";
 import { entryPointsOf } from "./docs/declarations.ts";
 import {
   circlesOf,
@@ -304,6 +305,18 @@ test("NFR-014 a hint names a command of the system that Windows has too, or that
     assert.ok([...both, ...posix].includes(program) || !shown.startsWith(`${program} -x`), program);
   }
   assert.deepEqual(offenders(/[`"'](.* )?(unset|export) [A-Z$]/, /^src\/base\/hint\.ts$/), [], "how a variable is set");
+});
+
+test("every error has a code of the list, though the type of codes is open", () => {
+  const codes = new Set(Object.keys(exitCodes));
+  const named = files.flatMap((file) =>
+    [...codeOf(file).matchAll(/\bnew (?:Auth|Service)Error\(\s*"(\w+)"/g)].map(([, code = ""]) => code),
+  );
+  assert.ok(named.length > 50, `${named.length} are found`);
+  assert.deepEqual(
+    named.filter((code) => !codes.has(code)),
+    [],
+  );
 });
 
 test("no error is without a hint: the compiler asks for one, and none is empty", () => {

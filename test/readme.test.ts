@@ -8,7 +8,7 @@ import type { Output } from "../src/cli/output.ts";
 import { dispatch } from "../src/cli/dispatch.ts";
 import { exitCodes } from "../src/cli/exit-code.ts";
 import { renderError } from "../src/cli/render-error.ts";
-import { AuthError, type AuthErrorCode } from "../src/base/errors.ts";
+import { AuthError, type KnownErrorCode } from "../src/base/errors.ts";
 import { ownIdentity } from "../src/base/identity.ts";
 import { page } from "../src/base/text.ts";
 import { topicTable } from "../src/cli/command-table.ts";
@@ -384,7 +384,7 @@ test("every message in the troubleshooting topic is one that the code has, word 
 });
 
 test("the exit codes of the help are those of the command, for every error code", () => {
-  const codes = Object.keys(exitCodes) as AuthErrorCode[];
+  const codes = Object.keys(exitCodes) as KnownErrorCode[];
   const silent = { error() {}, hint() {}, say() {} } as unknown as Output;
   const actual = codes.map((code): [string, number] => [
     code,

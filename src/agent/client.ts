@@ -1,6 +1,6 @@
 import { Agent, request as httpRequest, type RequestOptions } from "node:http";
 import { hostname } from "node:os";
-import { AuthError, hint, isAuthErrorCode, reasonOf, systemErrorCode, type AuthErrorCode } from "../base/errors.ts";
+import { AuthError, hint, isAuthErrorCode, reasonOf, systemErrorCode, type KnownErrorCode } from "../base/errors.ts";
 import { Secret } from "../base/secret.ts";
 import type * as runtime from "../base/runtime-types.ts";
 import type { HeldToken } from "../auth/token-manager/held-tokens.ts";
@@ -136,7 +136,7 @@ function refusal(status: number, { error, error_description }: JsonObject, origi
     return new AuthError("configuration_invalid", `the agent does not know the secret in ${origin}`, {
       hint: hint`Set ${origin} to what ${{ command: "auth agent" }} prints, where it runs now`,
     });
-  const code: AuthErrorCode = isAuthErrorCode(error) ? error : "service_answer_invalid";
+  const code: KnownErrorCode = isAuthErrorCode(error) ? error : "service_answer_invalid";
   return new AuthError(code, `the agent that ${origin} names gave no token: ${what}`, {
     hint: hint`Where the login lives, see: ${{ command: "auth status" }}`,
   });

@@ -1,8 +1,8 @@
 import { basename, join, resolve } from "node:path";
+import type { AuthOptions } from "./options.ts";
 import type { AppOverrides } from "./overrides.ts";
 import { resolveSettings, secretVariables, type Settings } from "./settings.ts";
 import type { Effects } from "../http/effects.ts";
-import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
 import type { Fetch } from "../base/runtime-types.ts";
 import type { Keychain } from "../auth/secure-storage/keychain.ts";
 import { KeySlots } from "../auth/secure-storage/data-key.ts";
@@ -16,7 +16,8 @@ import type { SessionStore } from "../auth/sessions/store.ts";
 import type { AuthEvent, AuthEventStream } from "../auth/token-manager/events.ts";
 import { TokenManager } from "../auth/token-manager/token-manager.ts";
 import type { TokenGiver, TokenSource } from "../auth/token-manager/token-source.ts";
-import { ownIdentity, type Identity } from "../base/identity.ts";
+import { AuthError } from "../base/errors.ts";
+import { createIdentity, ownIdentity, type Identity } from "../base/identity.ts";
 import { systemClock, type Clock } from "../platform/clock.ts";
 import { configFolder, keysFile, stateFolder, type Environment } from "../platform/paths.ts";
 import { findProfileFile, realFolder, type ProfileFile } from "../platform/profile-file.ts";
@@ -62,7 +63,8 @@ export interface App {
   readonly tokenSource: TokenSource | undefined;
   /** The token manager of the profile in use at the service in use, or of a named profile or service. */
   tokens(profile?: string, service?: string): TokenManager;
-  readonly authorizedFetch: AuthorizedFetch;
+  /** Makes a profile the one in use, whatever named another. A token manager that was handed out keeps its own. */
+  use(profile: string): void;
   /**
    * Call this before the process ends.
    *
@@ -73,9 +75,16 @@ export interface App {
 
 let ofThisProcess: App | undefined;
 
-/** The app that the library's functions share, or one of its own for a caller with overrides. */
-export function appFor(overrides: AppOverrides | undefined): App {
-  return overrides === undefined ? (ofThisProcess ??= createApp()) : createApp(overrides);
+/** The app that the library's functions share, or one of its own for a caller with options. Without a name, it is this package's own. */
+export function appFor(options: Partial<AuthOptions> | undefined): App {
+  if (options === undefined) return (ofThisProcess ??= createApp());
+  const { name, version = "", commands, ...own } = options;
+  const toolIdentity = name === undefined ? ownIdentity : createIdentity({ name, version, commands });
+  try {
+    return createApp({ toolIdentity, ...own });
+  } catch (error) {
+    throw error instanceof AuthError ? error.speakFor({ identity: toolIdentity }) : error;
+  }
 }
 
 /** Builds everything lazily: apart from the settings, nothing is read before something needs it. */
@@ -176,7 +185,7 @@ export function createApp(overrides: AppOverrides = {}): App {
     });
   };
   const managers = new Map<string, TokenManager>();
-  const typed = settings.profile && { name: settings.profile.value, source: settings.profile.source };
+  let typed = settings.profile && { name: settings.profile.value, source: settings.profile.source };
   const tokens = (named?: string, service = settings.service?.value): TokenManager => {
     const profile = named === undefined ? typed : { name: named, source: "profile" };
     const name = JSON.stringify([profile?.name, service]);
@@ -188,12 +197,6 @@ export function createApp(overrides: AppOverrides = {}): App {
     }
     return manager;
   };
-  const authorizedFetch = lazily((): AuthorizedFetch => {
-    const made = lazily(async () =>
-      (await import("../auth/authorized-fetch.ts")).createAuthorizedFetch({ tokens: tokens(), clock, fetch }),
-    );
-    return async (input, init) => (await made())(input, init);
-  });
 
   return {
     identity,
@@ -237,9 +240,7 @@ export function createApp(overrides: AppOverrides = {}): App {
     },
     tokens,
     profileInUse: ({ mayBeNew = tokenSource() !== undefined } = {}) => tokens().profileInUse({ mayBeNew }),
-    get authorizedFetch() {
-      return authorizedFetch();
-    },
+    use: (name) => void (typed = { name, source: "profile" }),
     async close() {
       for (const manager of managers.values()) await manager.close();
       await shared?.close?.();

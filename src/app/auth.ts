@@ -1,45 +1,55 @@
 import type { LoginOptions } from "./login/options.ts";
-import type { AppOverrides } from "./overrides.ts";
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
-import type { Team, UserInfo } from "../auth/oauth/user-info.ts";
 import type { AccessToken, AccessTokenOptions } from "../auth/token-manager/access-token.ts";
-import type { AuthEventSource } from "../auth/token-manager/events.ts";
+import type { AuthEvents } from "../auth/token-manager/events.ts";
 import type { AuthError } from "../base/errors.ts";
-import type { OwnCommands } from "../base/identity.ts";
 import type * as runtime from "../base/runtime-types.ts";
 
-/** What a tool says about itself and the service that its users log in to. Everything but the first three has a default. */
-export interface AuthOptions extends Omit<AppOverrides, "toolIdentity" | "options" | "command" | "onTraffic"> {
-  /**
-   * The tool's name: lower-case letters, digits and single dashes. Names the folder, the keychain's entry, the variables (`ACME_PROFILE`)
-   * and the `User-Agent`; it is the title of the pages, and in the words of errors and hints.
-   */
-  name: string;
-  version: string;
-  /** The authorization server, exactly as it names itself. Its metadata (RFC 8414, OpenID Connect Discovery) says where its endpoints are. */
-  issuer: string;
-  /**
-   * What users type to log in (again), and for whatever else the tool offers: `{ login: "acme login" }`. By default the commands that
-   * `createCommand` makes: `acme auth login`.
-   */
-  commands?: OwnCommands | undefined;
-}
-
-/** Who is logged in, and until when. Times are milliseconds since 1970 by this machine's clock. */
+/** Whose tokens these are, and until when. Times are milliseconds since 1970 by this machine's clock. */
 export interface AuthSession {
+  /**
+   * Where the tokens come from: `login`, a login that is stored here; `given`, a variable that holds a token; `exchanged`, the identity of a
+   * platform; `lent`, an agent. A login here is of use for the first only.
+   */
+  readonly source: "login" | "given" | "exchanged" | "lent";
   readonly profile: string;
-  /** Where its tokens go, and nowhere else. */
-  readonly service: string;
-  readonly issuer: string;
-  readonly user: Omit<UserInfo, "teams">;
+  /** Where its tokens go, and nowhere else; undefined where a token was given, and nothing names a service. */
+  readonly service: string | undefined;
+  /** Undefined where the tokens come from elsewhere. */
+  readonly issuer: string | undefined;
+  /** Undefined where only the service knows, as for a token that was given. `isUnnamed`: the issuer names nobody, and `name` is the issuer's. */
+  readonly user:
+    | { readonly id: string; readonly email?: string; readonly name?: string; readonly isUnnamed?: true }
+    | undefined;
   /** Empty where the service has none. */
-  readonly teams: readonly Team[];
+  readonly teams: readonly {
+    readonly id: string;
+    readonly name: string;
+    readonly role?: string;
+    readonly isPrivateTeamspace?: boolean;
+  }[];
+  /** What was granted, separated by spaces; empty where it is not known. */
   readonly scope: string;
-  /** When the access token expires; undefined when the server does not say. */
+  /** When the access token expires; undefined when nobody says. */
   readonly expiresAt: number | undefined;
   /** Whether it can be refreshed then. If not, the user has to log in again. */
   readonly isRefreshable: boolean;
-  readonly authenticatedAt: number;
+  /** Undefined where the tokens come from elsewhere. */
+  readonly authenticatedAt: number | undefined;
+  /** What the newest ID token says of the user (OpenID Connect Core §2), after it was validated; undefined where the issuer gave none. */
+  readonly claims: Readonly<Record<string, unknown>> | undefined;
+  /** The newest ID token itself, as the issuer signed it. It is a secret, so it is not enumerable: a session that is logged does not show it. */
+  readonly idToken: string | undefined;
+}
+
+/** A profile of the tool on this machine. */
+export interface AuthAccount {
+  readonly profile: string;
+  readonly service: string;
+  /** Whether it is the one in use. */
+  readonly isInUse: boolean;
+  /** Undefined when nobody is logged in. */
+  readonly session: AuthSession | undefined;
 }
 
 /** The outcome of a logout. The session is removed here in every case. */
@@ -49,19 +59,8 @@ export interface LogoutResult {
   readonly error: AuthError | undefined;
 }
 
-/** An access token in the form that the Azure SDK uses (`AccessToken` of `@azure/core-auth`). */
-export interface TimedToken {
-  readonly token: string;
-  readonly expiresOnTimestamp: number;
-}
-
-/** A credential in the form that the Azure SDK takes (`TokenCredential` of `@azure/core-auth`). The scopes are those of the login, whatever is asked for. */
-export interface TokenCredential {
-  getToken(scopes: string | string[], options?: { abortSignal?: unknown }): Promise<TimedToken>;
-}
-
-/** The login of a tool, for the tool. Made by {@link createAuth}. */
-export interface Auth extends AuthEventSource {
+/** The login of a tool, for the tool. Made by {@link createAuth}; an interface, so that a test can pass one of its own. */
+export interface Auth {
   /**
    * Logs in, and ends the session that this one replaces.
    *
@@ -84,17 +83,41 @@ export interface Auth extends AuthEventSource {
    * session is then unchanged. The signal's reason when it aborts.
    */
   getToken(options?: AccessTokenOptions): Promise<AccessToken>;
+  /** The token of {@link Auth.getToken} alone, with its parameters and failures. */
+  getAccessToken(options?: AccessTokenOptions): Promise<string>;
   /** `fetch` with the access token: paths go to the service; a request to another origin gets no token. See {@link AuthorizedFetch}. */
   readonly fetch: AuthorizedFetch;
   /**
-   * Who is logged in, without a request; undefined when nobody is.
+   * Whose tokens these are, without a request to the service; undefined when nobody is logged in.
    * @throws {@link AuthError} `storage_…` or `keychain_unavailable`
    */
   session(): Promise<AuthSession | undefined>;
+  /**
+   * The profiles of this tool here, in order, without a request.
+   * @throws as {@link Auth.session}
+   */
+  accounts(): Promise<readonly AuthAccount[]>;
+  /**
+   * Makes a profile the one in use: of this object from now on, whatever named another, and of every later program that names none.
+   *
+   * @returns who is logged in there; undefined when nobody is
+   * @throws {@link NotAuthenticatedError} when there is no such profile; {@link AuthError} `storage_…`
+   */
+  use(profile: string): Promise<AuthSession | undefined>;
   /** Where the tokens go, and nowhere else: the address, without a trailing `/`. */
   service(): Promise<string>;
-  /** The login as a credential of the Azure SDK, for every client that takes one. */
-  credential(): TokenCredential;
+  /** Listens; what the listener throws is ignored, since it is called in the middle of the work. Returns a function that stops it. */
+  on<Name extends keyof AuthEvents>(name: Name, listener: (event: AuthEvents[Name]) => void): () => void;
+  /**
+   * The login as a `TokenCredential` of the Azure SDK (`@azure/core-auth`), for every client that takes one. The scopes are those of the
+   * login, whatever is asked for.
+   */
+  credential(): {
+    getToken(
+      scopes: string | string[],
+      options?: { abortSignal?: unknown },
+    ): Promise<{ readonly token: string; readonly expiresOnTimestamp: number }>;
+  };
   /**
    * Call this before the process ends, where it may end during a refresh: it waits for that, and tries once more to store what could
    * not be stored.

@@ -1,10 +1,11 @@
-import { createApp, type App } from "./app.ts";
-import type { Auth, AuthOptions, AuthSession } from "./auth.ts";
-import { boundToken, type Profile, type ProfileInUse, type Session } from "../auth/sessions/session.ts";
-import { isAlive } from "../auth/token-manager/freshness.ts";
+import { appFor, type App } from "./app.ts";
+import type { Auth, AuthAccount, AuthSession } from "./auth.ts";
+import type { AuthOptions } from "./options.ts";
+import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
+import { boundToken, unknownProfile, type Profile, type ProfileInUse, type Session } from "../auth/sessions/session.ts";
+import { readAll } from "../auth/sessions/store.ts";
 import type { TokenManager } from "../auth/token-manager/token-manager.ts";
 import { AuthError, NotAuthenticatedError } from "../base/errors.ts";
-import { createIdentity } from "../base/identity.ts";
 
 /**
  * The login of a tool: for programs that have commands of their own, or none. Any number of them, in any number of processes, share the
@@ -15,27 +16,27 @@ import { createIdentity } from "../base/identity.ts";
  * `configuration_invalid` when an option or a variable of the tool cannot be used
  */
 export function createAuth(options: AuthOptions): Auth {
-  const { name, version, commands, ...own } = options;
-  if (typeof own.issuer !== "string")
+  if (typeof options.issuer !== "string")
     throw new TypeError("createAuth needs `issuer`, the address of the authorization server");
-  const identity = createIdentity({ name, version, commands });
-  let profile: string | undefined;
+  return authOf(appFor(options));
+}
+
+/** The door of an app: what programs and commands use of it. @internal */
+export function authOf(app: App): Auth {
+  const { events, identity } = app;
+  let profile = app.settings.profile?.value;
   const named = (error: unknown): unknown =>
     error instanceof AuthError ? error.speakFor({ identity, profile }) : error;
-  let app: App;
-  try {
-    app = createApp({ ...own, toolIdentity: identity });
-  } catch (error) {
-    throw named(error);
-  }
-  profile = app.settings.profile?.value;
   /** Whether a session has been used since one ended last. */
   let isInUse = false;
-  const { events } = app;
   events.on("ended", () => (isInUse = false));
   events.on("unsaved", ({ error }) => error.speakFor({ identity, profile }));
   events.on("refused", ({ error }) => error.speakFor({ identity, profile }));
-  const tokens = (): TokenManager => app.tokens();
+  let manager: TokenManager | undefined;
+  const tokens = (): TokenManager => (manager ??= app.tokens());
+  let authorized: Promise<AuthorizedFetch> | undefined;
+  const loadedFetch = async (): Promise<AuthorizedFetch> =>
+    (await import("../auth/authorized-fetch.ts")).createAuthorizedFetch({ ...app, tokens: tokens() });
   const spoken = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
@@ -47,6 +48,23 @@ export function createAuth(options: AuthOptions): Auth {
   };
   // Where nobody is logged in yet, that is an answer here, and no error.
   const inUse = (): Promise<ProfileInUse> => app.profileInUse({ mayBeNew: true });
+  const getToken: Auth["getToken"] = (options) => {
+    const held = tokens().held(options);
+    if (held === undefined) return spoken(() => used(tokens().getToken(options)));
+    isInUse = true;
+    return held.token;
+  };
+  const used = async <T>(work: Promise<T>): Promise<T> => {
+    const result = await work;
+    isInUse = true;
+    return result;
+  };
+  const sessionHere = async (): Promise<AuthSession | undefined> => {
+    const { name, profile: stored } = await inUse();
+    // What belongs to another service is nobody's login here: its tokens are not given out either.
+    const isOurs = stored !== undefined && stored.service === (app.settings.service?.value ?? stored.service);
+    return isOurs ? describe(name, stored) : undefined;
+  };
 
   return {
     login: (options = {}) =>
@@ -56,19 +74,20 @@ export function createAuth(options: AuthOptions): Auth {
           import("./login/perform.ts"),
         ]);
         const start = await startLogin(app, loginArguments(app, { ...options, force: true }), options.signal);
-        return describe(start.to.name, await performLogin(app, start, { ...options, screen: () => options }));
+        const loggedIn = await performLogin(app, start, { ...options, screen: () => options });
+        return describeLogin(start.to.name, loggedIn);
       }),
     logout: ({ force = false, signal } = {}) =>
       spoken(async () => {
         const { logout } = await import("../auth/flows/logout.ts");
-        const { name: profile, profile: stored } = await inUse();
+        const { name, profile: stored } = await inUse();
         // The service may say that it has ended before: that is told once, too.
         let isTold = false;
         const silence = events.on("ended", () => (isTold = true));
         const exchange = { fetch: app.fetch, clock: app.clock, signal };
-        const outcome = await logout(profile, {
+        const outcome = await logout(name, {
           store: app.store,
-          tokens: app.tokens(profile, stored?.service),
+          tokens: app.tokens(name, stored?.service),
           exchange,
           force,
           by: app.command,
@@ -76,44 +95,56 @@ export function createAuth(options: AuthOptions): Auth {
         silence();
         tokens().forget();
         if (outcome.kind === "not-logged-in") return { service: "none", error: undefined };
-        if (!isTold) events.emit("ended", { profile, reason: "logout" });
+        if (!isTold) events.emit("ended", { profile: name, reason: "logout" });
         if (outcome.kind === "ended") return { service: "ended", error: undefined };
         return {
           service: outcome.error === undefined ? "untold" : "unconfirmed",
           error: outcome.error?.speakFor({ identity, profile }),
         };
       }),
-    getToken: (options) =>
+    getToken,
+    getAccessToken(options) {
+      const held = tokens().held(options);
+      if (held === undefined) return spoken(() => used(tokens().getAccessToken(options)));
+      isInUse = true;
+      return held.text;
+    },
+    fetch: (input, init) => spoken(async () => used((await (authorized ??= loadedFetch()))(input, init))),
+    session: () => spoken(sessionHere),
+    accounts: () =>
       spoken(async () => {
-        const token = await tokens().getToken(options);
-        isInUse = true;
-        return token;
+        const { name: current } = await inUse();
+        const accounts: AuthAccount[] = [];
+        for (const [name, stored] of (await readAll(app.store)).profiles)
+          accounts.push({
+            profile: name,
+            service: stored.service,
+            isInUse: name === current,
+            session: await describe(name, stored),
+          });
+        return accounts;
       }),
-    fetch: (input, init) =>
+    use: (name) =>
       spoken(async () => {
-        const response = await app.authorizedFetch(input, init);
-        isInUse = true;
-        return response;
-      }),
-    session: () =>
-      spoken(async () => {
-        const { name, profile: stored } = await inUse();
-        // What belongs to another service is nobody's login here: its tokens are not given out either.
-        const isOurs = stored !== undefined && stored.service === (app.settings.service?.value ?? stored.service);
-        return isOurs && stored.session !== undefined && isAlive(stored.session, app.clock.now())
-          ? describe(name, { ...stored, session: stored.session })
-          : undefined;
+        const { store } = app;
+        if ((await store.read(name)).profile === undefined)
+          throw unknownProfile({ name, source: "profile" }, await store.names());
+        await store.choose((choice) => (choice.active === name ? choice : { ...choice, active: name }));
+        app.use(name);
+        profile = name;
+        manager = authorized = undefined;
+        isInUse = false;
+        return sessionHere();
       }),
     service: () => spoken(() => tokens().service()),
     on: events.on,
     credential: () => ({
-      getToken: (_scopes, { abortSignal } = {}) =>
-        spoken(async () => {
-          const signal = abortSignal instanceof AbortSignal ? { signal: abortSignal } : {};
-          const { token, tokenType, expiresAt } = await tokens().getToken({ minValidityMs: azureWindowMs, ...signal });
-          if (tokenType === "DPoP") throw boundToken();
-          return { token, expiresOnTimestamp: expiresAt ?? app.clock.now() };
-        }),
+      async getToken(_scopes, { abortSignal } = {}) {
+        const signal = abortSignal instanceof AbortSignal ? { signal: abortSignal } : {};
+        const { token, tokenType, expiresAt } = await getToken({ minValidityMs: azureWindowMs, ...signal });
+        if (tokenType === "DPoP") throw named(boundToken());
+        return { token, expiresOnTimestamp: expiresAt ?? app.clock.now() };
+      },
     }),
     close: () => spoken(() => app.close()),
   };
@@ -122,26 +153,35 @@ export function createAuth(options: AuthOptions): Auth {
 /** The Azure SDK asks for the next token two minutes before the one it has expires, and must not get the same one again. */
 const azureWindowMs = 130_000;
 
-function describe(name: string, { service, session }: Profile & { readonly session: Session }): AuthSession {
-  const {
-    server,
-    user,
-    teams,
-    scope,
-    accessTokenExpiresAt: ends,
-    clockOffsetMs,
-    refreshToken,
-    authenticatedAt,
-  } = session;
-  return {
-    profile: name,
-    service,
-    issuer: server.issuer,
-    user,
-    teams,
-    scope,
-    expiresAt: ends === undefined ? undefined : ends - clockOffsetMs,
-    isRefreshable: refreshToken !== undefined,
-    authenticatedAt: authenticatedAt - clockOffsetMs,
-  };
+async function describe(name: string, { session, ...profile }: Profile): Promise<AuthSession | undefined> {
+  return session && describeLogin(name, { ...profile, session });
+}
+
+async function describeLogin(
+  name: string,
+  { service, session }: Profile & { readonly session: Session },
+): Promise<AuthSession> {
+  const { server, user, teams, scope, accessTokenExpiresAt: ends, clockOffsetMs, signedIdToken } = session;
+  const { claims, idToken } =
+    signedIdToken === undefined ? {} : (await import("../auth/oauth/jws.ts")).openedIdToken(signedIdToken);
+  return withIdToken(
+    {
+      source: "login",
+      profile: name,
+      service,
+      issuer: server.issuer,
+      user,
+      teams,
+      scope,
+      expiresAt: ends === undefined ? undefined : ends - clockOffsetMs,
+      isRefreshable: session.refreshToken !== undefined,
+      authenticatedAt: session.authenticatedAt - clockOffsetMs,
+      claims,
+    },
+    idToken,
+  );
+}
+
+function withIdToken(session: Omit<AuthSession, "idToken">, idToken: string | undefined): AuthSession {
+  return Object.defineProperty(session as AuthSession, "idToken", { value: idToken });
 }

@@ -6,7 +6,7 @@ import type { SocketConstructor } from "../auth/websocket/connection.ts";
 import { webSocketTicket } from "../auth/websocket/ticket.ts";
 import { openThroughProxy } from "../platform/proxy.ts";
 import { createLamportClock } from "../sync/lamport-clock.ts";
-import { LiveClient, type LiveMessage } from "../sync/live-client.ts";
+import { liveClient, type LiveClient, type LiveMessage } from "../sync/live-client.ts";
 
 /** Options of a live connection. */
 export interface LiveOptions {
@@ -23,7 +23,7 @@ export function runtimeWebSocket(): SocketConstructor | undefined {
 /** The live connection of an app, through the proxy where there is one. @internal */
 export function liveClientOf(app: App, options: LiveOptions = {}): LiveClient {
   const observe = lamportObserver(app);
-  return new LiveClient({
+  return liveClient({
     WebSocket: runtimeWebSocket(),
     ...options,
     onMessage(message) {

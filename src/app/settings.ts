@@ -5,7 +5,7 @@ import { Secret } from "../base/secret.ts";
 import type { Environment } from "../platform/paths.ts";
 import type { StorageKind } from "../auth/secure-storage/key-choice.ts";
 import { isProfileName } from "../auth/sessions/session.ts";
-import type { WorkloadIdentity } from "../auth/workload/workload.ts";
+import type { WorkloadIdentity } from "../auth/workload/workload-identity.ts";
 import { parseIssuer, parseServiceUrl } from "../base/address.ts";
 
 /** A value and where it comes from, in the words that the user typed: an option such as `--profile`, or the name of a variable. */

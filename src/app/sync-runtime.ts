@@ -4,7 +4,7 @@ import type { App } from "./app.ts";
 import { userName } from "../platform/paths.ts";
 import { nodeId } from "../sync/events.ts";
 import type { Origin } from "../sync/queue.ts";
-import { SyncRuntime, type SyncOptions } from "../sync/runtime.ts";
+import { syncRuntime, type SyncOptions, type SyncRuntime } from "../sync/runtime.ts";
 
 /**
  * Whose an event is. The next job may have another identity and the same folder, so an exchanged token's user is asked for at once: later
@@ -18,7 +18,7 @@ async function originHere(app: App): Promise<Origin> {
 
 /** The synchronization of an app: its queue is next to its sessions, and its requests go through the authorized fetch. */
 export function syncRuntimeOf(app: App, options: SyncOptions = {}): SyncRuntime {
-  return new SyncRuntime({
+  return syncRuntime({
     ...options,
     folder: queueFolder(app),
     // Most commands only queue an event: the way to the service is loaded when there is something to send.

@@ -1,5 +1,5 @@
 import { appFor } from "./app.ts";
-import type { AppOverrides } from "./overrides.ts";
+import type { AuthOptions } from "./options.ts";
 import { liveClientOf, type LiveOptions } from "./live-client.ts";
 import { syncRuntimeOf } from "./sync-runtime.ts";
 import type { LiveClient } from "../sync/live-client.ts";
@@ -9,11 +9,11 @@ import type { SyncOptions, SyncRuntime } from "../sync/runtime.ts";
  * The synchronization of this process: a queue on disk next to the session, drained through the authorized fetch.
  *
  * @param options - see {@link SyncOptions}
- * @param overrides - what to use instead of the machine's own
+ * @param auth - what differs from the default service, such as `{ profile: "work" }`, as for `createAuth`
  * @throws AuthError `configuration_invalid` when a variable of this tool cannot be used
  */
-export function createSyncRuntime(options: SyncOptions = {}, overrides?: AppOverrides): SyncRuntime {
-  return syncRuntimeOf(appFor(overrides), options);
+export function createSyncRuntime(options: SyncOptions = {}, auth?: Partial<AuthOptions>): SyncRuntime {
+  return syncRuntimeOf(appFor(auth), options);
 }
 
 /**
@@ -21,11 +21,11 @@ export function createSyncRuntime(options: SyncOptions = {}, overrides?: AppOver
  * `live`, and what is emitted leaves at once too.
  *
  * @param options - see {@link LiveOptions}
- * @param overrides - what to use instead of the machine's own
+ * @param auth - what differs from the default service, such as `{ profile: "work" }`, as for `createAuth`
  * @throws AuthError `configuration_invalid` when a variable of this tool cannot be used
  */
-export function createLiveClient(options: LiveOptions = {}, overrides?: AppOverrides): LiveClient {
-  return liveClientOf(appFor(overrides), options);
+export function createLiveClient(options: LiveOptions = {}, auth?: Partial<AuthOptions>): LiveClient {
+  return liveClientOf(appFor(auth), options);
 }
 
 export type { LiveOptions } from "./live-client.ts";

@@ -1,5 +1,5 @@
 import { appFor } from "./app.ts";
-import type { AppOverrides } from "./overrides.ts";
+import type { AuthOptions } from "./options.ts";
 import { trackerClientOf } from "./tracker-client.ts";
 import type { TrackerClient } from "../tracker/client.ts";
 
@@ -7,11 +7,11 @@ import type { TrackerClient } from "../tracker/client.ts";
  * The hosted tracker, for the default team of the profile in use. The first call that finds an account settles whose tracker it
  * is; after another user's login the client refuses.
  *
- * @param overrides - what to use instead of the machine's own
+ * @param auth - what differs from the default service, such as `{ profile: "work" }`, as for `createAuth`
  * @throws AuthError `configuration_invalid` when a variable of this tool cannot be used
  */
-export function createTrackerClient(overrides?: AppOverrides): TrackerClient {
-  return trackerClientOf(appFor(overrides));
+export function createTrackerClient(auth?: Partial<AuthOptions>): TrackerClient {
+  return trackerClientOf(appFor(auth));
 }
 
 export type { CallOptions, Routing, TrackerCalls, TrackerClient, WriteOptions } from "../tracker/client.ts";

@@ -3,7 +3,8 @@ import { heldTokens } from "../auth/token-manager/held-tokens.ts";
 import type { TokenGiver } from "../auth/token-manager/token-source.ts";
 import { exchangeWorkload } from "../auth/workload/exchange.ts";
 import type { IdentityWorld } from "../auth/workload/identity-token.ts";
-import { parseWorkload, type WorkloadIdentity } from "../auth/workload/workload.ts";
+import { parseWorkload } from "../auth/workload/workload.ts";
+import type { WorkloadIdentity } from "../auth/workload/workload-identity.ts";
 
 /**
  * The tokens that an identity is exchanged for, at the issuer and as the client of the settings.

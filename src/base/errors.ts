@@ -5,10 +5,11 @@ import { printable } from "./text.ts";
 
 // An error is made with its hint. One import for both: every import is looked up anew, which the start of a command feels.
 export { hint, issuersMistake, login };
-export type { Hint, HintPart, SystemCommand, ToolCommand, ToolVariable } from "./hint.ts";
+export type { Hint } from "./hint.ts";
 
 /**
- * Stable names of everything that can go wrong. A program branches on these, never on a message.
+ * Stable names of everything that can go wrong. A program branches on these, never on a message. Later versions may have more: a `switch`
+ * needs a `default`.
  *
  * - `usage_invalid`, `configuration_invalid`, `consent_required`: the caller can fix it by typing something else.
  * - `network_unavailable`, `service_unavailable`, `lock_unavailable`, `storage_unreachable`: the next try may succeed; the session, if any, is untouched.
@@ -20,7 +21,10 @@ export type { Hint, HintPart, SystemCommand, ToolCommand, ToolVariable } from ".
  * - `service_answer_invalid`: the service answered with something that is not the protocol.
  * - `storage_*`, `keychain_unavailable`: credentials at rest could not be used; they were not changed.
  */
-export type AuthErrorCode = (typeof codes)[number];
+export type AuthErrorCode = (typeof codes)[number] | (string & {});
+
+/** The codes of this version, where each has to be accounted for. @internal */
+export type KnownErrorCode = (typeof codes)[number];
 
 const codes = [
   "usage_invalid",
@@ -45,7 +49,7 @@ const codes = [
   "keychain_unavailable",
 ] as const;
 
-/** Options of {@link AuthError}. */
+/** Options of {@link AuthError}. @internal */
 export interface AuthErrorOptions {
   /** What to do next; a string where there is no command or variable in it. */
   hint: string | Hint;
@@ -68,7 +72,10 @@ export class AuthError extends Error {
   /** What to do next, as data: its words depend on the tool. @internal */
   declare readonly next: Hint;
 
-  /** `message`: lower case, the thing quoted, what was expected and what was found. */
+  /** `message`: lower case, the thing quoted, what was expected and what was found; `hint`: what to do next. */
+  constructor(code: (typeof codes)[number], message: string, options: { hint: string; cause?: unknown });
+  /** @internal */
+  constructor(code: AuthErrorCode, message: string, options: AuthErrorOptions);
   constructor(code: AuthErrorCode, message: string, options: AuthErrorOptions) {
     super(sentence(message), options.cause === undefined ? undefined : { cause: keptCause(options.cause) });
     this.code = code;
@@ -155,10 +162,22 @@ export class NotAuthenticatedError extends AuthError {
   /** `code`: `not_authenticated` by default; the hint is to log in, by default. */
   constructor(
     message: string,
+    options?: { code?: "not_authenticated" | "session_ended"; hint?: string; cause?: unknown },
+  );
+  /** @internal */
+  constructor(message: string, options?: Partial<AuthErrorOptions> & { code?: "not_authenticated" | "session_ended" });
+  constructor(
+    message: string,
     options: Partial<AuthErrorOptions> & { code?: "not_authenticated" | "session_ended" } = {},
   ) {
     super(options.code ?? "not_authenticated", message, { hint: hint`Run: ${login()}`, ...options });
   }
+}
+
+interface ServiceErrorOptions extends AuthErrorOptions {
+  readonly status?: number;
+  readonly error?: string | undefined;
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** The service answered with an error (RFC 6749 §5.2), or with nothing usable. */
@@ -172,10 +191,13 @@ export class ServiceError extends AuthError {
   readonly retryAfterMs: number | undefined;
 
   constructor(
-    code: AuthErrorCode,
+    code: (typeof codes)[number],
     message: string,
-    options: AuthErrorOptions & { status?: number; error?: string | undefined; retryAfterMs?: number | undefined },
-  ) {
+    options: { hint: string; cause?: unknown; status?: number; error?: string; retryAfterMs?: number },
+  );
+  /** @internal */
+  constructor(code: AuthErrorCode, message: string, options: ServiceErrorOptions);
+  constructor(code: AuthErrorCode, message: string, options: ServiceErrorOptions) {
     super(code, message, options);
     this.status = options.status ?? 0;
     // Programs print it too, and a crash does: a service may have put anything here.
@@ -184,8 +206,8 @@ export class ServiceError extends AuthError {
   }
 }
 
-/** Whether a text from outside is a code of this library. */
-export function isAuthErrorCode(text: unknown): text is AuthErrorCode {
+/** Whether a text from outside is a code of this library. @internal */
+export function isAuthErrorCode(text: unknown): text is KnownErrorCode {
   return (codes as readonly unknown[]).includes(text);
 }
 

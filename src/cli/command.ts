@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import type { App } from "../app/app.ts";
+import type { Auth } from "../app/auth.ts";
 import { AuthError, type Hint } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
 import type { Terminal } from "../platform/terminal.ts";
@@ -39,6 +40,8 @@ export type HelpText = string | ((identity: Identity) => string);
 export interface Context {
   readonly identity: Identity;
   readonly app: App;
+  /** The same as programs have it. Its code is loaded here: a command that prints a token needs none of it. */
+  readonly auth: () => Promise<Auth>;
   readonly out: Output;
   readonly terminal: () => Promise<Terminal>;
   /** What is typed or piped into the command. Opened when it is called. */

@@ -1,7 +1,8 @@
 import { join, resolve } from "node:path";
 import { Readable } from "node:stream";
 import type { App } from "../app/app.ts";
-import type { AuthOptions } from "../app/auth.ts";
+import type { Auth } from "../app/auth.ts";
+import type { AuthOptions } from "../app/options.ts";
 import type { AwaitedWork } from "../auth/sessions/store.ts";
 import { AuthError } from "../base/errors.ts";
 import { hintText, type TypedCommand } from "../base/hint.ts";
@@ -148,7 +149,9 @@ async function run(
         },
         stderr,
       });
-    const context: Context = { identity, app, out, terminal, stdin, signal, commands };
+    const opened = app;
+    const auth = async (): Promise<Auth> => (await import("../app/create-auth.ts")).authOf(opened);
+    const context: Context = { identity, app, auth, out, terminal, stdin, signal, commands };
     // Before the command acts for one account where the folder suggests another.
     const suggested = "profile" in command.options ? app.profileFile : undefined;
     if (suggested !== undefined) await (await import("./profile-suggestion.ts")).showSuggestion(context, suggested);

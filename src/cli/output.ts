@@ -56,6 +56,7 @@ export interface OutputStream {
   readonly rows?: number;
 }
 
+/** @internal */
 export interface OutputStreams {
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
@@ -71,7 +72,7 @@ const dim = 2;
 export type Mark = "✓" | "·" | "!" | "✗";
 const markColors: Readonly<Record<Mark, number>> = { "✓": green, "·": dim, "!": yellow, "✗": red };
 
-/** Output on a process's streams. `hintWords`: the one place that knows the tool's name and the shell. */
+/** Output on a process's streams. `hintWords`: the one place that knows the tool's name and the shell. @internal */
 export function createOutput(
   { stdout, stderr, env, platform }: OutputStreams,
   hintWords: (hint: Hint) => string,

@@ -1,7 +1,7 @@
 import { evidence, isAuthError, systemErrorCode } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
 import { redact } from "../base/secret.ts";
-import { exitCodes } from "./exit-code.ts";
+import { exitCodeOf } from "./exit-code.ts";
 import type { ErrorOutput } from "./json-output.ts";
 import type { Output } from "./output.ts";
 
@@ -54,5 +54,5 @@ export function renderError(
   out.error(message);
   out.hint(next);
   if (debug) out.say(evidence(error));
-  return known === undefined ? 1 : exitCodes[known.code];
+  return known === undefined ? 1 : exitCodeOf(known.code);
 }

@@ -1,6 +1,7 @@
 import { dirname, relative } from "node:path";
 import type { App } from "../app/app.ts";
-import { hint, type SystemCommand } from "../base/errors.ts";
+import { hint } from "../base/errors.ts";
+import type { SystemCommand } from "../base/hint.ts";
 import { leftTemporaries } from "../platform/replace-file.ts";
 import { openFoldersAbove } from "../platform/folders-above.ts";
 import { inspectFolder, type Inspected } from "../platform/inspect.ts";

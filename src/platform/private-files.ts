@@ -1,14 +1,7 @@
 import type { Stats } from "node:fs";
 import { dirname } from "node:path";
-import {
-  AuthError,
-  reasonOf,
-  systemErrorCode,
-  hint,
-  type Hint,
-  type SystemCommand,
-  type ToolVariable,
-} from "../base/errors.ts";
+import { AuthError, reasonOf, systemErrorCode, hint, type Hint } from "../base/errors.ts";
+import type { SystemCommand, ToolVariable } from "../base/hint.ts";
 
 // Not imported: for that, Node evaluates every property of the module, and so loads streams, promises and readline, which takes longer
 // than reading the file.

@@ -42,23 +42,8 @@ interface Connection {
 }
 
 /** The service's live connection: events arrive at once, and emitted events leave at once. */
-export class LiveClient {
-  readonly #options: LiveClientOptions;
-  readonly #stop = new AbortController();
-  readonly #waiting = new Map<string, (isDelivered: boolean) => void>();
-  #connection: Connection | undefined;
-  #state: LiveState = "Offline";
-  #failures = 0;
-
-  /** Nothing is connected before {@link LiveClient.run}. @internal */
-  constructor(options: LiveClientOptions) {
-    this.#options = options;
-  }
-
-  get state(): LiveState {
-    return this.#state;
-  }
-
+export interface LiveClient {
+  readonly state: LiveState;
   /**
    * Connects, and connects again whenever the connection is lost, each time with a new ticket.
    *
@@ -67,6 +52,38 @@ export class LiveClient {
    * @throws {@link AuthError} as soon as another try cannot help: nobody is logged in, the session expired or was revoked, the service
    * denies the team or refuses two fresh tickets in a row, or the runtime has no WebSocket
    */
+  run(signal?: runtime.AbortSignal): Promise<void>;
+  /**
+   * Sends an event, if the account that it belongs to is the connected one.
+   *
+   * @returns true once the service says that it has the event; false when it does not say so in 10 seconds, which does no harm:
+   * the event is in the queue, and its `event_id` makes a second delivery a duplicate
+   */
+  deliver(event: EventEnvelope, account: Account): Promise<boolean>;
+  close(): void;
+}
+
+/** Nothing is connected before {@link LiveClient.run}. @internal */
+export function liveClient(options: LiveClientOptions): LiveClient {
+  return new Live(options);
+}
+
+class Live implements LiveClient {
+  readonly #options: LiveClientOptions;
+  readonly #stop = new AbortController();
+  readonly #waiting = new Map<string, (isDelivered: boolean) => void>();
+  #connection: Connection | undefined;
+  #state: LiveState = "Offline";
+  #failures = 0;
+
+  constructor(options: LiveClientOptions) {
+    this.#options = options;
+  }
+
+  get state(): LiveState {
+    return this.#state;
+  }
+
   async run(signal?: runtime.AbortSignal): Promise<void> {
     const stop = signal ? AbortSignal.any([signal, this.#stop.signal]) : this.#stop.signal;
     const { clock, random = Math.random } = this.#options;
@@ -96,12 +113,6 @@ export class LiveClient {
     }
   }
 
-  /**
-   * Sends an event, if the account that it belongs to is the connected one.
-   *
-   * @returns true once the service says that it has the event; false when it does not say so in 10 seconds, which does no harm:
-   * the event is in the queue, and its `event_id` makes a second delivery a duplicate
-   */
   deliver(event: EventEnvelope, account: Account): Promise<boolean> {
     const open = this.#connection;
     if (open === undefined || !isSameAccount(open.account, account)) return Promise.resolve(false);

@@ -58,8 +58,37 @@ export interface FlushOptions {
 const finalFlushMs = 5000;
 
 /** The synchronization of one process: emits, drains in the background, and flushes once more at the end. */
-export class SyncRuntime {
+export interface SyncRuntime {
   /** What is on disk, for reading. @internal */
+  readonly queue: SyncQueue;
+  /** Queues an event. Never rejects: the report says what became of the event. */
+  emit(input: EventInput): Promise<EmitReport>;
+  /**
+   * Queues an artifact.
+   * @throws {@link AuthError} `usage_invalid` when the service would never accept it, `storage_unwritable` when it cannot be queued
+   */
+  upload(input: ArtifactInput): Promise<void>;
+  /** Drains in the background from now on, and once more before the process ends. Does nothing when it is already started. */
+  start(): void;
+  /**
+   * Sends now what waits for the account that is logged in.
+   * @returns what was sent and what was left; without an account, a report that says so
+   * @throws the signal's reason, and {@link AuthError} when the queue cannot be read or written
+   */
+  flush(options?: FlushOptions): Promise<DrainReport>;
+  /**
+   * Ends the background and flushes once more, for 5 seconds at most. Never rejects and never changes the exit code: what
+   * was not sent is on disk. A process that ends by `process.exit()` or a signal skips this, and loses nothing either.
+   */
+  stop(): Promise<void>;
+}
+
+/** Nothing is read or started before it is used. @internal */
+export function syncRuntime(options: SyncRuntimeOptions): SyncRuntime {
+  return new Runtime(options);
+}
+
+class Runtime implements SyncRuntime {
   readonly queue: SyncQueue;
   readonly #options: SyncRuntimeOptions;
   readonly #emit: Emitter;
@@ -67,7 +96,6 @@ export class SyncRuntime {
   #background: Background | undefined;
   readonly #atExit: () => void = () => void this.stop();
 
-  /** Nothing is read or started. @internal */
   constructor(options: SyncRuntimeOptions) {
     const { folder, clock } = options;
     this.#options = options;
@@ -77,17 +105,12 @@ export class SyncRuntime {
     this.#emit = createEmitter({ ...options, queue: this.queue, lamport, onQueued: () => this.#background?.wake() });
   }
 
-  /** Queues an event. Never rejects: the report says what became of the event. */
   async emit(input: EventInput): Promise<EmitReport> {
     const report = await this.#emit(input);
     this.#notify({ kind: "emitted", report });
     return report;
   }
 
-  /**
-   * Queues an artifact.
-   * @throws {@link AuthError} `usage_invalid` when the service would never accept it, `storage_unwritable` when it cannot be queued
-   */
   async upload({ content, ...about }: ArtifactInput): Promise<void> {
     // A copy, before the first wait: a later change by the caller does not get into the artifact.
     const input = { ...about, content: Buffer.from(content) };
@@ -97,7 +120,6 @@ export class SyncRuntime {
     this.#background?.wake();
   }
 
-  /** Drains in the background from now on, and once more before the process ends. Does nothing when it is already started. */
   start(): void {
     if (this.#background) return;
     const { clock, intervalMs = 60_000, keepAlive = false, exit = process } = this.#options;
@@ -111,11 +133,6 @@ export class SyncRuntime {
     exit.once("beforeExit", this.#atExit);
   }
 
-  /**
-   * Sends now what waits for the account that is logged in.
-   * @returns what was sent and what was left; without an account, a report that says so
-   * @throws the signal's reason, and {@link AuthError} when the queue cannot be read or written
-   */
   async flush({ signal, waitMs = 60_000, onProgress }: FlushOptions = {}): Promise<DrainReport> {
     const { fetch, clock } = this.#options;
     const origin = await this.#options.origin();
@@ -136,10 +153,6 @@ export class SyncRuntime {
     return report;
   }
 
-  /**
-   * Ends the background and flushes once more, for 5 seconds at most. Never rejects and never changes the exit code: what
-   * was not sent is on disk. A process that ends by `process.exit()` or a signal skips this, and loses nothing either.
-   */
   async stop(): Promise<void> {
     const { clock, exit = process } = this.#options;
     const background = this.#background;

@@ -1,4 +1,4 @@
-import { NotAuthenticatedError, ServiceError, hint, type AuthErrorCode, type Hint } from "../base/errors.ts";
+import { NotAuthenticatedError, ServiceError, hint, type KnownErrorCode, type Hint } from "../base/errors.ts";
 import { excerpt } from "../base/secret.ts";
 import { printable } from "../base/text.ts";
 import { type JsonObject, textOf } from "../http/json-members.ts";
@@ -81,7 +81,7 @@ export function retryAfterSeconds(body: JsonObject | undefined): number | undefi
   return typeof seconds === "number" && seconds >= 0 ? seconds * 1000 : undefined;
 }
 
-function codeOf({ status, retryable }: TrackerFacts): AuthErrorCode {
+function codeOf({ status, retryable }: TrackerFacts): KnownErrorCode {
   if (status === 401) return "not_authenticated";
   if (status === 403) return "access_denied";
   return retryable || isTransientStatus(status) ? "service_unavailable" : "service_rejected";

@@ -158,7 +158,7 @@ test("without the key ring one package is installed, with it the key ring and it
   for (const name of native) assert.match(name, /^@napi-rs\/keyring-/);
 });
 
-test("an error and the token manager are inspected under their own names", async () => {
+test("an error is inspected under its own name, and the token manager has nothing but functions", async () => {
   const library = (await import(
     pathToFileURL(join(packageFolder, "dist", "index.js")).href
   )) as typeof import("../../src/index.ts");
@@ -166,7 +166,10 @@ test("an error and the token manager are inspected under their own names", async
     inspect(new library.NotAuthenticatedError("not logged in")),
     /^NotAuthenticatedError \[not_authenticated\]: not logged in\n/,
   );
-  assert.match(inspect(library.getTokenManager()), /^TokenManager /);
+  assert.deepEqual(
+    new Set(Object.values(library.getTokenManager()).map((member) => typeof member)),
+    new Set(["function"]),
+  );
 });
 
 test("the installed command runs, by the name that npm gives it", () => {

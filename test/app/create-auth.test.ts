@@ -2,14 +2,16 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { inspect } from "node:util";
 import {
   createAuth,
-  createIdentity,
+  createAuthorizedFetch,
   getTokenManager,
   type Auth,
   type AuthEvents,
   type AuthOptions,
   type AuthEvent,
+  type AuthSession,
   type LoginAddress,
 } from "../../src/index.ts";
 import type { AuthError } from "../../src/index.ts";
@@ -83,7 +85,7 @@ test("FR-021 a program logs its user in through the browser, sends requests and 
 
   const session = await logIn(auth);
   assert.deepEqual(
-    [session.profile, session.service, session.issuer, session.user.email, session.isRefreshable],
+    [session.profile, session.service, session.issuer, session.user?.email, session.isRefreshable],
     ["default", saas.url, saas.url, "alice@example.com", true],
   );
   assert.deepEqual(await auth.session(), session);
@@ -115,7 +117,7 @@ test("which login is possible is decided by the variables that a program passes,
     message: /^a device login needs/,
   });
   assert.equal(
-    (await acme({ env: { ...machine(home), BROWSER: scriptedBrowser() } }).login()).user.email,
+    (await acme({ env: { ...machine(home), BROWSER: scriptedBrowser() } }).login()).user?.email,
     "alice@example.com",
   );
 });
@@ -132,7 +134,7 @@ test("a device login shows the code through a callback, and cannot do without", 
     },
     onWaiting: (leftMs) => (left = leftMs),
   });
-  assert.equal(user.email, "alice@example.com");
+  assert.equal(user?.email, "alice@example.com");
   assert.ok(left > 0);
 });
 
@@ -160,7 +162,7 @@ test("the address of a page that did not load can be handed in", async (t) => {
     open: false,
     onAddress: ({ url, accept }) => void approve(url, { follow: false }).then(({ callback = "" }) => accept(callback)),
   });
-  assert.equal(session.user.email, "alice@example.com");
+  assert.equal(session.user?.email, "alice@example.com");
 });
 
 test("a token in memory ends with a logout, and another user's login takes its place at once", async (t) => {
@@ -171,7 +173,7 @@ test("a token in memory ends with a logout, and another user's login takes its p
   await logIn(auth, "bob");
   const next = await auth.getToken();
   assert.notEqual(next.token, token);
-  assert.equal((await auth.session())?.user.email, "bob@example.com");
+  assert.equal((await auth.session())?.user?.email, "bob@example.com");
   assert.equal(
     saas.accessTokens.get(token)?.session.ended !== undefined,
     true,
@@ -201,8 +203,8 @@ test("FR-010 several in one process, of one name, refresh once; of another name 
   await logIn(beta, "bob");
   await logIn(work, "bob");
   await beta.logout();
-  assert.equal((await first.session())?.user.email, "alice@example.com");
-  assert.equal((await work.session())?.user.email, "bob@example.com");
+  assert.equal((await first.session())?.user?.email, "alice@example.com");
+  assert.equal((await work.session())?.user?.email, "bob@example.com");
 });
 
 test("the end of a session is told with its reason, and a listener that throws breaks nothing", async (t) => {
@@ -271,7 +273,7 @@ test("S-018 a keychain of the program keeps the key; a login that begins anew le
   };
   await logIn(acme({ storage: "keychain", keychain, folder }));
   assert.equal(keys.size, 1);
-  assert.equal((await acme({ storage: "keychain", keychain, folder }).session())?.user.email, "alice@example.com");
+  assert.equal((await acme({ storage: "keychain", keychain, folder }).session())?.user?.email, "alice@example.com");
   keys.clear();
   await assert.rejects(acme({ keychain, folder }).session(), { code: "keychain_unavailable" });
 
@@ -294,7 +296,7 @@ test("S-018 a keychain of the program keeps the key; a login that begins anew le
   );
   const after = filesUnder(folder);
   for (const [path, content] of before) if (path !== "keys") assert.deepEqual(after.get(path), content, path);
-  assert.equal((await acme({ storage: "keychain", keychain, folder }).session())?.user.email, "alice@example.com");
+  assert.equal((await acme({ storage: "keychain", keychain, folder }).session())?.user?.email, "alice@example.com");
 });
 
 test("a variable of the tool's own name chooses the service and the profile; what the program says of the profile counts more", async (t) => {
@@ -388,7 +390,7 @@ test("where no browser can be shown and the issuer has no login with a code, a p
   const onAddress = async ({ url, accept }: LoginAddress): Promise<void> =>
     accept((await fetch(url, { redirect: "manual" })).headers.get("location") ?? "");
   assert.equal(
-    (await auth.login({ onCode, onAddress: (shown) => void onAddress(shown) })).user.email,
+    (await auth.login({ onCode, onAddress: (shown) => void onAddress(shown) })).user?.email,
     "alice@example.com",
   );
   // The tool's own command would only fail in the same way.
@@ -414,7 +416,7 @@ test("a service without an API of its own is asked for nothing but what its issu
   }).login({ flow: "browser", open: false, onAddress });
   assert.deepEqual(paths, ["/callback", "/acme/done"], "what the author has registered");
   assert.deepEqual(
-    [session.user.email, session.teams, session.scope.split(" ").sort()],
+    [session.user?.email, session.teams, session.scope.split(" ").sort()],
     ["alice@example.com", [], ["offline_access", "openid"]],
   );
   assert.deepEqual(
@@ -423,22 +425,96 @@ test("a service without an API of its own is asked for nothing but what its issu
   );
 });
 
-test("FR-021 getTokenManager takes its options: a profile, a folder, a storage", async (t) => {
+test("FR-021 getTokenManager and createAuthorizedFetch are the same login, and take its options: a profile, a folder, a storage", async (t) => {
   const { home, acme } = await stage(t);
   const folder = join(home, "shared");
   const work = acme({ folder, profile: "work" });
   await logIn(work, "bob");
-  const toolIdentity = createIdentity({ name: "acme", version: "1.2.0" });
-  const manager = getTokenManager({ toolIdentity, folder, profile: "work", env: machine(home) });
-  assert.equal((await manager.getSession()).user.email, "bob@example.com");
+  const tool = { name: "acme", version: "1.2.0", folder, env: machine(home) };
+  const manager = getTokenManager({ ...tool, profile: "work" });
+  assert.equal((await manager.session())?.user?.email, "bob@example.com");
   assert.equal(await manager.getAccessToken(), (await work.getToken()).token);
-  await assert.rejects(
-    getTokenManager({ toolIdentity, folder, profile: "nobody", env: machine(home) }).getAccessToken(),
-    {
-      code: "not_authenticated",
-      message: /there is no profile "nobody"/,
-    },
-  );
+  assert.equal((await createAuthorizedFetch({ ...tool, profile: "work" })("/api/v1/me")).status, 200);
+  await assert.rejects(getTokenManager({ ...tool, profile: "nobody" }).getAccessToken(), {
+    code: "not_authenticated",
+    message: /there is no profile "nobody"/,
+  });
+  assert.equal(getTokenManager(), getTokenManager());
+  assert.equal(createAuthorizedFetch(), getTokenManager().fetch);
+});
+
+test("a program lists the accounts of its tool and changes the one in use, for itself and for those that come later", async (t) => {
+  const { acme } = await stage(t);
+  assert.deepEqual(await acme().accounts(), []);
+  await logIn(acme());
+  await logIn(acme({ profile: "work" }), "bob");
+  const auth = acme();
+  const shown = async (): Promise<string[]> =>
+    (await auth.accounts()).map(
+      ({ profile, isInUse, session }) => `${isInUse ? "* " : ""}${profile} ${session?.user?.email ?? "nobody"}`,
+    );
+  assert.deepEqual(await shown(), ["* default alice@example.com", "work bob@example.com"]);
+  const { token } = await auth.getToken();
+  assert.equal((await auth.use("work"))?.user?.email, "bob@example.com");
+  assert.deepEqual(await shown(), ["default alice@example.com", "* work bob@example.com"]);
+  assert.notEqual((await auth.getToken()).token, token);
+  assert.equal(((await (await auth.fetch("/api/v1/me")).json()) as { email: string }).email, "bob@example.com");
+  assert.equal((await acme().session())?.profile, "work");
+  await assert.rejects(auth.use("wokr"), { code: "not_authenticated", message: /^there is no profile "wokr"/ });
+  const named = acme({ profile: "default" });
+  await named.use("work");
+  assert.equal((await named.getToken()).token, (await auth.getToken()).token);
+  await auth.logout();
+  assert.deepEqual(await shown(), ["default alice@example.com", "* work nobody"]);
+});
+
+test("the session has the claims of the ID token, and the token itself where only a program that asks for it sees it", async (t) => {
+  const provider = await MockProvider.start({});
+  t.after(() => provider.close());
+  const { acme } = await stage(t);
+  const auth = acme({ issuer: provider.issuer, service: provider.resource, defaults: "standard" });
+  const { claims, idToken = "" } = await auth.login({
+    flow: "browser",
+    open: false,
+    onAddress: ({ url }) => void fetch(url),
+  });
+  assert.deepEqual([claims?.["iss"], typeof claims?.["exp"]], [provider.issuer, "number"]);
+  const session = await auth.session();
+  assert.equal(session?.idToken, idToken);
+  assert.deepEqual(JSON.parse(Buffer.from(idToken.split(".")[1] ?? "", "base64url").toString()), claims);
+  for (const shown of [inspect(session), JSON.stringify(session)]) assert.ok(!shown.includes(idToken));
+});
+
+test("a fake for a test is an object with the functions that it needs", async () => {
+  const session: AuthSession = {
+    source: "login",
+    profile: "default",
+    service: "https://api.acme.example",
+    issuer: "https://login.acme.example",
+    user: { id: "u_1" },
+    teams: [],
+    scope: "projects",
+    expiresAt: undefined,
+    isRefreshable: true,
+    authenticatedAt: 0,
+    claims: undefined,
+    idToken: undefined,
+  };
+  const fake: Auth = {
+    login: async () => session,
+    logout: async () => ({ service: "ended", error: undefined }),
+    getToken: async () => ({ token: "at_1", tokenType: "Bearer", expiresAt: undefined }),
+    getAccessToken: async () => "at_1",
+    fetch: async () => new Response("[]"),
+    session: async () => session,
+    accounts: async () => [],
+    use: async () => session,
+    service: async () => "https://api.acme.example",
+    credential: () => ({ getToken: async () => ({ token: "at_1", expiresOnTimestamp: 0 }) }),
+    on: () => () => undefined,
+    close: async () => undefined,
+  };
+  assert.equal(await (await fake.fetch("/v1/projects")).text(), "[]");
 });
 
 test("a token in the tool's variable is given out as it is, without a login and without a request", async (t) => {

@@ -122,6 +122,39 @@ export function namedBy(declaration: Declaration): { name: string; from: string 
   });
 }
 
+/** What callers pass in: an object literal needs no name for what its members are. */
+const passedIn = /(Options|Init|Streams)$/;
+
+/**
+ * The types that an entry point names and that no entry point exports: all that can be named by members of options alone.
+ *
+ * @param exported - whether an entry point has a declaration
+ */
+export function unexportedBehind(
+  declarations: readonly Declaration[],
+  exported: (one: { name: string; from: string }) => boolean,
+): { by: string; name: string; from: string; isOfOptions: boolean }[] {
+  const found: { by: string; name: string; from: string; isOfOptions: boolean }[] = [];
+  const queue = declarations.map((one) => ({ one, isOfOptions: passedIn.test(one.name) }));
+  // It grows while it is gone through.
+  for (const { one, isOfOptions } of queue)
+    for (const { name, from } of namedBy(one)) {
+      if (exported({ name, from })) continue;
+      const next = isOfOptions || passedIn.test(name);
+      if (!found.some((other) => other.name === name && other.from === from) && from.endsWith(".d.ts"))
+        queue.push({ one: declarationIn(from, name), isOfOptions: next });
+      found.push({ by: one.name, name, from, isOfOptions: next });
+    }
+  return found;
+}
+
+/** A declaration of a file, exported by it or not. */
+export function declarationIn(file: string, name: string): Declaration {
+  const found = read(file).declarations.get(name) ?? exportsOf(file).find((one) => one.name === name);
+  if (found === undefined) throw new Error(`${file} does not declare ${name}`);
+  return found;
+}
+
 /** The constants of its own file that a declaration takes its type from: `typeof codes`. */
 export function constantsOf(declaration: Declaration): string[] {
   const { declarations } = read(declaration.file);

@@ -76,6 +76,8 @@ function sameValues(values: readonly string[]): string[] {
 
 /** Exports without a type of their own, for what a caller can get out of a declaration: the compiler has to write down what it infers. */
 function inferred({ name, kind, text }: Declaration): string[] {
+  // Passed in, and never got out.
+  if (/(Options|Init|Streams)$/.test(name)) return [];
   if (kind === "const") return [`export const value_${name} = entry.${name};`];
   if (kind === "function") {
     const result = `entry.${name}(...([] as unknown as Parameters<typeof entry.${name}>))`;

@@ -5,7 +5,7 @@ import { test, type TestContext } from "node:test";
 import { inspect } from "node:util";
 import { webSocketTicket } from "../../src/auth/websocket/ticket.ts";
 import { AuthError, NotAuthenticatedError, type AuthErrorCode } from "../../src/base/errors.ts";
-import { LiveClient, type LiveClientOptions, type LiveMessage } from "../../src/sync/live-client.ts";
+import { liveClient, type LiveClient, type LiveClientOptions, type LiveMessage } from "../../src/sync/live-client.ts";
 import { eventEnvelope, type EventEnvelope } from "../../src/sync/events.ts";
 import type { Account } from "../../src/sync/queue.ts";
 import type { Fault } from "../fake-saas/faults.ts";
@@ -45,7 +45,7 @@ function is(code: AuthErrorCode, message: RegExp): (error: unknown) => boolean {
 test("without a WebSocket in the runtime the error names the flag", async (t) => {
   const world = await authorized(t);
   const account = alice(world.saas.url);
-  const client = new LiveClient({
+  const client = liveClient({
     account: async () => account,
     clock: world.clock,
     WebSocket: undefined,
@@ -70,7 +70,7 @@ withWebSocket(import.meta.url, (WebSocket) => {
     const world = await authorized(t, { saas });
     const account = alice(world.saas.url);
     const messages: LiveMessage[] = [];
-    const client = new LiveClient({
+    const client = liveClient({
       account: async () => account,
       clock: world.clock,
       WebSocket,
@@ -459,7 +459,7 @@ withWebSocket(import.meta.url, (WebSocket) => {
     await waiting.ended;
     assert.equal(waiting.saas.counters.tickets, 1);
 
-    await new LiveClient({
+    await liveClient({
       account: async () => waiting.account,
       clock: waiting.clock,
       WebSocket,

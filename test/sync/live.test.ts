@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { inspect } from "node:util";
-import type { AppOverrides } from "../../src/app/overrides.ts";
 import {
   createLiveClient,
   createSyncRuntime,
@@ -43,7 +42,7 @@ withWebSocket(import.meta.url, () => {
     const folder = scratchFolder(t);
     t.after(() => saas.close());
     const store = new MemoryStore(clock);
-    const overrides: AppOverrides = {
+    const overrides = {
       env: { HOME: folder, SPEC_KITTY_CONFIG_DIR: join(folder, "config") },
       sessions: store,
       clock,

@@ -5,7 +5,7 @@ import type { TestContext } from "node:test";
 import { systemClock, type Clock } from "../../src/platform/clock.ts";
 import type { EventInput } from "../../src/sync/events.ts";
 import type { Account, Origin } from "../../src/sync/queue.ts";
-import { SyncRuntime, type SyncRuntimeOptions } from "../../src/sync/runtime.ts";
+import { syncRuntime, type SyncRuntime, type SyncRuntimeOptions } from "../../src/sync/runtime.ts";
 import { createAuthorizedFetch, type AuthorizedFetch } from "../../src/auth/authorized-fetch.ts";
 import { Secret } from "../../src/base/secret.ts";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
@@ -60,7 +60,7 @@ export function runtimeFor(
 ): SyncRuntime {
   const token = saas.issue({ user: account?.user === "u_bob" ? "bob" : "alice" }).access_token;
   const origin: Origin = { profile: "default", service: saas.url, account };
-  return new SyncRuntime({
+  return syncRuntime({
     folder,
     fetch: () => bearerFetch(saas.url, token),
     clock: systemClock,

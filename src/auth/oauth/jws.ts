@@ -68,6 +68,11 @@ export function parseJws(token: Secret): Jws {
   return { alg, kid, claims, input: `${header}.${payload}`, signature: Buffer.from(signature, "base64url") };
 }
 
+/** An ID token that was validated, for the program whose login it is of: the text, and what it says. */
+export function openedIdToken(idToken: Secret): { readonly idToken: string; readonly claims: Jws["claims"] } {
+  return { idToken: idToken.reveal(), claims: parseJws(idToken).claims };
+}
+
 /** Whether a key made the signature. The caller has checked that the key is of the algorithm's kind. */
 export function isSignedBy(key: KeyObject, jws: Jws): boolean {
   const algorithm = signatureAlgorithms.get(jws.alg);

@@ -1,5 +1,4 @@
 import type { AuthError } from "../../base/errors.ts";
-import type { AwaitedWork } from "../sessions/store.ts";
 
 /** What happens in a program to its sessions and its requests. No event holds a secret: no token, no code, no key. */
 export interface AuthEvents {
@@ -17,7 +16,14 @@ export interface AuthEvents {
   /** The refreshed session could not be stored: it lives in this process only, until a later try succeeds. */
   unsaved: { readonly profile: string; readonly error: AuthError };
   /** A second has passed waiting for another process, or for the service's answer to a refresh. */
-  waiting: AwaitedWork;
+  waiting: {
+    /** Another process refreshes the session, or changes what is stored; or the service does not answer yet. */
+    readonly work: "refresh" | "change" | "answer";
+    /** The process. Undefined where it is in another container or on another machine, and where the system does not say. */
+    readonly pid?: number | undefined;
+    /** The host of the service. */
+    readonly host?: string | undefined;
+  };
   /** A request was answered, or was not: `status` is then undefined. `url` is without its query, which may hold what is secret. */
   request: {
     readonly method: string;
@@ -32,9 +38,9 @@ export type AuthEvent = {
   [Name in keyof AuthEvents]: { readonly event: Name } & AuthEvents[Name];
 }[keyof AuthEvents];
 
-/** Where the events of a program can be listened to. */
+/** Where the events of a program can be listened to. @internal */
 export interface AuthEventSource {
-  /** Listens; what the listener throws is ignored, since it is called in the middle of the work. Returns a function that stops it. */
+  /** Returns a function that stops it. */
   on<Name extends keyof AuthEvents>(name: Name, listener: (event: AuthEvents[Name]) => void): () => void;
 }
 

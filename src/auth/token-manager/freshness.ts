@@ -1,6 +1,6 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { Session } from "../sessions/session.ts";
-import type { AccessTokenOptions } from "./access-token.ts";
+import type { AccessToken, AccessTokenOptions } from "./access-token.ts";
 
 /** When an access token was issued and when it expires, by the server's clock. */
 export type Lifetime = Pick<Session, "issuedAt" | "accessTokenExpiresAt" | "clockOffsetMs">;
@@ -53,6 +53,8 @@ export interface HeldSession {
   /** Between these two readings of the wall clock the token is enough for a caller without special needs. */
   enoughFrom: number;
   enoughUntil: number;
+  /** What callers get, made once. */
+  given?: { readonly text: Promise<string>; readonly token: Promise<AccessToken> } | undefined;
 }
 
 /**
@@ -69,7 +71,7 @@ export function hold(session: Session, previous: HeldSession | undefined, clock:
     known?.accessToken.equals(session.accessToken) &&
     known.accessTokenExpiresAt === session.accessTokenExpiresAt
   ) {
-    return known === session ? previous : { ...previous, session };
+    return known === session ? previous : { ...previous, session, given: undefined };
   }
   const expiresAtMonotonic = clock.monotonic() + remainingMs(session, clock.now());
   return { session, token: session.accessToken.reveal(), expiresAtMonotonic, enoughFrom: 0, enoughUntil: 0 };

@@ -77,8 +77,8 @@ export class TokenManager {
   getAccessToken(options: AccessTokenOptions = {}): Promise<string> {
     if (this.#options.source)
       return this.#options.source.getCredential(options).then(({ accessToken }) => accessToken.reveal());
-    const held = this.#current.held(options);
-    if (held !== undefined) return Promise.resolve(held.token);
+    const held = this.held(options);
+    if (held !== undefined) return held.text;
     const isPlain = options.signal === undefined && options.rejected === undefined && !options.minValidityMs;
     if (isPlain && this.#pending !== undefined) return this.#pending.accessToken;
     return this.getSession(options).then(({ accessToken }) => accessToken.reveal());
@@ -86,12 +86,22 @@ export class TokenManager {
 
   /** The same token, and what a caller has to know to use it. Same parameters and failures as {@link TokenManager.getAccessToken}. */
   async getToken(options?: AccessTokenOptions): Promise<AccessToken> {
-    const { accessToken, tokenType, accessTokenExpiresAt: ends, clockOffsetMs } = await this.getCredential(options);
-    return {
-      token: accessToken.reveal(),
-      tokenType,
-      expiresAt: ends === undefined ? undefined : ends - clockOffsetMs,
-    };
+    return accessTokenOf(await this.getCredential(options));
+  }
+
+  /**
+   * The token in memory, if it is enough for a caller: one look, and the same promises for everybody. Undefined where something has to be
+   * read or asked first.
+   */
+  held(options: AccessTokenOptions = noNeeds): HeldSession["given"] {
+    const held = this.#options.source === undefined ? this.#current.held(options) : undefined;
+    return (
+      held &&
+      (held.given ??= {
+        text: Promise.resolve(held.token),
+        token: Promise.resolve(Object.freeze(accessTokenOf(held.session))),
+      })
+    );
   }
 
   /**
@@ -259,6 +269,12 @@ export class TokenManager {
     return (need.minValidityMs ?? 0) <= pending.minValidityMs || this.#current.isEnough(session, need);
   }
 }
+
+function accessTokenOf({ accessToken, tokenType, accessTokenExpiresAt: ends, clockOffsetMs }: Credential): AccessToken {
+  return { token: accessToken.reveal(), tokenType, expiresAt: ends === undefined ? undefined : ends - clockOffsetMs };
+}
+
+const noNeeds: AccessTokenOptions = {};
 
 /** Waits for a promise that others wait for too: a signal ends this wait and not the work. */
 export function abortable<T>(promise: Promise<T>, signal: runtime.AbortSignal | undefined): Promise<T> {

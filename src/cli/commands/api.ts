@@ -68,7 +68,7 @@ export const command: Command = defineCommand({
     ["api /api/v1/me --silent --include", "show status and headers only"],
   ],
   async run(context, values, words) {
-    const { app, out, signal } = context;
+    const { out, signal } = context;
     const fields = await readFields(values.field ?? [], values["json-field"] ?? [], context);
     const given = await bodyOf(values, context);
     const [path = "", word = fields.length > 0 || given !== undefined ? "POST" : "GET"] = words.toReversed();
@@ -95,7 +95,8 @@ export const command: Command = defineCommand({
       );
     const body = takesBody && fields.length > 0 ? Buffer.from(JSON.stringify(objectOf(fields))) : given;
     const headers = headersOf(values.header ?? [], body);
-    const service = await app.tokens().service();
+    const auth = await context.auth();
+    const service = await auth.service();
     let address = takesBody ? path : withQuery(path, fields);
     // It would be sent without the token, and the response would be taken for the service's.
     if (!targetOf(address, service).isService)
@@ -105,7 +106,7 @@ export const command: Command = defineCommand({
       values.output === undefined || values.output === "-" ? undefined : await openNamedFile(values.output, "output");
     try {
       for (const seen = new Set<string>(); ; seen.add(address)) {
-        const response = await app.authorizedFetch(address, {
+        const response = await auth.fetch(address, {
           method,
           headers,
           signal,

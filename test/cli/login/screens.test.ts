@@ -30,6 +30,7 @@ async function consent(
   });
   const context = {
     identity: ownIdentity,
+    auth: () => assert.fail("nothing is asked of it"),
     app: createApp({ env: {} }),
     out,
     terminal,
@@ -93,6 +94,7 @@ function said({
   );
   const context = {
     identity: ownIdentity,
+    auth: () => assert.fail("nothing is asked of it"),
     app: createApp({ env: {} }),
     out,
     terminal: () => Promise.reject(new Error("nothing is asked")),

@@ -53,7 +53,7 @@ async function answerOrQuit(context: Context, asked: ReadonlyMap<string, string>
     if (!isAuthError(error) || signal.aborted) throw error;
     out.error(`${error.message}. ${out.words(error.next)}`);
     out.answer("quit=1");
-    return (await import("../../exit-code.ts")).exitCodes[error.code];
+    return (await import("../../exit-code.ts")).exitCodeOf(error.code);
   }
 }
 

@@ -19,7 +19,7 @@ export const command: Command = defineCommand({
     ["sync status", "show what is queued"],
     ["sync status --check", "and whether the service accepts it"],
   ],
-  async run({ app, out, signal }, values) {
+  async run({ app, auth, out, signal }, values) {
     const { name, profile } = await app.profileInUse();
     const { profiles } = await readAll(app.store);
     // The queue keeps ids only: the names come from the users who are logged in here.
@@ -34,7 +34,7 @@ export const command: Command = defineCommand({
       givenUp: events.countDead() + artifacts.countDead(),
     }));
     const health = values.check
-      ? await (await import("../../../sync/service-request.ts")).syncHealth({ fetch: app.authorizedFetch, signal })
+      ? await (await import("../../../sync/service-request.ts")).syncHealth({ fetch: (await auth()).fetch, signal })
       : undefined;
     const answer: SyncStatusOutput = { scopes, ...(health && { health: health.state }) };
     if (values.json) {
