@@ -1,7 +1,7 @@
 // A program that embeds the library, made into one file by bundlers, with the key of its session in a Secret Service. Needs the
 // Debian packages dbus and dbus-daemon, Linux and a build.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
   appendFileSync,
@@ -22,10 +22,13 @@ import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { build as esbuild } from "esbuild";
 import { rollup, type OutputOptions } from "rollup";
+import { install } from "../setup.js";
 import { command } from "./command.ts";
 import { startSession } from "./session.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
+/** Bundlers with many dependencies, in a folder of their own. */
+const bundlers = join(root, "test", "peers", "bundlers");
 const ncc = createRequire(import.meta.url)("@vercel/ncc") as (
   input: string,
   options: object,
@@ -57,6 +60,12 @@ before(async () => {
   mkdirSync(join(scratch, "build", "node_modules"), { recursive: true });
   symlinkSync(root, join(scratch, "build", "node_modules", "spec-kitty"));
   writeFileSync(input, source);
+  const manifest = { name: "program", version: "1.0.0", "@parcel/resolver-default": { packageExports: true } };
+  writeFileSync(join(scratch, "build", "package.json"), JSON.stringify(manifest));
+  install(bundlers);
+  const others = ["webpack esm", "webpack cjs", "vite esm", "tsdown esm", "tsdown cjs", "parcel cjs"];
+  for (const bundler of others) outputOf(bundler, bundler.endsWith("esm") ? "esm" : "cjs");
+  execFileSync(process.execPath, [join(bundlers, "bundle.js"), input, scratch], { cwd: dirname(input), stdio: "pipe" });
 
   for (const format of ["esm", "cjs"] as const) {
     const outfile = outputOf(`esbuild ${format}`, format);
@@ -81,6 +90,9 @@ before(async () => {
     ...Object.entries(assets).map(([name, { source }]) => [join(dirname(program), name), source] as const),
   ] as const)
     writeFileSync(name, text);
+
+  // Its parts are in a folder below, so what is installed is found by the manifest, as in a package.
+  writeFileSync(join(scratch, "vite-esm", "package.json"), JSON.stringify({ name: "program" }));
 
   const desktop = await startSession();
   ending.push(() => desktop.stop());
@@ -171,7 +183,10 @@ const request = JSON.stringify({ operation: "remove", service: "spec-kitty", acc
 const options = { skip: process.platform !== "linux" && "processes are counted by /proc" };
 const installed = join(root, "node_modules", "@napi-rs");
 
-for (const bundler of ["esbuild esm", "esbuild cjs", "rollup esm", "rollup cjs", "ncc"]) {
+for (const bundler of [
+  ...["esbuild esm", "esbuild cjs", "rollup esm", "rollup cjs", "ncc"],
+  ...["webpack esm", "webpack cjs", "vite esm", "tsdown esm", "tsdown cjs", "parcel cjs"],
+]) {
   test(
     `NFR-015 bundled by ${bundler}, a program finds the keychain's library next to it, starts one process, and keeps its input`,
     options,
@@ -208,6 +223,15 @@ for (const bundler of ["esbuild esm", "esbuild cjs", "rollup esm", "rollup cjs",
     },
   );
 }
+
+test("NFR-015 webpack writes no path of the machine that it ran on into a program", options, () => {
+  for (const bundler of ["webpack esm", "webpack cjs"]) {
+    const folder = dirname(bundles.get(bundler) ?? assert.fail());
+    const names = readdirSync(folder).filter((name) => /\.[cm]js$/.test(name));
+    const texts = names.map((name) => readFileSync(join(folder, name), "utf8"));
+    assert.ok(texts.length > 0 && texts.every((text) => !text.includes(root) && !text.includes(scratch)));
+  }
+});
 
 for (const [bundler, type] of [
   ["esbuild esm", "module"],
