@@ -37,7 +37,7 @@ export interface App {
   /** Whether a request was sent that may have changed something at a service. */
   mayHaveChanged(): boolean;
   readonly settings: Settings;
-  readonly tool: Pick<AppOverrides, "defaults" | "redirectPath" | "trustedHosts">;
+  readonly tool: Pick<AppOverrides, "defaults" | "redirectPath" | "trustedHosts" | "browser">;
   readonly folder: string;
   /** The real path of the working folder; undefined when it no longer exists. */
   readonly folderHere: string | undefined;
@@ -209,7 +209,12 @@ export function createApp(overrides: AppOverrides = {}): App {
     mayHaveChanged: () => effects.unknown > 0,
     settings,
     // Not all of the overrides: an app that is printed must not show the environment (S-005).
-    tool: { defaults: overrides.defaults, redirectPath: overrides.redirectPath, trustedHosts: overrides.trustedHosts },
+    tool: {
+      defaults: overrides.defaults,
+      redirectPath: overrides.redirectPath,
+      trustedHosts: overrides.trustedHosts,
+      ...(overrides.browser && { browser: overrides.browser }),
+    },
     isKept,
     isLocal: isKept && shared === undefined && overrides.sessions === undefined,
     sharedStore: shared && {
@@ -288,6 +293,7 @@ const overrideNames: Record<keyof AppOverrides, true> = {
   seal: true,
   silentAfterMs: true,
   sessions: true,
+  browser: true,
   keychain: true,
   onTraffic: true,
   log: true,

@@ -14,10 +14,11 @@ import type { Terminal } from "../platform/terminal.ts";
 import type { Command, CommandEntry, Context } from "./command.ts";
 import { builtInLogin, commandTable, topicsOf } from "./command-table.ts";
 import { dispatch, splitOptions } from "./dispatch.ts";
-import { createOutput, type OutputStream } from "./output.ts";
+import { createOutput } from "./output.ts";
+import type { CommandStreams } from "./streams.ts";
 
 export type * from "./json-output.ts";
-export type { OutputStream } from "./output.ts";
+export type { CommandStreams, OutputStream } from "./streams.ts";
 
 /** A group of commands that a tool may have, by the first word. */
 export type CommandGroup = "auth" | "api" | "completion" | "sync" | "tracker";
@@ -28,18 +29,6 @@ export interface CommandOptions extends Omit<AuthOptions, "issuer" | "commands">
   issuer: string | undefined;
   /** The groups of commands that the tool has; `["auth", "api", "completion"]` by default. `sync` and `tracker` are for services that have these. */
   commands?: readonly CommandGroup[] | undefined;
-}
-
-/** What a command writes to and reads from. Everything that is left out is the process's own. */
-export interface CommandStreams {
-  /** Takes the answer. */
-  readonly stdout?: OutputStream;
-  /** Takes the conversation. */
-  readonly stderr?: OutputStream;
-  /** What is typed or piped into the command, which asks questions only if this and `stderr` are terminals. */
-  readonly stdin?: AsyncIterable<string | Uint8Array> & { readonly isTTY?: boolean };
-  /** The variables, instead of those of {@link CommandOptions}. */
-  readonly env?: Environment;
 }
 
 /** The commands of a tool. Made by {@link createCommand}. */

@@ -1,5 +1,6 @@
 import type { Hint } from "../base/errors.ts";
 import { redact } from "../base/secret.ts";
+import type { OutputStream } from "./streams.ts";
 import { wrapped, noBreak, oneLine, printable, unprintable } from "../base/text.ts";
 
 /** What is said to the user: a string, or a hint when it contains something to type. */
@@ -45,15 +46,6 @@ export interface Screen {
   readonly columns: number;
   readonly rows: number;
   readonly color: boolean;
-}
-
-/** A stream that is written to, as `process.stdout` is one. */
-export interface OutputStream {
-  /** `done` is called as soon as the next piece can be written. */
-  write(text: string | Uint8Array, done?: () => void): unknown;
-  readonly isTTY?: boolean;
-  readonly columns?: number;
-  readonly rows?: number;
 }
 
 /** @internal */

@@ -1,41 +1,20 @@
-import { failure, jsonOf } from "./http.ts";
-import type { Answer, FakeRequest } from "./http.ts";
-import { authenticated } from "./routes.ts";
-import type { Route } from "./routes.ts";
-import { isMember } from "./sessions.ts";
-import type { Caller } from "./sessions.ts";
+import { failure } from "../../src/app/testing/http.ts";
+import { jsonOf } from "./http.ts";
+import type { Answer, FakeRequest } from "../../src/app/testing/http.ts";
+import { accountRoutes, authenticated } from "../../src/app/testing/sessions.ts";
+import type { Route } from "../../src/app/testing/http.ts";
+import { isMember } from "./users.ts";
+import type { Caller } from "../../src/app/testing/sessions.ts";
 import type { FakeState } from "./state.ts";
 
 /** Who am I, logout, WebSocket tickets, health, and an echo. */
 export function apiRoutes(state: FakeState): Route[] {
   return [
-    ["GET", "/api/v1/me", authenticated(state, (caller) => me(state, caller))],
-    ["POST", "/api/v1/logout", authenticated(state, (caller) => logout(state, caller))],
+    ...accountRoutes(state),
     ["POST", /^\/api\/v1\/ws-token\/?$/, authenticated(state, (caller, request) => ticket(state, caller, request))],
     ["GET", "/api/v1/sync/health/", authenticated(state, () => health(state))],
     ["*", "/api/v1/echo", authenticated(state, (_, request) => echo(request))],
   ];
-}
-
-function me(state: FakeState, { session, user, tokenExpiresAt }: Caller): Answer {
-  const iso = (at: number): string => new Date(at).toISOString();
-  return {
-    status: 200,
-    body: {
-      ...state.users[user],
-      session_id: session.id,
-      authenticated_at: iso(session.authenticatedAt),
-      access_token_expires_at: iso(tokenExpiresAt),
-      refresh_token_expires_at: iso(session.refreshExpiresAt),
-      auth_flow: session.authFlow,
-    },
-  };
-}
-
-function logout(state: FakeState, { session }: Caller): Answer {
-  session.ended = "session_invalid";
-  state.counters.logouts += 1;
-  return { status: 200, body: { status: "logged_out", session_id: session.id } };
 }
 
 function ticket(state: FakeState, { session, user }: Caller, request: FakeRequest): Answer {
@@ -44,7 +23,7 @@ function ticket(state: FakeState, { session, user }: Caller, request: FakeReques
   if (!Object.values(state.users).some(({ teams }) => teams.some(({ id }) => id === team))) {
     return failure(404, "team_not_found");
   }
-  if (!isMember(state, user, team)) return failure(403, "not_a_team_member");
+  if (!isMember(user, team)) return failure(403, "not_a_team_member");
   const value = state.mint("ws_token", "wt");
   const expiresAt = state.now() + state.options.ticketSeconds * 1000;
   state.tickets.set(value, { session, team, expiresAt, consumed: false });

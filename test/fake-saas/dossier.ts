@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { failure, jsonOf } from "./http.ts";
-import type { Answer, FakeRequest } from "./http.ts";
-import { authenticated } from "./routes.ts";
-import type { Route } from "./routes.ts";
-import type { Caller } from "./sessions.ts";
+import { failure } from "../../src/app/testing/http.ts";
+import { jsonOf } from "./http.ts";
+import type { Answer, FakeRequest } from "../../src/app/testing/http.ts";
+import { authenticated } from "../../src/app/testing/sessions.ts";
+import type { Route } from "../../src/app/testing/http.ts";
+import type { Caller } from "../../src/app/testing/sessions.ts";
 import type { FakeState } from "./state.ts";
 
 const MAX_BYTES = 524_288;
@@ -26,7 +27,7 @@ export function dossierRoutes(state: FakeState): Route[] {
   ];
 }
 
-function store(state: FakeState, { user }: Caller, request: FakeRequest): Answer {
+function store(state: FakeState, { session: { user } }: Caller, request: FakeRequest): Answer {
   const body = jsonOf(request);
   if (body === undefined) return failure(400, "invalid_request");
   const missing = TEXTS.find((name) => typeof body[name] !== "string");

@@ -1,11 +1,12 @@
 import { envelopeDefect } from "./envelope.ts";
-import { failure, isObject, jsonOf } from "./http.ts";
-import type { Answer, FakeRequest } from "./http.ts";
+import { failure } from "../../src/app/testing/http.ts";
+import { isObject, jsonOf } from "./http.ts";
+import type { Answer, FakeRequest } from "../../src/app/testing/http.ts";
 import type { ReceivedEvent, Verdict } from "./records.ts";
-import { authenticated } from "./routes.ts";
-import type { Route } from "./routes.ts";
-import { isMember } from "./sessions.ts";
-import type { Caller } from "./sessions.ts";
+import { authenticated } from "../../src/app/testing/sessions.ts";
+import type { Route } from "../../src/app/testing/http.ts";
+import { isMember } from "./users.ts";
+import type { Caller } from "../../src/app/testing/sessions.ts";
 import type { FakeState } from "./state.ts";
 
 /** Batch ingest. The trailing slash matters: without it the path is not listed. */
@@ -13,10 +14,10 @@ export function eventRoutes(state: FakeState): Route[] {
   return [["POST", "/api/v1/events/batch/", authenticated(state, (caller, request) => ingest(state, caller, request))]];
 }
 
-function ingest(state: FakeState, { user }: Caller, request: FakeRequest): Answer {
+function ingest(state: FakeState, { user, session }: Caller, request: FakeRequest): Answer {
   const team = request.headers["x-team-slug"];
   const sent = jsonOf(request)?.["events"];
-  if (typeof team !== "string" || !isMember(state, user, team)) return failure(403, "not_a_team_member");
+  if (typeof team !== "string" || !isMember(user, team)) return failure(403, "not_a_team_member");
   if (!Array.isArray(sent) || !sent.every(isObject)) return failure(400, "invalid_request");
   if (isTooLarge(state, sent.length, Buffer.byteLength(request.body))) return failure(413, "payload_too_large");
   const events: Record<string, unknown>[] = sent;
@@ -25,7 +26,9 @@ function ingest(state: FakeState, { user }: Caller, request: FakeRequest): Answe
     return detail === undefined ? [] : [{ event_id: event["event_id"], detail }];
   });
   if (details.length > 0) return failure(400, "invalid_events", { details });
-  const results = events.flatMap((event) => receiveEvent(state, event, { user, team, via: "batch" }) ?? []);
+  const results = events.flatMap(
+    (event) => receiveEvent(state, event, { user: session.user, team, via: "batch" }) ?? [],
+  );
   return { status: 200, body: { results } };
 }
 

@@ -1,54 +1,61 @@
-import { createHash } from "node:crypto";
-import { AuthorizationEndpoint } from "./authorize.ts";
-import { DeviceEndpoint } from "./device.ts";
-import { failure, formOf } from "./http.ts";
-import type { Answer, FakeRequest } from "./http.ts";
-import type { Route } from "./routes.ts";
-import { issueTokens, openSession, refreshTokens } from "./sessions.ts";
+import { AuthorizationEndpoint } from "../../src/app/testing/authorization.ts";
+import { DeviceEndpoint } from "../../src/app/testing/device.ts";
+import { failure, formOf, type Answer, type FakeRequest, type Route } from "../../src/app/testing/http.ts";
+import { issueTokens, openSession } from "../../src/app/testing/sessions.ts";
+import { tokenEndpoint } from "../../src/app/testing/token.ts";
+import { consentPage, devicePage, page } from "./pages.ts";
 import type { FakeState } from "./state.ts";
+import { isUserName } from "./users.ts";
 
-/** The authorization server: authorization, device and token endpoints with their pages. */
+/** The authorization server: the endpoints that authors have for their tests, with pages on which a user decides. */
 export function oauthRoutes(state: FakeState): Route[] {
   const authorization = new AuthorizationEndpoint(state);
   const device = new DeviceEndpoint(state);
+  const exchange = (name: string) => (form: URLSearchParams) => exchangeIdentity(state, form.get(name));
+  const exchanges = {
+    "urn:ietf:params:oauth:grant-type:token-exchange": exchange("subject_token"),
+    "urn:ietf:params:oauth:grant-type:jwt-bearer": exchange("assertion"),
+  };
   return [
-    ["GET", "/oauth/authorize", (request) => authorization.show(request)],
-    ["POST", "/oauth/authorize", (request) => authorization.decide(request)],
+    ["GET", "/oauth/authorize", (request) => askForConsent(state, authorization, request)],
+    ["POST", "/oauth/authorize", (request) => consent(authorization, request)],
     ["POST", "/oauth/device", (request) => device.authorize(request)],
-    ["GET", "/device", (request) => device.show(request)],
-    ["POST", "/device", (request) => device.decide(request)],
-    ["POST", "/oauth/token", (request) => noStore(token(state, authorization, device, request))],
+    ["GET", "/device", ({ query }) => askForCode(state, query.get("user_code") ?? "")],
+    ["POST", "/device", (request) => enterCode(device, request)],
+    ["POST", "/oauth/token", tokenEndpoint(state, { authorization, device }, exchanges)],
   ];
 }
 
-/** RFC 6749 §5.1: no answer that may hold a token is cached. */
-function noStore(answer: Answer): Answer {
-  return { ...answer, headers: { "Cache-Control": "no-store", ...answer.headers } };
+function askForConsent(state: FakeState, authorization: AuthorizationEndpoint, { query }: FakeRequest): Answer {
+  const begun = authorization.begin(query);
+  if ("problem" in begun) return page(400, "Bad request", begun.problem);
+  if ("status" in begun) return begun;
+  return consentPage(`${state.options.basePath}/oauth/authorize`, begun.pending, begun.scope, state.users);
 }
 
-function token(
-  state: FakeState,
-  authorization: AuthorizationEndpoint,
-  device: DeviceEndpoint,
-  request: FakeRequest,
-): Answer {
+function consent(authorization: AuthorizationEndpoint, request: FakeRequest): Answer {
   const form = formOf(request);
-  if (form === undefined) return failure(400, "invalid_request", { error_description: "expected a form" });
-  if (form.get("client_id") !== "cli_native") return failure(401, "invalid_client");
-  switch (form.get("grant_type")) {
-    case "authorization_code":
-      return exchangeCode(state, authorization, form);
-    case "urn:ietf:params:oauth:grant-type:device_code":
-      return device.poll(form);
-    case "refresh_token":
-      return refreshTokens(state, form.get("refresh_token") ?? "");
-    case "urn:ietf:params:oauth:grant-type:token-exchange":
-      return exchangeIdentity(state, form.get("subject_token"));
-    case "urn:ietf:params:oauth:grant-type:jwt-bearer":
-      return exchangeIdentity(state, form.get("assertion"));
-    default:
-      return failure(400, "unsupported_grant_type");
-  }
+  const user = form?.get("user");
+  const decided = isUserName(user)
+    ? authorization.decide(form?.get("request") ?? "", form?.get("decision") === "approve" ? user : undefined)
+    : undefined;
+  return decided ?? page(400, "Bad request", "this page has been used or is not ours");
+}
+
+function askForCode(state: FakeState, userCode: string): Answer {
+  return devicePage(`${state.options.basePath}/device`, userCode, state.users);
+}
+
+function enterCode(device: DeviceEndpoint, request: FakeRequest): Answer {
+  const form = formOf(request);
+  const user = form?.get("user");
+  if (!isUserName(user)) return page(400, "Bad request", "no such account");
+  const isApproved = form?.get("decision") === "approve";
+  if (!device.decide(form?.get("user_code") ?? "", isApproved ? user : null))
+    return page(400, "Not this code", "The code is wrong, used or expired.");
+  return isApproved
+    ? page(200, "Connected", "You can go back to your device.")
+    : page(200, "Denied", "The device gets no access.");
 }
 
 /** RFC 8693 §2.2 and RFC 7523 §3: an access token without a refresh token. */
@@ -65,29 +72,4 @@ function exchangeIdentity(state: FakeState, jwt: string | null): Answer {
     status: 200,
     body: { ...issueTokens(state, openSession(state, { user }), { withRefresh: false }), issued_token_type },
   };
-}
-
-/** RFC 6749 §4.1.3 and RFC 7636 §4.6. A code that comes twice ends the session that the first use gave (RFC 6749 §4.1.2). */
-function exchangeCode(state: FakeState, { codes }: AuthorizationEndpoint, form: URLSearchParams): Answer {
-  const refuse = (why: string): Answer =>
-    failure(state.options.invalidGrantStatus, "invalid_grant", { error_description: why });
-  const verifier = form.get("code_verifier") ?? "";
-  if (verifier !== "") state.issued.set(verifier, "code_verifier");
-  const code = codes.get(form.get("code") ?? "");
-  if (code === undefined) return refuse("the code is not known");
-  if (code.sessionId !== undefined) {
-    state.revoke(code.sessionId);
-    return refuse("the code has been used");
-  }
-  if (code.expiresAt <= state.now()) return refuse("the code has expired");
-  if (code.redirectUri !== form.get("redirect_uri"))
-    return refuse("redirect_uri is not the one the code was asked for");
-  if (!/^[\w.~-]{43,128}$/.test(verifier)) return refuse("code_verifier is malformed");
-  if (createHash("sha256").update(verifier).digest("base64url") !== code.challenge) {
-    return refuse("code_verifier does not match the challenge");
-  }
-  const session = openSession(state, { user: code.user, scope: code.scope });
-  code.sessionId = session.id;
-  state.counters.logins += 1;
-  return { status: 200, body: issueTokens(state, session) };
 }

@@ -1,5 +1,6 @@
-import type { Answer } from "./http.ts";
-import type { FakeUser, UserName } from "./users.ts";
+import type { Answer } from "../../src/app/testing/http.ts";
+import type { IssuerUser } from "../../src/app/testing/issuer.ts";
+import type { UserName } from "./users.ts";
 
 const ESCAPES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 
@@ -28,7 +29,12 @@ ${form}</body></html>
 }
 
 /** Asks whether the client may act for the user. `request` names the pending authorization and guards against forgery. */
-export function consentPage(action: string, request: string, scope: string, users: Record<UserName, FakeUser>): Answer {
+export function consentPage(
+  action: string,
+  request: string,
+  scope: string,
+  users: Record<UserName, IssuerUser>,
+): Answer {
   return page(
     200,
     "Allow access?",
@@ -42,7 +48,7 @@ ${BUTTONS}
 }
 
 /** Asks for the code that the device shows, filled in where the address already held it. */
-export function devicePage(action: string, userCode: string, users: Record<UserName, FakeUser>): Answer {
+export function devicePage(action: string, userCode: string, users: Record<UserName, IssuerUser>): Answer {
   return page(
     200,
     "Connect a device",
@@ -58,7 +64,7 @@ ${BUTTONS}
 const BUTTONS = `<button id="approve" name="decision" value="approve">Approve</button>
 <button id="deny" name="decision" value="deny">Deny</button>`;
 
-function accountChoice(users: Record<UserName, FakeUser>): string {
+function accountChoice(users: Record<UserName, IssuerUser>): string {
   const options = Object.entries(users).map(
     ([name, user]) => `<option value="${escapeHtml(name)}">${escapeHtml(user.name ?? name)}</option>`,
   );

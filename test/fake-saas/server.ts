@@ -2,18 +2,16 @@ import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
+import { handlerOf, type Answer, type Route } from "../../src/app/testing/http.ts";
+import { issueTokens, openSession, type SessionRequest, type TokenAnswer } from "../../src/app/testing/sessions.ts";
 import { apiRoutes } from "./api.ts";
 import { dossierRoutes } from "./dossier.ts";
 import { eventRoutes } from "./events.ts";
 import { replacesWork } from "./faults.ts";
 import type { Fault } from "./faults.ts";
-import type { Answer, FakeRequest } from "./http.ts";
+import type { FakeRequest } from "./http.ts";
 import { oauthRoutes } from "./oauth.ts";
 import type { FakeOptions } from "./options.ts";
-import { dispatch } from "./routes.ts";
-import type { Route } from "./routes.ts";
-import { issueTokens, openSession } from "./sessions.ts";
-import type { IssueOptions, TokenResponse } from "./sessions.ts";
 import { FakeState } from "./state.ts";
 import { trackerRoutes } from "./tracker.ts";
 import { disturb, encode, readRequest, scriptedAnswer, sendBulk } from "./transport.ts";
@@ -89,7 +87,7 @@ export class FakeSaas extends FakeState {
   }
 
   /** A session without a browser; gives what the token endpoint would have answered. Not counted as a login. */
-  issue(options: IssueOptions = {}): TokenResponse & { refresh_token: string } {
+  issue(options: SessionRequest & { expiresIn?: number } = {}): TokenAnswer & { refresh_token: string } {
     const { expiresIn = this.options.accessTokenSeconds } = options;
     const { refresh_token = "", ...rest } = issueTokens(this, openSession(this, options), { expiresIn });
     return { ...rest, refresh_token };
@@ -112,7 +110,7 @@ export class FakeSaas extends FakeState {
     try {
       const request = await this.#record(incoming);
       const fault = this.faults.take(request);
-      const answer = await this.#work(fault, () => dispatch(this.#routes, request));
+      const answer = await this.#work(fault, () => this.#answer(request));
       if (answer === "silence") return;
       if (answer === "reset") return void incoming.socket.resetAndDestroy();
       request.status = answer.status;
@@ -126,6 +124,11 @@ export class FakeSaas extends FakeState {
     } finally {
       this.changes.emit("change");
     }
+  }
+
+  #answer(request: FakeRequest): Answer {
+    const handler = handlerOf(this.#routes, request);
+    return handler?.(request) ?? { status: 404, body: { error: "not_found", path: request.path } };
   }
 
   async #upgrade(incoming: IncomingMessage, stream: Duplex): Promise<void> {

@@ -1,41 +1,28 @@
-import { randomBytes, randomInt } from "node:crypto";
 import { EventEmitter } from "node:events";
+import { Issuer, noCounts, type Grant, type IssuerUser } from "../../src/app/testing/issuer.ts";
 import { until } from "../helpers/until.ts";
 import { Faults } from "./faults.ts";
 import type { FakeRequest } from "./http.ts";
 import { DEFAULTS } from "./options.ts";
 import type { FakeOptions } from "./options.ts";
-import type { FakeSession, Grant, ReceivedArtifact, ReceivedEvent, SecretKind, Verdict } from "./records.ts";
+import type { ReceivedArtifact, ReceivedEvent, Verdict } from "./records.ts";
 import type { FakeSocket } from "./socket.ts";
 import { createUsers } from "./users.ts";
-import type { FakeUser, UserName } from "./users.ts";
+import type { UserName } from "./users.ts";
 
 /** Everything the service remembers. Restarts keep it; only a new fake forgets. */
-export class FakeState {
-  readonly options: FakeOptions;
-  readonly users: Record<UserName, FakeUser>;
-  readonly faults: Faults = new Faults();
-  readonly requests: FakeRequest[] = [];
-  readonly counters = {
-    logins: 0,
-    refreshes: 0,
-    /** Consumed refresh tokens that were presented again, whatever came of it. */
-    reuses: 0,
-    /** Sessions ended by the service: by reuse, by a repeated code, or by `revoke`. */
-    revocations: 0,
-    logouts: 0,
-    devicePolls: 0,
-    slowDowns: 0,
+export class FakeState extends Issuer {
+  override readonly options: FakeOptions;
+  override readonly users: Record<UserName, IssuerUser>;
+  /** `exchanges`: identities of another issuer that were exchanged for an access token. */
+  override readonly counters: typeof noCounts & Record<"tickets" | "exchanges" | "idempotentReplays", number> = {
+    ...noCounts,
     tickets: 0,
-    /** Identities of another issuer that were exchanged for an access token. */
     exchanges: 0,
     idempotentReplays: 0,
   };
-  /** Every secret that was ever issued or shown to the service, and its kind. User codes and states are shown on purpose. */
-  readonly issued: Map<string, SecretKind> = new Map();
-  readonly sessions: Map<string, FakeSession> = new Map();
-  readonly accessTokens: Map<string, Grant> = new Map();
-  readonly refreshTokens: Map<string, Grant> = new Map();
+  readonly faults: Faults = new Faults();
+  readonly requests: FakeRequest[] = [];
   readonly tickets: Map<string, Grant & { readonly team: string }> = new Map();
   /** By `event_id`. */
   readonly events: Map<string, ReceivedEvent> = new Map();
@@ -60,44 +47,15 @@ export class FakeState {
   workPackages: unknown[] = [];
   /** Fires `change` whenever a request arrived or was answered, a socket opened or closed, or a frame came in. */
   readonly changes: EventEmitter = new EventEmitter().setMaxListeners(0);
-  /** The address of the service, base path included, without a trailing slash. Known once it listens. */
-  url = "";
 
   constructor(options: Partial<FakeOptions>) {
+    super();
     this.options = { ...DEFAULTS, ...options };
     this.users = createUsers(this.options.privateTeamspace);
   }
 
-  /** The service's clock, in milliseconds. */
-  now(): number {
+  override now(): number {
     return this.options.now() + this.options.clockOffsetMs;
-  }
-
-  /** A new secret that the leak test will look for. */
-  mint(kind: SecretKind, prefix: string): string {
-    const value = `${prefix}_${randomBytes(24).toString("base64url")}`;
-    this.issued.set(value, kind);
-    return value;
-  }
-
-  /** A user code without vowels, so that it spells nothing (RFC 8628 §6.1). */
-  mintUserCode(): string {
-    const letters = "BCDFGHJKLMNPQRSTVWXZ";
-    const half = (): string => Array.from({ length: 4 }, () => letters.charAt(randomInt(letters.length))).join("");
-    return `${half()}-${half()}`;
-  }
-
-  /** Ends a session; its tokens are refused with `error` from then on. Unknown ids are ignored. */
-  revoke(sessionId: string, error: "session_invalid" | "token_revoked" = "session_invalid"): void {
-    const session = this.sessions.get(sessionId);
-    if (session === undefined || session.ended !== undefined) return;
-    session.ended = error;
-    this.counters.revocations += 1;
-  }
-
-  /** Makes every access token issued so far expired; refresh tokens stay good. */
-  expireAccessTokens(): void {
-    for (const token of this.accessTokens.values()) token.expiresAt = this.now() - 1;
   }
 
   /** How many requests came for this path, of those that `filter` accepts. */

@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { isObject, jsonOf } from "./http.ts";
-import type { Answer, FakeRequest } from "./http.ts";
-import { authenticated } from "./routes.ts";
-import type { Route } from "./routes.ts";
-import { isMember } from "./sessions.ts";
-import type { Caller } from "./sessions.ts";
+import type { Answer, FakeRequest } from "../../src/app/testing/http.ts";
+import { authenticated } from "../../src/app/testing/sessions.ts";
+import type { Route } from "../../src/app/testing/http.ts";
+import { isMember } from "./users.ts";
+import type { Caller } from "../../src/app/testing/sessions.ts";
 import type { FakeState } from "./state.ts";
 
 const BASE = "/api/v1/tracker/";
@@ -16,7 +16,7 @@ const IDEMPOTENT = ["push", "run", "bind-confirm"];
 type Parameters = Record<string, unknown>;
 
 interface Operation {
-  readonly user: Caller["user"];
+  readonly user: string;
   readonly result: object;
   readonly error: object | undefined;
   pollsLeft: number;
@@ -27,7 +27,7 @@ export function trackerRoutes(state: FakeState): Route[] {
   const operations = new Map<string, Operation>();
   const answered = new Map<string, { body: string; answer: Answer }>();
 
-  const perform = (verb: string, { user }: Caller, parameters: Parameters): Answer => {
+  const perform = (verb: string, { session: { user } }: Caller, parameters: Parameters): Answer => {
     const result = resultOf(state, verb, parameters);
     const asynchronous = state.tracker.asynchronous.get(verb);
     if (asynchronous === undefined) return { status: 200, body: result };
@@ -40,19 +40,19 @@ export function trackerRoutes(state: FakeState): Route[] {
   const once = (verb: string, caller: Caller, parameters: Parameters, request: FakeRequest): Answer => {
     const key = request.headers["idempotency-key"];
     if (typeof key !== "string" || !/^[0-9a-f-]{36}$/i.test(key)) return problem(400, "idempotency_key_required");
-    const known = answered.get(`${caller.user} ${verb} ${key}`);
+    const known = answered.get(`${caller.session.user} ${verb} ${key}`);
     if (known !== undefined) {
       state.counters.idempotentReplays += 1;
       return known.body === request.body ? known.answer : problem(409, "idempotency_key_reused");
     }
     const answer = perform(verb, caller, parameters);
-    answered.set(`${caller.user} ${verb} ${key}`, { body: request.body, answer });
+    answered.set(`${caller.session.user} ${verb} ${key}`, { body: request.body, answer });
     return answer;
   };
 
   const handle = (verb: string, caller: Caller, request: FakeRequest): Answer => {
     const parameters = READS.includes(verb) ? Object.fromEntries(request.query) : jsonOf(request);
-    const wrong = defect(state, verb, caller, parameters, request);
+    const wrong = defect(verb, caller, parameters, request);
     if (wrong !== undefined) return wrong;
     return IDEMPOTENT.includes(verb)
       ? once(verb, caller, parameters ?? {}, request)
@@ -62,7 +62,7 @@ export function trackerRoutes(state: FakeState): Route[] {
   const poll = (caller: Caller, request: FakeRequest): Answer => {
     const id = request.path.slice(`${BASE}operations/`.length, -1);
     const operation = operations.get(id);
-    if (operation?.user !== caller.user) return problem(404, "operation_not_found");
+    if (operation?.user !== caller.session.user) return problem(404, "operation_not_found");
     operation.pollsLeft -= 1;
     const { pollsLeft, error, result } = operation;
     if (pollsLeft > 0) return { status: 200, body: { operation_id: id, status: "running" } };
@@ -88,14 +88,13 @@ export function trackerRoutes(state: FakeState): Route[] {
 }
 
 function defect(
-  state: FakeState,
   verb: string,
   { user }: Caller,
   parameters: Parameters | undefined,
   { headers }: FakeRequest,
 ): Answer | undefined {
   const team = headers["x-team-slug"];
-  if (typeof team !== "string" || !isMember(state, user, team)) return problem(403, "not_a_team_member");
+  if (typeof team !== "string" || !isMember(user, team)) return problem(403, "not_a_team_member");
   if (parameters === undefined) return problem(400, "invalid_request");
   if (typeof parameters["provider"] !== "string") return problem(400, "provider_required");
   const routing = parameters["binding_ref"] ?? parameters["project_slug"];

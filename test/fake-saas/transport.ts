@@ -4,7 +4,8 @@ import { pipeline } from "node:stream/promises";
 import { gunzipSync } from "node:zlib";
 import type { Fault } from "./faults.ts";
 import { isObject } from "./http.ts";
-import type { Answer, FakeRequest } from "./http.ts";
+import type { Answer } from "../../src/app/testing/http.ts";
+import type { FakeRequest } from "./http.ts";
 
 /**
  * Reads a whole request. The base path is cut off. A path outside of it is marked, so that it finds no route: a client

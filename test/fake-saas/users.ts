@@ -1,26 +1,12 @@
-/** A team as `/api/v1/me` tells it. */
-export interface FakeTeam {
-  id: string;
-  name?: string;
-  role?: string;
-  is_private_teamspace?: boolean;
-}
-
-/** An account of the fake service; tests change or delete members at will. */
-export interface FakeUser {
-  user_id: string;
-  email?: string;
-  name?: string;
-  teams: FakeTeam[];
-}
+import type { IssuerUser } from "../../src/app/testing/issuer.ts";
 
 /** Who can approve a login. */
 export type UserName = "alice" | "bob";
 
 /** Fresh copies of both accounts. Alice's private teamspace comes second, so that "first team" and "private team" differ. */
-export function createUsers(privateTeamspace: boolean): Record<UserName, FakeUser> {
-  const acme: FakeTeam = { id: "tm_acme", name: "Acme Corp", role: "admin", is_private_teamspace: false };
-  const own: FakeTeam = { id: "tm_alice", name: "Alice's space", role: "owner", is_private_teamspace: true };
+export function createUsers(privateTeamspace: boolean): Record<UserName, IssuerUser> {
+  const acme = { id: "tm_acme", name: "Acme Corp", role: "admin", is_private_teamspace: false };
+  const own = { id: "tm_alice", name: "Alice's space", role: "owner", is_private_teamspace: true };
   return {
     alice: {
       user_id: "u_alice",
@@ -40,4 +26,8 @@ export function createUsers(privateTeamspace: boolean): Record<UserName, FakeUse
 /** Whether it names one of the accounts. */
 export function isUserName(value: unknown): value is UserName {
   return value === "alice" || value === "bob";
+}
+
+export function isMember({ teams }: IssuerUser, team: string): boolean {
+  return teams.some(({ id }) => id === team);
 }

@@ -1,16 +1,18 @@
 import { createHash } from "node:crypto";
 import type { Duplex } from "node:stream";
 import { receiveEvent } from "./events.ts";
-import { failure, isObject } from "./http.ts";
-import type { Answer, FakeRequest } from "./http.ts";
-import type { FakeSession } from "./records.ts";
+import { failure } from "../../src/app/testing/http.ts";
+import { isObject } from "./http.ts";
+import type { Answer } from "../../src/app/testing/http.ts";
+import type { FakeRequest } from "./http.ts";
+import type { IssuerSession } from "../../src/app/testing/issuer.ts";
 import { FakeSocket } from "./socket.ts";
 import type { FakeState } from "./state.ts";
 
 /** The WebSocket at `/ws`: a single-use ticket in the `Authorization` header opens it; the query is not looked at. */
 export class WebSocketEndpoint {
   readonly #state: FakeState;
-  readonly #admitted = new WeakMap<FakeRequest, { session: FakeSession; team: string }>();
+  readonly #admitted = new WeakMap<FakeRequest, { session: IssuerSession; team: string }>();
 
   constructor(state: FakeState) {
     this.#state = state;

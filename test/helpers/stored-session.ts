@@ -1,10 +1,9 @@
 import { join } from "node:path";
 import { createApp, type App } from "../../src/app/app.ts";
 import type { AppOverrides } from "../../src/app/overrides.ts";
-import { defaultAuthorizationServer } from "../../src/auth/oauth/authorization-server.ts";
+import { sessionOfTokens } from "../../src/app/testing/stored-session.ts";
 import { addKey } from "../../src/auth/sessions/local-changes.ts";
 import { newLoginId, type Profile, type Session } from "../../src/auth/sessions/session.ts";
-import { Secret } from "../../src/base/secret.ts";
 import type { FakeSaas } from "../fake-saas/server.ts";
 import type { UserName } from "../fake-saas/users.ts";
 import type { CommandEnvironment } from "./command.ts";
@@ -22,25 +21,14 @@ export function sessionOf(
   saas: FakeSaas,
   { user = "alice", leftMs = -3_600_000, now = Date.now() }: SessionOptions = {},
 ): Session {
-  const tokens = saas.issue({ user, expiresIn: leftMs / 1000 });
+  const session = sessionOfTokens(saas, saas.issue({ user, expiresIn: leftMs / 1000 }));
   const issuedAt = Math.min(now, now + leftMs - 3_600_000);
   return {
-    id: newLoginId(),
-    refreshes: 0,
-    server: defaultAuthorizationServer(saas.url),
-    clientId: "cli_native",
-    accessToken: new Secret(tokens.access_token),
-    tokenType: "Bearer",
-    refreshToken: new Secret(tokens.refresh_token),
-    scope: tokens.scope,
+    ...session,
     issuedAt,
     accessTokenExpiresAt: now + leftMs,
-    refreshTokenExpiresAt: tokens.refresh_token_expires_at,
-    clockOffsetMs: 0,
-    sessionId: tokens.session_id,
     user: { id: `u_${user}`, email: `${user}@example.com`, name: user },
     teams: [],
-    authFlow: "authorization_code",
     authenticatedAt: issuedAt,
   };
 }

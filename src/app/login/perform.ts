@@ -23,8 +23,6 @@ export interface LoginUi extends Pick<LoginCallbacks, "onConsent" | "onWarning" 
   /** What shows the address or the code of a plan. */
   screen(planned: LoginPlan): ScreenCallbacks | Promise<ScreenCallbacks>;
   stored?(profile: LoggedIn): void;
-  /** Told of the login of another user or at another service that has ended for this one. */
-  replaced?(profile: LoggedIn): void;
 }
 
 type ScreenCallbacks = Pick<LoginCallbacks, "onAddress" | "onCode" | "onWaiting">;
@@ -48,7 +46,7 @@ export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Pr
   const request = { ...agreed, clientId, clientSecret, dpopKey: planned.binds ? createDpopKey() : undefined };
   const kept = { ...planned.profile, clientId, clientSecret, registeredUntil, trustedHosts: request.trustedHosts };
 
-  let replaced: LoggedIn | undefined;
+  let replaced: Session | undefined;
   const { name, known } = planned;
   const store = async (session: Session): Promise<Profile> => {
     let next = { ...kept, session };
@@ -57,10 +55,10 @@ export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Pr
       const isTakenOver =
         before !== undefined && !isSamePlace(before, kept) && (known === undefined || !isSamePlace(before, known));
       if (isTakenOver) throw rebindingRefused(name, before, kept);
-      replaced = before?.session && { ...before, session: before.session };
+      replaced = before?.session;
       const now = app.clock.now();
       const end = { reason: "replaced", by: app.command, at: now } as const;
-      return (next = { ...next, ended: lastLogin(before, now) ?? (replaced && endedLogin(replaced.session, end)) });
+      return (next = { ...next, ended: lastLogin(before, now) ?? (replaced && endedLogin(replaced, end)) });
     };
     const aside = await useKey();
     await app.store.change(name, add);
@@ -92,10 +90,9 @@ export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Pr
     (before.sessionId !== undefined && before.sessionId === session.sessionId) ||
     (before.refreshToken !== undefined && session.refreshToken?.equals(before.refreshToken) === true) ||
     (planned.provider?.revokesAll === true && before.user.id === session.user.id);
-  if (replaced !== undefined && !endsWithIt(replaced.session)) {
-    const outcome = await endReplacedSession(replaced.session, { ...exchange, timeoutMs: 3_000 });
+  if (replaced !== undefined && !endsWithIt(replaced)) {
+    const outcome = await endReplacedSession(replaced, { ...exchange, timeoutMs: 3_000 });
     for (const warning of unconfirmed(outcome, true)) warn(warning);
-    if (!isSamePlace(replaced, kept) || replaced.session.user.id !== session.user.id) ui.replaced?.(replaced);
   }
   return { ...kept, session };
 }
@@ -151,6 +148,7 @@ function byBrowser(
   request: LoginRequest,
   { onAddress, warn, store, signal }: FlowUi,
 ): Promise<Session> {
+  const { browser } = app.tool;
   let [url, redirectUri] = ["", ""];
   return browserLogin({
     ...exchangeOf(app, signal),
@@ -158,11 +156,13 @@ function byBrowser(
     identity: app.identity,
     port,
     redirectHost,
+    ...(browser?.ownerOf && { ownerOf: browser.ownerOf }),
     timeoutMs,
     announce: (...addresses) => void ([url, redirectUri] = addresses),
     pasted: onAddress && ((accept, waiting) => onAddress({ url, redirectUri, timeoutMs, accept, signal: waiting })),
     open: opens
       ? (address, mayBeRead) =>
+          browser?.open(address) ??
           openBrowser(address, { env: app.env, platform: app.platform, clock: app.clock, mayBeRead })
       : undefined,
     openFailed: (reason) => warn(`the browser could not be opened (${reason}). Open the address yourself`),

@@ -1,16 +1,18 @@
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { defaultAuthorizationServer } from "../../auth/oauth/authorization-server.ts";
 import type { SharedStore } from "../../auth/sessions/shared-store.ts";
-import { newLoginId } from "../../auth/sessions/session.ts";
 import { createIdentity } from "../../base/identity.ts";
-import { Secret } from "../../base/secret.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { createApp } from "../app.ts";
+import { startFakeService, type FakeService } from "../testing/service.ts";
+
+/** What this machine remembers of the logins is none of its user's, so it is elsewhere. */
+const state = join(tmpdir(), `contract-${randomUUID()}`);
+const machine = { XDG_STATE_HOME: state, LOCALAPPDATA: state };
 
 /** Longer than any of this takes on a busy machine, in milliseconds. */
 const limitMs = 60_000;
@@ -66,6 +68,7 @@ export function testContract(url: string): void {
   function start(t: TestContext, program: string, ...args: string[]): Started {
     const child = spawn(process.execPath, ["--input-type=module", "-e", program, url, ...args], {
       stdio: ["pipe", "pipe", "pipe"],
+      env: { ...process.env, ...machine },
     });
     t.after(() => child.kill("SIGKILL"));
     let [text, errors] = ["", ""];
@@ -188,66 +191,37 @@ export function testContract(url: string): void {
   });
 
   /** A login whose access token expired, at an issuer that ends a session when a refresh token comes twice. */
-  async function expiredLogin(store: SharedStore, t: TestContext): Promise<{ issuer: string; refreshes: string[] }> {
-    const refreshes: string[] = [];
-    const server = createServer(async (request, response) => {
-      let body = "";
-      for await (const chunk of request) body += String(chunk);
-      const spent = new URLSearchParams(body).get("refresh_token") ?? "";
-      const isReused = refreshes.includes(spent) || refreshes.includes("revoked");
-      refreshes.push(isReused ? "revoked" : spent);
-      const token = { access_token: randomUUID(), refresh_token: randomUUID(), token_type: "Bearer", expires_in: 3600 };
-      response.writeHead(isReused ? 400 : 200, { "content-type": "application/json" });
-      response.end(JSON.stringify(isReused ? { error: "invalid_grant" } : token));
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    t.after(() => {
-      server.closeAllConnections();
-      server.close();
-    });
-    const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  async function expiredLogin(store: SharedStore, t: TestContext): Promise<FakeService> {
+    const service = await startFakeService();
+    t.after(() => service.close());
+    service.logIn({ expiresIn: 0 });
     const toolIdentity = createIdentity({ name: "contract", version: "1.0.0" });
     const login = process.env["LOGIN"] ?? "";
-    const app = createApp({ toolIdentity, env: {}, store, seal: Buffer.alloc(32, 7), login });
-    const session = {
-      id: newLoginId(),
-      refreshes: 0,
-      server: defaultAuthorizationServer(issuer),
-      clientId: "contract",
-      accessToken: new Secret("expired"),
-      tokenType: "Bearer" as const,
-      refreshToken: new Secret("first"),
-      scope: "",
-      issuedAt: 0,
-      accessTokenExpiresAt: 1,
-      refreshTokenExpiresAt: undefined,
-      clockOffsetMs: 0,
-      sessionId: undefined,
-      user: { id: "u" },
-      teams: [],
-      authFlow: "device_code" as const,
-      authenticatedAt: 0,
-    };
-    await app.store.change(login, () => ({ service: issuer, clientId: "contract", team: undefined, session }));
-    return { issuer, refreshes };
+    const { profile } = await createApp({ ...service.options, toolIdentity }).store.read("default");
+    const app = createApp({ toolIdentity, env: machine, store, seal: Buffer.alloc(32, 7), login });
+    await app.store.change(login, () => profile);
+    return service;
   }
+
+  const refreshesAt = ({ requests }: FakeService): number =>
+    requests.filter(({ path, status }) => path === "/oauth/token" && status === 200).length;
 
   const library = new URL("../../index.js", import.meta.url).href;
 
   contract("sixteen processes with one expired login make one refresh", async (store, t) => {
     process.env["LOGIN"] = randomUUID();
-    const { issuer, refreshes } = await expiredLogin(store, t);
-    const tokens = await Promise.all(Array.from({ length: 16 }, () => start(t, asking, library, issuer).ended));
-    assert.deepEqual(refreshes, ["first"]);
+    const service = await expiredLogin(store, t);
+    const tokens = await Promise.all(Array.from({ length: 16 }, () => start(t, asking, library, service.url).ended));
+    assert.deepEqual([refreshesAt(service), service.requests.length], [1, 1]);
     assert.equal(new Set(tokens).size, 1, tokens.join("\n"));
   });
 
   contract("a process that is killed before it sends is followed by another after the limit", async (store, t) => {
     process.env["LOGIN"] = randomUUID();
-    const { issuer, refreshes } = await expiredLogin(store, t);
-    await start(t, asking, library, issuer, "dies").ended;
-    assert.deepEqual(refreshes, []);
-    assert.match(await start(t, asking, library, issuer).ended, /^[0-9a-f-]{36}$/);
-    assert.deepEqual(refreshes, ["first"]);
+    const service = await expiredLogin(store, t);
+    await start(t, asking, library, service.url, "dies").ended;
+    assert.equal(service.requests.length, 0);
+    assert.match(await start(t, asking, library, service.url).ended, /^at_[\w-]{32}$/);
+    assert.equal(refreshesAt(service), 1);
   });
 }

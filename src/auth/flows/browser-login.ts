@@ -4,7 +4,7 @@ import type { Identity } from "../../base/identity.ts";
 import type { Secret } from "../../base/secret.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
 import type { BrowserOutcome } from "../../platform/browser.ts";
-import { listenForCallback, type CallbackListener } from "../loopback/callback-server.ts";
+import { listenForCallback, type CallbackListener, type ListenOptions } from "../loopback/callback-server.ts";
 import {
   authorizationCodeGrant,
   authorizationRequest,
@@ -30,6 +30,7 @@ export interface BrowserLoginOptions extends Omit<ExchangeOptions, "timeoutMs"> 
   identity: Identity;
   redirectHost?: "127.0.0.1" | "localhost" | undefined;
   port?: number | undefined;
+  ownerOf?: ListenOptions["ownerOf"];
   timeoutMs: number;
   /** Before anything is opened and before the wait begins. */
   announce: (address: string, redirectUri: string) => void;
@@ -64,6 +65,7 @@ export async function browserLogin(options: BrowserLoginOptions): Promise<Sessio
     path,
     redirectHost,
     port,
+    ...(options.ownerOf && { ownerOf: options.ownerOf }),
   });
   let response: AuthorizationResponse | undefined;
   try {

@@ -18,7 +18,7 @@ import {
 import { type RedirectHost, takeCallbackPort } from "./callback-port.ts";
 import { pastedParameters, pasteRefused } from "./pasted-address.ts";
 
-interface ListenOptions {
+export interface ListenOptions {
   /** Judges the query of a redirect: `authorizationResponse` with the state of this login. */
   judge: (params: URLSearchParams) => AuthorizationResponse | UnrelatedRedirect;
   /** Of the redirect URI; `/callback` by default. */

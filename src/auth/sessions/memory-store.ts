@@ -52,7 +52,9 @@ export class MemoryStore implements SessionStore {
           hint: "Try again",
         });
       const isOver = new AbortController();
-      await Promise.race([other, this.#clock.sleep(left, { signal: isOver.signal }).catch(() => undefined)]);
+      // In the background: the other part of this program, not this wait, keeps it alive.
+      const late = this.#clock.sleep(left, { signal: isOver.signal, background: true }).catch(() => undefined);
+      await Promise.race([other, late]);
       isOver.abort();
     }
     if (this.#profiles.get(name) !== profile || profile?.session === undefined) return undefined;

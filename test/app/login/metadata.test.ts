@@ -5,7 +5,7 @@ import { loginArguments, plannedLogin, startLogin } from "../../../src/app/login
 import type { LoginPlan } from "../../../src/app/login/plan.ts";
 import type { KnownServer } from "../../../src/auth/oauth/authorization-server.ts";
 import { MemoryStore } from "../../../src/auth/sessions/memory-store.ts";
-import { ManualClock } from "../../helpers/manual-clock.ts";
+import { ManualClock } from "../../../src/app/testing/clock.ts";
 
 const issuer = "https://login.example";
 const day = 86_400_000;

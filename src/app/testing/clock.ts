@@ -1,5 +1,5 @@
 import { setImmediate as turn } from "node:timers/promises";
-import type { Clock } from "../../src/platform/clock.ts";
+import { systemClock, type Clock } from "../../platform/clock.ts";
 
 /**
  * A clock that tests move. Its two readings can be moved apart, as setting a real clock does. Waiting takes no time: whenever
@@ -22,7 +22,7 @@ export class ManualClock implements Clock {
   readonly #waits = new Set<{ at: number; background: boolean; end: () => void }>();
   #isRunning = false;
 
-  constructor(start: number = Date.now()) {
+  constructor(start: number = systemClock.now()) {
     this.wall = start;
   }
 

@@ -1,0 +1,118 @@
+import { createHash, randomUUID } from "node:crypto";
+import { failure, type Answer } from "./http.ts";
+import type { Issuer } from "./issuer.ts";
+import { issueTokens, openSession } from "./sessions.ts";
+
+interface PendingAuthorization {
+  readonly clientId: string;
+  readonly redirectUri: string;
+  readonly state: string;
+  readonly scope: string;
+  readonly challenge: string;
+  readonly nonce: string | undefined;
+}
+
+/** A code waiting for its exchange, or one that was exchanged: then `sessionId` is what a second use ends. */
+interface IssuedCode extends PendingAuthorization {
+  readonly user: string;
+  readonly expiresAt: number;
+  sessionId: string | undefined;
+}
+
+/** The authorization endpoint (RFC 6749 §4.1), apart from the page on which the user decides. */
+export class AuthorizationEndpoint {
+  readonly #codes = new Map<string, IssuedCode>();
+  readonly #pending = new Map<string, PendingAuthorization>();
+  readonly #issuer: Issuer;
+
+  constructor(issuer: Issuer) {
+    this.#issuer = issuer;
+  }
+
+  /**
+   * A request, which waits for the user's decision under a name of its own. Otherwise what is wrong: for the user while the client cannot
+   * be trusted, else as a redirect.
+   */
+  begin(query: URLSearchParams): { pending: string; scope: string } | { problem: string } | Answer {
+    const { clientId, redirectPath, requiredScope } = this.#issuer.options;
+    const get = (name: string): string => query.get(name) ?? "";
+    const redirectUri = get("redirect_uri");
+    if (new Set(query.keys()).size !== query.size) return { problem: "a parameter is repeated" };
+    if (clientId !== undefined && get("client_id") !== clientId) return { problem: "the client is not known" };
+    if (!isLoopback(redirectUri, redirectPath)) return { problem: "the redirect address is not registered" };
+
+    const [state, scope] = [get("state"), get("scope")];
+    const refuse = (error: string, description: string): Answer =>
+      this.#redirect(redirectUri, { error, error_description: description, ...(state === "" ? {} : { state }) });
+    if (get("response_type") !== "code") return refuse("unsupported_response_type", "only code is supported");
+    if (!/^[\w-]{22,}$/.test(state)) return refuse("invalid_request", "state has less than 128 bits");
+    if (get("code_challenge_method") !== "S256") return refuse("invalid_request", "code_challenge_method must be S256");
+    if (!/^[\w-]{43}$/.test(get("code_challenge"))) return refuse("invalid_request", "code_challenge is not S256");
+    if (requiredScope !== undefined && !scope.split(" ").includes(requiredScope))
+      return refuse("invalid_scope", `${requiredScope} is missing`);
+
+    const pending = randomUUID();
+    this.#pending.set(pending, {
+      clientId: get("client_id"),
+      redirectUri,
+      state,
+      scope,
+      challenge: get("code_challenge"),
+      nonce: query.get("nonce") ?? undefined,
+    });
+    return { pending, scope };
+  }
+
+  /** The user's decision; undefined is a no. Each pending authorization is decided once. */
+  decide(id: string, user: string | undefined): Answer | undefined {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return undefined;
+    this.#pending.delete(id);
+    const { state, redirectUri } = pending;
+    if (user === undefined)
+      return this.#redirect(redirectUri, { error: "access_denied", error_description: "the user said no", state });
+    const code = this.#issuer.mint("authorization_code", "ac");
+    const expiresAt = this.#issuer.now() + this.#issuer.options.authorizationCodeSeconds * 1000;
+    this.#codes.set(code, { ...pending, user, expiresAt, sessionId: undefined });
+    return this.#redirect(redirectUri, { code, state });
+  }
+
+  /** RFC 6749 §4.1.3 and RFC 7636 §4.6. A code that comes twice ends the session that the first use gave (RFC 6749 §4.1.2). */
+  exchange(form: URLSearchParams): Answer {
+    const issuer = this.#issuer;
+    const refuse = (why: string): Answer =>
+      failure(issuer.options.invalidGrantStatus, "invalid_grant", { error_description: why });
+    const verifier = form.get("code_verifier") ?? "";
+    if (verifier !== "") issuer.issued.set(verifier, "code_verifier");
+    const code = this.#codes.get(form.get("code") ?? "");
+    if (code === undefined) return refuse("the code is not known");
+    if (code.sessionId !== undefined) {
+      issuer.revoke(code.sessionId);
+      return refuse("the code has been used");
+    }
+    if (code.expiresAt <= issuer.now()) return refuse("the code has expired");
+    if (code.redirectUri !== form.get("redirect_uri"))
+      return refuse("redirect_uri is not the one the code was asked for");
+    if (code.clientId !== form.get("client_id")) return refuse("the code was issued to another client");
+    if (!/^[\w.~-]{43,128}$/.test(verifier)) return refuse("code_verifier is malformed");
+    if (createHash("sha256").update(verifier).digest("base64url") !== code.challenge)
+      return refuse("code_verifier does not match the challenge");
+    const session = openSession(issuer, code);
+    code.sessionId = session.id;
+    issuer.counters.logins += 1;
+    return { status: 200, body: issueTokens(issuer, session) };
+  }
+
+  #redirect(to: string, parameters: Record<string, string>): Answer {
+    const address = new URL(to);
+    for (const [name, value] of Object.entries(parameters)) address.searchParams.set(name, value);
+    if (this.#issuer.options.sendIss) address.searchParams.set("iss", this.#issuer.url);
+    return { status: 302, headers: { Location: address.href, "Cache-Control": "no-store" } };
+  }
+}
+
+/** RFC 8252 §7.3: any port, but host and path as registered. */
+function isLoopback(text: string, path: string | undefined): boolean {
+  if (!/^http:\/\/(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?\//.test(text) || !URL.canParse(text)) return false;
+  return path === undefined || new URL(text).pathname + new URL(text).search === path;
+}

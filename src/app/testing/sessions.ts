@@ -1,0 +1,155 @@
+import { randomUUID } from "node:crypto";
+import { failure, type Answer, type FakeRequest, type Handler, type Route } from "./http.ts";
+import type { Issuer, IssuerSession, IssuerUser } from "./issuer.ts";
+
+/** The token endpoint's 200. `refresh_token` and its expiry are absent where the issuer does not rotate. */
+export interface TokenAnswer {
+  access_token: string;
+  token_type: "Bearer";
+  expires_in: number;
+  refresh_token?: string;
+  refresh_token_expires_in?: number;
+  refresh_token_expires_at?: string;
+  id_token?: string;
+  scope: string;
+  session_id: string;
+}
+
+/** What a session without a login may vary. */
+export interface SessionRequest {
+  user?: string;
+  scope?: string;
+  refreshExpiresIn?: number;
+  authFlow?: IssuerSession["authFlow"];
+  clientId?: string;
+  nonce?: string | undefined;
+}
+
+export function openSession(issuer: Issuer, options: SessionRequest = {}): IssuerSession {
+  const session: IssuerSession = {
+    id: `ses_${randomUUID()}`,
+    user: options.user ?? "alice",
+    clientId: options.clientId ?? issuer.options.clientId ?? "",
+    scope: options.scope ?? "offline_access api.read api.write",
+    nonce: options.nonce,
+    authFlow: options.authFlow ?? "authorization_code",
+    authenticatedAt: issuer.now(),
+    refreshExpiresAt: issuer.now() + (options.refreshExpiresIn ?? issuer.options.refreshTokenSeconds) * 1000,
+    ended: undefined,
+  };
+  issuer.sessions.set(session.id, session);
+  return session;
+}
+
+/** Issues a pair of tokens; without `withRefresh`, the access token alone. */
+export function issueTokens(
+  issuer: Issuer,
+  session: IssuerSession,
+  {
+    expiresIn = issuer.options.accessTokenSeconds,
+    withRefresh = true,
+  }: { expiresIn?: number; withRefresh?: boolean } = {},
+): TokenAnswer {
+  const access = issuer.mint("access_token", "at");
+  issuer.accessTokens.set(access, { session, expiresAt: issuer.now() + expiresIn * 1000, consumed: false });
+  const id_token = session.scope.split(" ").includes("openid") ? issuer.idToken(session) : undefined;
+  const answer: TokenAnswer = {
+    access_token: access,
+    token_type: "Bearer",
+    expires_in: expiresIn,
+    scope: session.scope,
+    session_id: session.id,
+    ...(id_token !== undefined && { id_token }),
+  };
+  if (!withRefresh) return answer;
+  const refresh = issuer.mint("refresh_token", "rt");
+  issuer.refreshTokens.set(refresh, { session, expiresAt: session.refreshExpiresAt, consumed: false });
+  return {
+    ...answer,
+    refresh_token: refresh,
+    refresh_token_expires_in: Math.round((session.refreshExpiresAt - issuer.now()) / 1000),
+    refresh_token_expires_at: new Date(session.refreshExpiresAt).toISOString(),
+  };
+}
+
+/**
+ * One use of a refresh token. A consumed one is proof that two parties hold it, so the whole session ends
+ * (RFC 9700 §4.14.2) unless the issuer is told to be lenient.
+ */
+export function refreshTokens(issuer: Issuer, presented: string): Answer {
+  const { options } = issuer;
+  const dead = failure(options.invalidGrantStatus, "invalid_grant", {
+    error_description: "refresh token is not valid",
+  });
+  const grant = issuer.refreshTokens.get(presented);
+  if (grant === undefined) return dead;
+  if (grant.consumed) {
+    issuer.counters.reuses += 1;
+    if (options.reuse === "benign") return failure(409, "refresh_replay_benign_retry", { retry_after: 0 });
+    issuer.revoke(grant.session.id);
+    return dead;
+  }
+  if (grant.session.ended !== undefined || grant.expiresAt <= issuer.now()) return dead;
+  grant.consumed = options.rotate;
+  issuer.counters.refreshes += 1;
+  return { status: 200, body: issueTokens(issuer, grant.session, { withRefresh: options.rotate }) };
+}
+
+/** Who is asking, and with which token. */
+export interface Caller {
+  readonly session: IssuerSession;
+  readonly user: IssuerUser;
+  readonly tokenExpiresAt: number;
+}
+
+/** Judges the Bearer token (RFC 6750 §2.1, the header only); an answer means refused. */
+export function authenticate(issuer: Issuer, { headers }: FakeRequest): Caller | Answer {
+  const token = /^Bearer ([\w.~+/-]+=*)$/i.exec(headers.authorization ?? "")?.[1];
+  // RFC 6750 §3.1: a request with no authentication at all is told the scheme and no error code.
+  if (token === undefined) return { ...refused("authentication_required"), headers: { "WWW-Authenticate": "Bearer" } };
+  const grant = issuer.accessTokens.get(token);
+  const user = grant && issuer.users[grant.session.user];
+  if (grant === undefined || user === undefined) return refused("invalid_token");
+  const { session, expiresAt: tokenExpiresAt } = grant;
+  if (session.ended !== undefined) return refused(session.ended);
+  if (tokenExpiresAt <= issuer.now()) return refused("access_token_expired");
+  return { session, user, tokenExpiresAt };
+}
+
+function refused(error: string): Answer {
+  return { ...failure(401, error), headers: { "WWW-Authenticate": `Bearer realm="fake", error="${error}"` } };
+}
+
+/** A handler that only a caller with a good access token reaches. */
+export function authenticated(issuer: Issuer, handler: (caller: Caller, request: FakeRequest) => Answer): Handler {
+  return (request) => {
+    const caller = authenticate(issuer, request);
+    return "status" in caller ? caller : handler(caller, request);
+  };
+}
+
+/** Who am I, and logout, as a service of the default endpoints has them. */
+export function accountRoutes(issuer: Issuer): Route[] {
+  return [
+    ["GET", "/api/v1/me", authenticated(issuer, (caller) => ({ status: 200, body: describe(caller) }))],
+    ["POST", "/api/v1/logout", authenticated(issuer, ({ session }) => logout(issuer, session))],
+  ];
+}
+
+function describe({ session, user, tokenExpiresAt }: Caller): object {
+  const iso = (at: number): string => new Date(at).toISOString();
+  return {
+    ...user,
+    session_id: session.id,
+    authenticated_at: iso(session.authenticatedAt),
+    access_token_expires_at: iso(tokenExpiresAt),
+    refresh_token_expires_at: iso(session.refreshExpiresAt),
+    auth_flow: session.authFlow,
+  };
+}
+
+function logout(issuer: Issuer, session: IssuerSession): Answer {
+  session.ended = "session_invalid";
+  issuer.counters.logouts += 1;
+  return { status: 200, body: { status: "logged_out", session_id: session.id } };
+}

@@ -1,0 +1,50 @@
+/** What a command has written to one of its streams. */
+export interface FakeOutput {
+  /** All of it so far. */
+  readonly text: string;
+  readonly isTTY: boolean;
+  readonly columns: number;
+  write(piece: string | Uint8Array, done?: () => void): boolean;
+}
+
+/** Streams for `createCommand(…).run(argv, streams)`, which keep what is written to them. */
+export interface FakeStreams {
+  readonly stdout: FakeOutput;
+  readonly stderr: FakeOutput;
+  readonly stdin: AsyncIterable<string> & { readonly isTTY: boolean };
+}
+
+/**
+ * The streams of one run of a command.
+ *
+ * @param options - `input`: the lines that the user types, or what is piped in; nothing by default. `isTTY`: whether all of them are a
+ * terminal, where a command asks questions and wraps its lines; false by default
+ */
+export function fakeStreams({
+  input = [],
+  isTTY = false,
+}: {
+  readonly input?: string | readonly string[];
+  readonly isTTY?: boolean;
+} = {}): FakeStreams {
+  const typed = typeof input === "string" ? [input] : input.map((line) => `${line}\n`);
+  const output = (): FakeOutput => {
+    const pieces: Uint8Array[] = [];
+    return {
+      get text() {
+        return Buffer.concat(pieces).toString("utf8");
+      },
+      isTTY,
+      columns: 80,
+      write(piece, done) {
+        pieces.push(Buffer.from(piece as string));
+        done?.();
+        return true;
+      },
+    };
+  };
+  async function* lines(): AsyncGenerator<string> {
+    yield* typed;
+  }
+  return { stdout: output(), stderr: output(), stdin: Object.assign(lines(), { isTTY }) };
+}

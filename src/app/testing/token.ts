@@ -1,0 +1,33 @@
+import type { AuthorizationEndpoint } from "./authorization.ts";
+import type { DeviceEndpoint } from "./device.ts";
+import { failure, formOf, type Answer, type Handler } from "./http.ts";
+import type { Issuer } from "./issuer.ts";
+import { refreshTokens } from "./sessions.ts";
+
+type GrantHandler = (form: URLSearchParams) => Answer;
+
+/** The token endpoint (RFC 6749 §3.2). `more`: grants besides those of a login and a refresh, by their names. */
+export function tokenEndpoint(
+  issuer: Issuer,
+  { authorization, device }: { authorization: AuthorizationEndpoint; device: DeviceEndpoint },
+  more: Readonly<Record<string, GrantHandler>> = {},
+): Handler {
+  const grants: Readonly<Record<string, GrantHandler>> = {
+    authorization_code: (form) => authorization.exchange(form),
+    "urn:ietf:params:oauth:grant-type:device_code": (form) => device.poll(form),
+    refresh_token: (form) => refreshTokens(issuer, form.get("refresh_token") ?? ""),
+    ...more,
+  };
+  const answer: Handler = (request) => {
+    const { clientId } = issuer.options;
+    const form = formOf(request);
+    if (form === undefined) return failure(400, "invalid_request", { error_description: "expected a form" });
+    if (clientId !== undefined && form.get("client_id") !== clientId) return failure(401, "invalid_client");
+    return grants[form.get("grant_type") ?? ""]?.(form) ?? failure(400, "unsupported_grant_type");
+  };
+  return (request) => {
+    const found = answer(request);
+    // RFC 6749 §5.1: no answer that may hold a token is cached.
+    return { ...found, headers: { "Cache-Control": "no-store", ...found.headers } };
+  };
+}
