@@ -13,11 +13,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { after, before, test, type TestContext } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { inspect, promisify } from "node:util";
 import type { DoctorReport } from "../../src/cli/json-output.ts";
+import { entryPointsOf, filesBehind } from "../docs/declarations.ts";
 import { startFakeSaas } from "../fake-saas/server.ts";
 import { approveDevice } from "../fake-saas/user.ts";
 import {
@@ -69,6 +70,8 @@ before(() => {
   for (const name of ["src", "bin", "package.json", "tsconfig.json", "README.md", "CHANGELOG.md", "LICENSE"]) {
     cpSync(join(root, name), join(checkout, name), { recursive: true });
   }
+  mkdirSync(join(checkout, "test"));
+  cpSync(join(root, "test", "pack.js"), join(checkout, "test", "pack.js"));
   symlinkSync(join(root, "node_modules"), join(checkout, "node_modules"), "junction");
   mkdirSync(join(checkout, "dist"));
   writeFileSync(join(checkout, "dist", "source-is-gone.js"), "");
@@ -97,16 +100,18 @@ function packagesIn(project: string): string[] {
     .flatMap(below);
 }
 
-test("the tarball holds the command, what tsc makes of src/ file by file, the documents, and nothing else", () => {
-  const built = filesIn("src").flatMap((path) =>
-    [".js", ".d.ts"].map((end) => path.replace("src/", "dist/").replace(/\.ts$/, end)),
-  );
+test("the tarball holds the command, what tsc makes of src/ file by file, the types that can be reached, the documents, and nothing else", () => {
+  const types = new Set(entryPointsOf(root).flatMap((entry) => filesBehind(entry.types)));
+  const built = [
+    ...filesIn("src").map((path) => path.replace("src/", "dist/").replace(/\.ts$/, ".js")),
+    ...[...types].map((path) => relative(root, path).replaceAll("\\", "/")),
+  ];
   const expected = [
     "CHANGELOG.md",
     "LICENSE",
     "README.md",
     "package.json",
-    ...filesIn("src", /\.(md|svg)$/),
+    ...filesIn("src", /\.(md|svg|png)$/),
     ...filesIn("bin", /\.\w+$/),
     ...built,
   ];
@@ -115,6 +120,23 @@ test("the tarball holds the command, what tsc makes of src/ file by file, the do
   for (const path of built)
     assert.ok(readFileSync(join(packageFolder, path)).equals(readFileSync(join(root, path))), `${path} differs`);
   assert.ok(statSync(tarball).size < packedLimit, `${statSync(tarball).size} bytes`);
+});
+
+test("every picture and every file that a document of the package links to is in the package", () => {
+  const documents = names.filter((name) => name.endsWith(".md"));
+  assert.ok(documents.length > 5, documents.join());
+  const links = documents.flatMap((name) =>
+    [
+      ...readFileSync(join(packageFolder, name.replace("package/", "")), "utf8").matchAll(
+        /\]\((?!https?:|#)([^)#\s]+)/g,
+      ),
+    ].map(([, link = ""]) => join(dirname(name), link).replaceAll("\\", "/")),
+  );
+  assert.ok(links.includes("package/src/docs/one-refresh.svg"), "the rule finds what is there");
+  assert.deepEqual(
+    links.filter((link) => !names.includes(link)),
+    [],
+  );
 });
 
 test("the stack trace of --debug names a file that is installed, and the line in it", async (t) => {
