@@ -18,7 +18,13 @@ const linters = {
   // `esm-only`: the package is ES modules alone, since two copies of it in a program would be two token managers and two kinds of errors. So
   // CommonJS imports it dynamically, or requires it from Node 20.19 and 22.12 on; and the resolution of TypeScript's `node10` knows no
   // `exports`. Declarations come from the package itself, so no registry is asked for them.
-  "node_modules/@arethetypeswrong/cli/dist/index.js": ["--profile", "esm-only", "--no-definitely-typed", "--no-emoji", tarball],
+  "node_modules/@arethetypeswrong/cli/dist/index.js": [
+    "--profile",
+    "esm-only",
+    "--no-definitely-typed",
+    "--no-emoji",
+    tarball,
+  ],
 };
 for (const [file, args] of Object.entries(linters)) {
   const { status } = spawnSync(process.execPath, [join(tools, file), ...args], { stdio: "inherit" });
