@@ -181,6 +181,7 @@ test("what is imported, or run from node_modules, is declared in a package.json,
   const declared = [
     ...declaredIn("package.json"),
     ...declaredIn("test/peers/package.json"),
+    ...declaredIn("test/peers/bundlers/package.json"),
     ...declaredIn("test/tools/package.json"),
     ...declaredIn("test/peers/runtimes/package.json").filter((name) => name === "node-26"),
   ];

@@ -10,13 +10,14 @@ import { AuthError, hint, login } from "./errors.ts";
  * @returns the address without a trailing `/`, a path kept
  */
 export function parseServiceUrl(text: string, source: string): string {
+  const meant = withScheme(text);
   const refuse = (why: string): AuthError =>
     new AuthError("configuration_invalid", `${source} ${why}`, {
       hint: !/^[A-Z]/.test(source)
-        ? `Give an address: ${source} https://login.example`
+        ? `Give an address: ${source} ${meant ?? "https://login.example"}`
         : source === "ADDRESS"
-          ? hint`Give an address: ${login(undefined, "https://login.example")}`
-          : hint`Give the address of the service: ${{ set: source, value: "https://service.example" }}`,
+          ? hint`Give an address: ${login(undefined, meant ?? "https://login.example")}`
+          : hint`Give the address of the service: ${{ set: source, value: meant ?? "https://service.example" }}`,
     });
   if (!URL.canParse(text)) throw refuse(`is "${text}", which is not an address such as https://service.example`);
   const url = new URL(text);
@@ -31,6 +32,13 @@ export function parseServiceUrl(text: string, source: string): string {
     );
   }
   return withoutEndSlashes(url.href);
+}
+
+/** What a host without a scheme was most likely meant to be; undefined for everything else. */
+function withScheme(text: string): string | undefined {
+  if (!/^(?:localhost|[\w-]+(?:\.[\w-]+)+)(?::\d+)?(?:\/[\w./~-]*)?$/.test(text) || !URL.canParse(`https://${text}`))
+    return undefined;
+  return `${isLoopback(new URL(`https://${text}`).hostname) ? "http" : "https"}://${text}`;
 }
 
 /** An address without the `/` at its end. Not by a pattern, which would look through a long row of them again from each one on. */

@@ -14,6 +14,8 @@ export interface OptionSpec {
   readonly short?: string;
   /** An earlier name of the option, which still works. */
   readonly alias?: string;
+  /** What other tools call it: not accepted, but what the hint goes by. */
+  readonly elsewhere?: readonly string[];
   /** The placeholder of its value in the help, such as `SECONDS`. */
   readonly value?: string;
   /** The least and the greatest value of a number. All numbers are whole. */

@@ -20,14 +20,19 @@ export async function dispatch(
   identity: Identity,
   table: readonly CommandEntry[] = commandTable,
 ): Promise<Request> {
-  const { inFront, line } = splitOptions(argv);
+  const { inFront, line: typed } = splitOptions(argv);
+  const line = inFull(typed, table);
   const [first, ...others] = line;
   if (first === undefined && inFront.at(-1) === "--profile")
     throw usageError("--profile needs a value", hint`Try: ${{ command: "--profile NAME auth status" }}`);
   if (first === "--version" || first === "-V") return { kind: "text", text: identity.version };
-  if (first === "help")
-    return (await helpTopic(others, identity, table)) ?? dispatch([...others, "--help"], identity, table);
+  if (first === "help") {
+    const about = inFull(others, table);
+    return (await helpTopic(about, identity, table)) ?? dispatch([...about, "--help"], identity, table);
+  }
   const { entry, words, rest } = findEntry(line, table);
+  if (entry === undefined && words.length > 0 && rest[0] === "help")
+    return dispatch([...words, ...rest.slice(1), "--help"], identity, table);
   if (entry === undefined) return groupRequest(words, rest[0], identity, table);
   const command = await entry.load();
   const { values, positionals } = await parse(command, [...inFront, ...rest]);
@@ -42,6 +47,12 @@ export async function dispatch(
   }
   if (positionals.length > most) throw usageError(`unexpected argument "${positionals[most]}"`, usageOf(command));
   return { kind: "run", command, values, positionals };
+}
+
+/** As most tools have these two: without a group, unless the tool has another command of that name. */
+function inFull(line: readonly string[], table: readonly CommandEntry[]): readonly string[] {
+  const [word = ""] = line;
+  return /^log(in|out)$/.test(word) && entriesBelow([word], table).length === 0 ? ["auth", ...line] : line;
 }
 
 /** `--profile work auth whoami`: the options in front belong to the command. */
@@ -82,7 +93,7 @@ async function groupRequest(
 ): Promise<Request> {
   const below = entriesBelow(words, table);
   const isTop = words.length === 0;
-  if (next === undefined || next === "--help" || next === "-h" || next === "help") {
+  if (next === undefined || next === "--help" || next === "-h") {
     const { groupHelp } = await import("./help.ts");
     return { kind: "text", text: groupHelp(words, below, isTop ? topicsOf(identity) : [], identity) };
   }
@@ -92,19 +103,40 @@ async function groupRequest(
     "--help",
     ...(isTop ? ["--version"] : []),
   ]);
-  // `login` without its group, as most tools have it, is not a typo.
+  // `status` without its group is not a typo.
   const meant =
     nearest(next, known) ??
-    below
-      .find((entry) => entry.words.at(-1) === next)
-      ?.words.slice(words.length)
-      .join(" ");
+    (next.startsWith("-")
+      ? await optionBelow(next, words, below)
+      : below
+          .find((entry) => entry.words.at(-1) === next)
+          ?.words.slice(words.length)
+          .join(" "));
   const inGroup = (rest: string): { command: string } => ({ command: [...words, rest].join(" ") });
   const usage = hint`Usage: ${inGroup("COMMAND [options]")}`;
   throw usageError(
     `"${next}" is not ${next.startsWith("-") ? "an option" : "a command"} of ${[identity.command, ...words].join(" ")}`,
     meant ? hint`Did you mean: ${inGroup(meant)}? ${usage}` : hint`${usage}. See: ${inGroup("--help")}`,
   );
+}
+
+/** The option of a command that was most likely meant, behind that command, if there is one that has it. */
+async function optionBelow(
+  typed: string,
+  words: readonly string[],
+  below: readonly CommandEntry[],
+): Promise<string | undefined> {
+  const { nearestOption } = await import("./nearest.ts");
+  const commands = await Promise.all(
+    below.map(async ({ words: all, load }) => ({ rest: all.slice(words.length), options: optionsOf(await load()) })),
+  );
+  const meant = nearestOption(
+    typed.replace(/^-+|=.*$/gs, ""),
+    commands.flatMap(({ options }) => options),
+  );
+  if (meant === undefined) return undefined;
+  const [one, other] = commands.filter(({ options }) => options.some(([name]) => name === meant));
+  return [...(one === undefined || other !== undefined ? ["COMMAND"] : one.rest), `--${meant}`].join(" ");
 }
 
 function findEntry(
@@ -157,8 +189,8 @@ async function parse(
     const { rawName, value } = token;
     const known = options.get(token.name);
     if (known === undefined) {
-      const { nearest } = await import("./nearest.ts");
-      const meant = nearest(token.name, options.keys());
+      const { nearestOption } = await import("./nearest.ts");
+      const meant = nearestOption(token.name, optionsOf(command));
       const usage = usageOf(command);
       throw usageError(
         `"${rawName}" is not an option of "${command.usage.split(" [")[0]}"`,

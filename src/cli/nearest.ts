@@ -1,3 +1,5 @@
+import type { OptionSpec } from "./command.ts";
+
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   let best: { word: string; distance: number } | undefined;
   for (const candidate of known) {
@@ -29,4 +31,17 @@ function editDistance(from: string, to: string): number {
     }
   }
   return at(from.length, to.length);
+}
+
+/** The option that was most likely meant, by all its names, here and elsewhere. */
+export function nearestOption(
+  word: string,
+  options: readonly (readonly [name: string, option: OptionSpec])[],
+): string | undefined {
+  const names = new Map(
+    options.flatMap(([name, { alias, elsewhere = [] }]) =>
+      [...elsewhere, alias ?? name, name].map((spelling) => [spelling, name] as const),
+    ),
+  );
+  return names.get(nearest(word, names.keys()) ?? "");
 }

@@ -1,6 +1,6 @@
 import { accountName, type ProfileInUse, type Session } from "../auth/sessions/session.ts";
 import { lastLogin, whyEnded } from "../auth/token-manager/ended-login.ts";
-import { isAlive, refreshRemainingMs, remainingMs, soonMs } from "../auth/token-manager/freshness.ts";
+import { isAlive, isBeforeIssue, refreshRemainingMs, remainingMs, soonMs } from "../auth/token-manager/freshness.ts";
 import { login } from "../base/errors.ts";
 import { reportOn, type Finding } from "./finding.ts";
 
@@ -23,6 +23,8 @@ function accessToken(session: Session, now: number): Finding {
   const { accessTokenExpiresAt: expires, refreshToken } = session;
   if (expires === undefined) return report("ok", "valid until the service refuses it");
   const at = new Date(expires).toISOString();
+  if (isBeforeIssue(session, now))
+    return report("note", `issued in the future, so the clock here was set back: the next command refreshes it`);
   if (remainingMs(session, now) > 0) return report("ok", `valid until ${at}`);
   if (refreshToken === undefined) return report("note", `expired at ${at}, and there is no refresh token`);
   return report("ok", `expired at ${at}: the next command refreshes it`);

@@ -44,12 +44,19 @@ export function terminalOf(process: {
         process.stderr.write(question);
         const done = new AbortController();
         const waiting = signal ? AbortSignal.any([signal, done.signal]) : done.signal;
-        lines((line) => {
-          resolve(line.trim());
+        /** Without an answer the cursor is behind the question, and what is said next would be, too. */
+        const giveUp = (settle: () => void): void => {
+          if (done.signal.aborted) return;
           done.abort();
+          process.stderr.write("\n");
+          settle();
+        };
+        lines((line) => {
+          done.abort();
+          resolve(line.trim());
         }, waiting);
-        process.stdin.once("end", () => resolve(undefined));
-        signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+        process.stdin.once("end", () => giveUp(() => resolve(undefined)));
+        signal?.addEventListener("abort", () => giveUp(() => reject(signal.reason)), { once: true });
       }),
   };
 }

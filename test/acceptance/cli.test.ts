@@ -216,3 +216,9 @@ test("S-005 no secret is in any output with --debug, in any file, or in any proc
   late.child.kill("SIGINT");
   assertClean((await late.ended).stderr, "stderr of an interrupted login");
 });
+
+test("login and logout without auth are the same commands", async (t) => {
+  const { run, here } = await scene(t);
+  assert.match((await run("login")).stdout, /^✓ Logged in as alice@example\.com/);
+  assert.equal((await here("logout")).stdout, '✓ Logged out (profile "default").\n');
+});

@@ -7,7 +7,7 @@ import { approveDevice, denyDevice } from "../fake-saas/user.ts";
 import { startCommand, type CommandResult, type RunningCommand } from "../helpers/command.ts";
 import { runHere } from "../helpers/command-here.ts";
 import { ManualClock } from "../../src/app/testing/clock.ts";
-import { filesUnder, scene, type Scene } from "../helpers/scene.ts";
+import { fastClock, filesUnder, scene, type Scene } from "../helpers/scene.ts";
 import { storedSession } from "../helpers/stored-session.ts";
 
 const success = "✓ Logged in as alice@example.com (Acme Corp). Access token valid for 1 hour.\n";
@@ -222,3 +222,26 @@ for (const [what, fault, exit, error] of [
     assert.equal(filesUnder(join(folder, "config")).size, 0);
   });
 }
+
+test("FR-019 a user code in one row is shown in chunks, letters or digits, and any other as the service wrote it", async (t) => {
+  const { saas, here } = await scene(t);
+  for (const [code, shown] of [
+    ["ABCDEFGH", "ABCD-EFGH"],
+    ["12345678", "1234-5678"],
+    ["123456789", "123-456-789"],
+    ["AB12CD34EF", "AB12C-D34EF"],
+    ["ABC-DEF", "ABC-DEF"],
+    ["ABCDEFGHIJK", "ABCDEFGHIJK"],
+  ] as const) {
+    const answer = {
+      device_code: "d",
+      user_code: code,
+      verification_uri: `${saas.url}/device`,
+      expires_in: 30,
+      interval: 5,
+    };
+    saas.faults.next("/oauth/device", { status: 200, body: answer });
+    const { stderr } = await here("auth login --headless", {}, { clock: fastClock(100) });
+    assert.ok(stderr.includes(`\n  ${shown}\n`), stderr);
+  }
+});

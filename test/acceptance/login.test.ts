@@ -152,6 +152,8 @@ test("a second login while already logged in sends nothing; --force logs in agai
     [0, "✓ Already logged in as alice@example.com (Acme Corp). To log in again: spec-kitty auth login --force\n"],
   );
   assert.equal(saas.counters.logins, 0);
+  const lent = await here("auth login", { SPEC_KITTY_ACCESS_TOKEN: "given" });
+  assert.match(lent.stderr, /^warning: SPEC_KITTY_ACCESS_TOKEN is set, and takes precedence over this login/);
   const forced = await here("auth login --force", { FAKE_SAAS_USER: "bob" });
   assert.equal(forced.stdout, "✓ Logged in as bob@example.com (Bolt Ltd). Access token valid for 1 hour.\n");
   assert.equal((await storedSession(env))?.user.email, "bob@example.com");
@@ -175,24 +177,28 @@ test("FR-003 --port uses that port and no other, and without it a free one is fo
 
 test("FR-007 without a keychain the encrypted file needs consent: without it, no browser is opened", async (t) => {
   const { saas, run, here, folder } = await scene(t, {}, { SPEC_KITTY_STORAGE: undefined });
-  for (const args of ["auth login", "auth login --storage file"]) {
-    const { code, stdout, stderr } = await run(args);
-    assert.deepEqual([code, stdout], [2, ""]);
-    assert.match(
-      stderr,
-      /^error: the session would be stored in an encrypted file \(.*\), and there is no terminal to ask for your consent$/m,
-    );
-    assert.match(
-      stderr,
-      /^hint: Agree beforehand: export SPEC_KITTY_STORAGE=file, or spec-kitty auth login --storage file --yes$/m,
-    );
-  }
+  const { code, stdout, stderr } = await run("auth login");
+  assert.deepEqual([code, stdout], [2, ""]);
+  assert.match(
+    stderr,
+    /^error: the session would be stored in an encrypted file \(.*\), and there is no terminal to ask for your consent$/m,
+  );
+  assert.match(
+    stderr,
+    /^hint: Agree beforehand: export SPEC_KITTY_STORAGE=file, or spec-kitty auth login --storage file$/m,
+  );
   assert.equal(saas.requests.length, 0);
   assert.equal(filesUnder(join(folder, "config")).size, 0);
   assert.equal((await here("auth login --yes")).stdout, success);
   assert.match((await here("auth status")).stdout, /Storage +file: /);
   // Consent is given once for each file.
   assert.equal((await here("auth login --force")).stdout, success);
+});
+
+test("FR-007 --storage file is consent to the encrypted file, without a terminal too", async (t) => {
+  const { here } = await scene(t, {}, { SPEC_KITTY_STORAGE: undefined });
+  assert.equal((await here("auth login --storage file")).stdout, success);
+  assert.match((await here("auth status")).stdout, /Storage +file: /);
 });
 
 test("FR-006 --storage keychain without a keychain is an error and never the file, with --yes or without", async (t) => {
@@ -389,6 +395,10 @@ test("FR-007 on a terminal the user is asked about the encrypted file, and a no 
   const declined = startOnTerminal(t, ["auth", "login"], env);
   // One line, in words that say nothing of D-Bus, which is the doctor's business.
   await declined.shows(/^No keychain answers here\. Keep the session in an encrypted file\? \[Y\/n\] $/);
+  for (const slip of ["?", "yep"]) {
+    declined.type(`${slip}\n`);
+    await declined.shows(new RegExp(`\\${slip}\r\nAnswer y or n\\.\r\n.*\\[Y/n\\] $`.replace("\\yep", "yep")));
+  }
   declined.type("n\n");
   assert.equal((await declined.ended).code, 2);
   assert.match(declined.stdout(), /you are not logged in, and nothing was stored: the encrypted file was declined/);
@@ -423,4 +433,50 @@ test("an option with an impossible value is refused before anything happens", as
   assert.match(stderr, /^error: --port is "0", not a whole number from 1 to 65535\nhint: \S/);
   assert.equal(saas.requests.length, 0);
   assert.deepEqual(readdirSync(folder), []);
+});
+
+test("an address without a scheme is not guessed, and the hint has it in full", async (t) => {
+  const { here, saas } = await scene(t);
+  const { host } = new URL(saas.url);
+  for (const [line, hint] of [
+    ["auth login service.example", "Give an address: spec-kitty auth login https://service.example"],
+    [
+      "auth login service.example:8443/tenant",
+      "Give an address: spec-kitty auth login https://service.example:8443/tenant",
+    ],
+    [`auth login ${host}`, `Give an address: spec-kitty auth login http://${host}`],
+    ["auth login --issuer login.acme.example", "Give an address: --issuer https://login.acme.example"],
+    ["auth login nonsense", "Give an address: spec-kitty auth login https://login.example"],
+  ] as const) {
+    const { code, stderr } = await here(line);
+    assert.deepEqual([code, stderr.split("\n").slice(1)], [2, [`hint: ${hint}`, ""]], line);
+  }
+  const variable = await here("auth login", { SPEC_KITTY_SAAS_URL: "service.example" });
+  assert.match(variable.stderr, /^hint: .*SPEC_KITTY_SAAS_URL=https:\/\/service\.example$/m);
+  assert.equal(saas.requests.length, 0);
+});
+
+test("a login that replaces one at another service, or of another user, says which one has ended", async (t) => {
+  const [from, to] = [await scene(t), await scene(t)];
+  await signIn(from.saas, from.env);
+  const env = { SPEC_KITTY_SAAS_URL: to.saas.url };
+  const { code, stderr } = await from.here("auth login --yes", env);
+  assert.equal(code, 0);
+  const ended = `The login of alice@example.com at ${from.saas.url} has ended: this one has replaced it.`;
+  assert.ok(stderr.endsWith(`${ended}\n`), stderr);
+  assert.equal(from.saas.counters.logouts, 1);
+  const same = await from.here("auth login --force", env);
+  assert.doesNotMatch(same.stderr, /has ended/);
+  const other = await from.here("auth login --force", { ...env, FAKE_SAAS_USER: "bob" });
+  assert.match(other.stderr, /^The login of alice@example\.com at .* has ended/m);
+});
+
+test("Ctrl-C in a question ends the line before the error", { skip: noTerminal }, async (t) => {
+  const { env } = await scene(t, {}, { SPEC_KITTY_STORAGE: undefined });
+  const command = startOnTerminal(t, ["auth", "login"], env);
+  await command.shows(/\[Y\/n\] $/);
+  command.type("\u0003");
+  const { code, stdout } = await command.ended;
+  assert.equal(code, 130);
+  assert.match(stdout, /\[Y\/n\] \^C\r\n(?:.\[\d+m)?error:/);
 });

@@ -40,7 +40,7 @@ test("a question without a terminal fails without waiting, and names the option 
       ["auth", "login", "--force", "--profile", "new"],
       ["silent"],
       { SPEC_KITTY_STORAGE: undefined, SPEC_KITTY_CONFIG_DIR: `${env["HOME"]}/fresh` },
-      /^hint: .*--storage file --yes/m,
+      /^hint: .*--storage file --force$/m,
     ],
     [
       ["auth", "switch"],

@@ -25,6 +25,32 @@ for (const [line, error, hint] of [
     '"--stroage" is not an option of "auth login"',
     "Did you mean --storage? Usage: spec-kitty auth login [ADDRESS] [options]",
   ],
+  [
+    "auth login --device",
+    '"--device" is not an option of "auth login"',
+    "Did you mean --headless? Usage: spec-kitty auth login [ADDRESS] [options]",
+  ],
+  [
+    "auth --device",
+    '"--device" is not an option of spec-kitty auth',
+    "Did you mean: spec-kitty auth login --headless? Usage: spec-kitty auth COMMAND [options]",
+  ],
+  [
+    "--device",
+    '"--device" is not an option of spec-kitty',
+    "Did you mean: spec-kitty auth login --headless? Usage: spec-kitty COMMAND [options]",
+  ],
+  [
+    "auth --jsn status",
+    '"--jsn" is not an option of spec-kitty auth',
+    "Did you mean: spec-kitty auth COMMAND --json? Usage: spec-kitty auth COMMAND [options]",
+  ],
+  [
+    "login --device",
+    '"--device" is not an option of "auth login"',
+    "Did you mean --headless? Usage: spec-kitty auth login [ADDRESS] [options]",
+  ],
+  ["api GET", "no path was given for GET", "Usage: spec-kitty api [METHOD] PATH"],
   ["auth login -x", '"-x" is not an option of "auth login"', "Usage: spec-kitty auth login [ADDRESS] [options]"],
   [
     "auth login --constructor",
@@ -93,9 +119,14 @@ test("--profile with nothing after it is an error, and not the help", async (t) 
 test("a command without its group, and help in front of a command, find the command", async (t) => {
   const { here } = await scene(t);
   assert.match(
-    (await here("login")).stderr,
-    /^error: "login" is not a command of spec-kitty\nhint: Did you mean: spec-kitty auth login\? /,
+    (await here("status")).stderr,
+    /^error: "status" is not a command of spec-kitty\nhint: Did you mean: spec-kitty auth status\? /,
   );
+  for (const word of ["login", "logout"]) {
+    const { stdout } = await here(`auth ${word} --help`);
+    for (const words of [`${word} --help`, `help ${word}`, `auth help ${word}`])
+      assert.equal((await here(words)).stdout, stdout, words);
+  }
   for (const words of ["", " auth", " auth login"])
     assert.equal((await here(`help${words}`)).stdout, (await here(`${words} --help`.trim())).stdout);
   for (const words of ["help auth login", "help storage", "--version"])

@@ -108,7 +108,7 @@ test("following the hints of a locked keychain leads to a new login in the file,
     typed.push(words);
     assert.deepEqual(await readFile(credentials), before, "and nothing was changed");
   }
-  assert.deepEqual(typed, ["auth login --storage file --force", "auth login --storage file --force --yes"]);
+  assert.deepEqual(typed, ["auth login --storage file --force"]);
   assert.match((await run("auth", "status", "--json")).stdout, /"file"/);
   assert.deepEqual(
     slotsOf(await readFile(credentials)).slice(1),

@@ -22,7 +22,7 @@ test("S-016 on Windows no git and no browser of the working folder is started", 
   const git = await run("auth setup-git", { cwd: clone, env });
   assert.deepEqual([git.code, git.stdout], [2, ""], git.stderr);
   assert.match(git.stderr, /^error: git is not installed, or not in PATH/);
-  const login = await run("auth login --force --storage file --yes", { cwd: clone, env });
+  const login = await run("auth login --force --storage file", { cwd: clone, env });
   assert.equal(login.code, 0, login.stderr);
   assert.ok(!existsSync(join(clone, "was-started")));
   // It would have been: that is how Windows starts a bare name.

@@ -90,7 +90,7 @@ export async function agreedKey(
       if (answer !== undefined) return answer;
       const problem = `the session would be stored in an encrypted file (${reason}), and there is no terminal to ask for your consent`;
       throw new AuthError("consent_required", problem, {
-        hint: hint`Agree beforehand: ${{ variable: "STORAGE", value: "file" }}, or ${login(undefined, "--storage", "file", ...(startsOver ? ["--force"] : []), "--yes")}`,
+        hint: hint`Agree beforehand: ${{ variable: "STORAGE", value: "file" }}, or ${login(undefined, "--storage", "file", ...(startsOver ? ["--force"] : []))}`,
       });
     },
   });

@@ -23,6 +23,8 @@ export interface LoginUi extends Pick<LoginCallbacks, "onConsent" | "onWarning" 
   /** What shows the address or the code of a plan. */
   screen(planned: LoginPlan): ScreenCallbacks | Promise<ScreenCallbacks>;
   stored?(profile: LoggedIn): void;
+  /** Told of the login of another user or at another service that has ended for this one. */
+  replaced?(profile: LoggedIn): void;
 }
 
 type ScreenCallbacks = Pick<LoginCallbacks, "onAddress" | "onCode" | "onWaiting">;
@@ -46,7 +48,7 @@ export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Pr
   const request = { ...agreed, clientId, clientSecret, dpopKey: planned.binds ? createDpopKey() : undefined };
   const kept = { ...planned.profile, clientId, clientSecret, registeredUntil, trustedHosts: request.trustedHosts };
 
-  let replaced: Session | undefined;
+  let replaced: LoggedIn | undefined;
   const { name, known } = planned;
   const store = async (session: Session): Promise<Profile> => {
     let next = { ...kept, session };
@@ -55,10 +57,10 @@ export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Pr
       const isTakenOver =
         before !== undefined && !isSamePlace(before, kept) && (known === undefined || !isSamePlace(before, known));
       if (isTakenOver) throw rebindingRefused(name, before, kept);
-      replaced = before?.session;
+      replaced = before?.session && { ...before, session: before.session };
       const now = app.clock.now();
       const end = { reason: "replaced", by: app.command, at: now } as const;
-      return (next = { ...next, ended: lastLogin(before, now) ?? (replaced && endedLogin(replaced, end)) });
+      return (next = { ...next, ended: lastLogin(before, now) ?? (replaced && endedLogin(replaced.session, end)) });
     };
     const aside = await useKey();
     await app.store.change(name, add);
@@ -90,9 +92,10 @@ export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Pr
     (before.sessionId !== undefined && before.sessionId === session.sessionId) ||
     (before.refreshToken !== undefined && session.refreshToken?.equals(before.refreshToken) === true) ||
     (planned.provider?.revokesAll === true && before.user.id === session.user.id);
-  if (replaced !== undefined && !endsWithIt(replaced)) {
-    const outcome = await endReplacedSession(replaced, { ...exchange, timeoutMs: 3_000 });
+  if (replaced !== undefined && !endsWithIt(replaced.session)) {
+    const outcome = await endReplacedSession(replaced.session, { ...exchange, timeoutMs: 3_000 });
     for (const warning of unconfirmed(outcome, true)) warn(warning);
+    if (!isSamePlace(replaced, kept) || replaced.session.user.id !== session.user.id) ui.replaced?.(replaced);
   }
   return { ...kept, session };
 }

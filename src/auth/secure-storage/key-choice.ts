@@ -7,8 +7,8 @@ import type { KeySource, KeyWay } from "./key-slot.ts";
 export type StorageKind = "keychain" | "file" | "memory";
 
 export interface ChoiceFacts {
-  /** The user's request, and whether it was made by option (`--storage`) or by variable; undefined when there is none. */
-  requested: { readonly value: StorageKind; readonly source: string } | undefined;
+  /** What the user asked for; undefined when that is nothing. */
+  requested: { readonly value: StorageKind } | undefined;
   /** How this machine opens what is stored; undefined when nothing is, or when it cannot be opened. */
   current: KeyWay | undefined;
   /** Where a new key comes from. */
@@ -39,18 +39,14 @@ export interface KeyChoice {
  */
 export async function chooseKey(facts: ChoiceFacts): Promise<KeyChoice> {
   const { requested, current, sourceOf } = facts;
-  const isFile = current !== undefined && current.source !== "keychain";
   const file = facts.hasPassphrase ? "passphrase" : "machine";
   const create = async (source: KeyWay["source"]): Promise<KeyChoice> => ({
     source,
     key: await (await sourceOf(source)).create(),
   });
   if (wantsFile(requested, current)) {
-    // The user agreed when the file was made.
-    if (current?.source === file) return { source: file };
-    // A variable that asks for the file is an agreement too; the option alone is not.
-    if (!isFile && requested?.source.startsWith("--")) await agree(facts, "--storage file was requested");
-    return create(file);
+    // To ask for the file is to agree to it, and so it was when the file was made.
+    return current?.source === file ? { source: file } : create(file);
   }
   try {
     const choice = await create("keychain");

@@ -140,21 +140,23 @@ function inPnp(place: string, suffixes: readonly string[]): Found[] | undefined 
 }
 
 /**
- * A bundler may have put anything in place of `import.meta.url`: nothing, or a path of the machine that it ran on. A bundle of
- * CommonJS has `__filename` as well.
+ * The file that this code was loaded from, as the engine knows it. Bundlers put other things in place of `import.meta.url` and
+ * `__filename`: nothing, a path of the machine that they ran on, or a name that is not there when the program runs.
  */
 function ownFiles(): string[] {
-  const places = [typeof __filename === "string" ? __filename : undefined, import.meta.url as string | undefined];
-  const files = places.flatMap((place = "") => {
-    try {
-      const path = place.startsWith("file:") ? fileURLToPath(place) : place;
-      // A program from a pipe claims to be a file named "[eval1]" in the working folder, where a cloned repository may have one.
-      return isAbsolute(path) && !basename(path).startsWith("[") ? [realpathSync(path)] : [];
-    } catch {
-      return [];
-    }
-  });
-  return [...new Set(files)];
+  const { prepareStackTrace, stackTraceLimit } = Error;
+  try {
+    Error.stackTraceLimit = 1;
+    Error.prepareStackTrace = (_, [site]) => site?.getFileName();
+    const place = new Error().stack as string | undefined;
+    const path = place?.startsWith("file:") ? fileURLToPath(place) : (place ?? "");
+    // A program from a pipe claims to be a file named "[eval1]" in the working folder, where a cloned repository may have one.
+    return isAbsolute(path) && !basename(path).startsWith("[") ? [realpathSync(path)] : [];
+  } catch {
+    return [];
+  } finally {
+    Object.assign(Error, { prepareStackTrace, stackTraceLimit });
+  }
 }
 
 function isFile(path: string): boolean {

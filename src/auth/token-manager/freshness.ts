@@ -8,10 +8,12 @@ export type Lifetime = Pick<Session, "issuedAt" | "accessTokenExpiresAt" | "cloc
 /** How long the access token is still valid, in milliseconds; not positive when it expired, infinite when nobody knows. `now`: this machine's clock. */
 export function remainingMs(session: Lifetime, now: number): number {
   if (session.accessTokenExpiresAt === undefined) return Number.POSITIVE_INFINITY;
-  const serverNow = now + session.clockOffsetMs;
-  // Received in the future: the clock has been set back since, and says nothing about how much of the lifetime is left.
-  if (serverNow < session.issuedAt - marginMs(session)) return 0;
-  return session.accessTokenExpiresAt - serverNow;
+  return isBeforeIssue(session, now) ? 0 : session.accessTokenExpiresAt - now - session.clockOffsetMs;
+}
+
+/** Received in the future: the clock has been set back since, and says nothing about how much of the lifetime is left. */
+export function isBeforeIssue(session: Lifetime, now: number): boolean {
+  return now + session.clockOffsetMs < session.issuedAt - marginMs(session);
 }
 
 /** Whether a session can still be used, or refreshed, as far as this machine can tell. */

@@ -69,6 +69,9 @@ export const command: Command = defineCommand({
   ],
   async run(context, values, words) {
     const { out, signal } = context;
+    const [only = "", second] = words;
+    if (second === undefined && methods.includes(only))
+      throw usageError(`no path was given for ${only}`, hint`Usage: ${{ command: "api [METHOD] PATH" }}`);
     const fields = await readFields(values.field ?? [], values["json-field"] ?? [], context);
     const given = await bodyOf(values, context);
     const [path = "", word = fields.length > 0 || given !== undefined ? "POST" : "GET"] = words.toReversed();

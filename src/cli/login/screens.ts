@@ -2,27 +2,22 @@ import type { ConsentQuestion, LoginOptions } from "../../app/login/options.ts";
 import { isConfidential } from "../../base/address.ts";
 import { duration } from "../../base/duration.ts";
 import { hint, login } from "../../base/errors.ts";
-import { noBreak, oneLine } from "../../base/text.ts";
+import { oneLine } from "../../base/text.ts";
 import type { Context } from "../command.ts";
 import type { Screen } from "../output.ts";
+import { yesOrNo } from "../yes-or-no.ts";
 import { qrCode, renderQrCode } from "./qr-code.ts";
 
 /** Asks on the terminal, where there is one, for what was not `granted` beforehand. */
 export function askedConsent(
-  { out, terminal, signal }: Context,
+  context: Context,
   granted: Readonly<Partial<Record<ConsentQuestion["about"], boolean>>>,
 ): LoginOptions["onConsent"] {
   return async (question) => {
     if (granted[question.about]) return true;
-    const { isInteractive, ask } = await terminal();
-    if (!isInteractive) return undefined;
+    if (!(await context.terminal()).isInteractive) return undefined;
     // The file is what everybody here needs. The other questions are about trust, and Enter gives none.
-    const isUsual = question.about === "file";
-    const answer = await ask(
-      out.question(`${explained(question, out.say)}${noBreak}[${isUsual ? "Y/n" : "y/N"}]${noBreak}`),
-      signal,
-    );
-    return answer === "" ? isUsual : /^y(es)?$/i.test(answer ?? "");
+    return yesOrNo(context, explained(question, context.out.say), question.about === "file");
   };
 }
 
@@ -112,9 +107,10 @@ export function deviceScreen({ out }: Context, withQr: boolean): Pick<LoginOptio
   };
 }
 
-/** As the service wrote it, eight letters in a row in two halves: RFC 8628 §6.1 has servers ignore dashes that are not theirs. */
+/** As the service wrote it; where that is one long row, in chunks: RFC 8628 §6.1 has servers ignore dashes that are not theirs. */
 function inChunks(code: string): string {
-  return /^[a-z]{8}$/i.test(code) ? `${code.slice(0, 4)}-${code.slice(4)}` : code;
+  const size = /^[a-z\d]{8,10}$/i.test(code) ? { 8: 4, 9: 3, 10: 5 }[code.length] : undefined;
+  return size === undefined ? code : (code.match(new RegExp(`.{${size}}`, "g")) ?? []).join("-");
 }
 
 /** Undefined when the QR code would push the text `above` it off the screen, and for an address that is not safe to open on a phone. */

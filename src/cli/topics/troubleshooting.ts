@@ -12,7 +12,7 @@ export function text({ command, variable }: Identity): string {
     ],
     [
       "the session would be stored in an encrypted file (…), and there is no terminal to ask for your consent",
-      "There is no keychain and no terminal. Agree beforehand: --storage file --yes.",
+      "There is no keychain and no terminal. Agree beforehand: --storage file.",
     ],
     [
       'profile "…" belongs to …, and the login at … was not agreed to',

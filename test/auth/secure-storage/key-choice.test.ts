@@ -74,16 +74,11 @@ const table: [title: string, facts: Facts, outcome: Outcome][] = [
     { error: "keychain_unavailable", asked: false },
   ],
   [
-    "FR-007 the file requested by option still needs a yes",
-    { requested: option("file"), answer: true },
-    { source: "machine", asked: true },
-  ],
-  ["FR-007 and a no is a no", { requested: option("file"), answer: false }, { error: "consent_required", asked: true }],
-  [
-    "FR-007 the file requested by variable counts as agreed",
-    { requested: variable("file") },
+    "FR-007 the file requested by option counts as agreed",
+    { requested: option("file") },
     { source: "machine", asked: false },
   ],
+  ["FR-007 also when the variable requests it", { requested: variable("file") }, { source: "machine", asked: false }],
   [
     "FR-007 the file requested, with a passphrase",
     { requested: variable("file"), hasPassphrase: true },
@@ -110,9 +105,9 @@ const table: [title: string, facts: Facts, outcome: Outcome][] = [
     { source: "passphrase", asked: false },
   ],
   [
-    "FR-007 moving from the keychain to the file needs a yes",
-    { current: inKeychain, requested: option("file"), answer: true },
-    { source: "machine", asked: true },
+    "FR-007 moving from the keychain to the file is agreed to with the request",
+    { current: inKeychain, requested: option("file") },
+    { source: "machine", asked: false },
   ],
   [
     "FR-006 moving from the file to the keychain needs none",

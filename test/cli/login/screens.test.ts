@@ -17,7 +17,7 @@ const questions: Record<ConsentQuestion["about"], ConsentQuestion> = {
 /** What comes of an answer, undefined for the end of the input; `asked` has each question that a terminal saw. */
 async function consent(
   about: ConsentQuestion["about"],
-  answer: string | undefined,
+  answer: string | undefined | readonly string[],
   { granted = {}, isInteractive = true } = {},
 ): Promise<{ agreed: boolean | undefined; asked: string[] }> {
   const asked: string[] = [];
@@ -26,7 +26,7 @@ async function consent(
   const terminal = async () => ({
     isInteractive,
     onLine: () => undefined,
-    ask: async (question: string) => (asked.push(question), answer),
+    ask: async (question: string) => [answer].flat()[asked.push(question) - 1],
   });
   const context = {
     identity: ownIdentity,
@@ -43,8 +43,11 @@ async function consent(
 
 for (const about of ["host", "resource", "profile"] as const) {
   test(`${about === "profile" ? "S-015" : "S-011"} a question of trust, about the ${about}, has a no for its usual answer, and only a yes goes on`, async () => {
-    for (const answer of ["", "n", "no", "yess", "y n", "1", undefined])
-      assert.equal((await consent(about, answer)).agreed, false, answer);
+    for (const answer of ["", "n", "no", undefined]) assert.equal((await consent(about, answer)).agreed, false, answer);
+    for (const slip of ["yess", "y n", "1", "?"]) {
+      const { agreed, asked } = await consent(about, [slip, "y"]);
+      assert.deepEqual([agreed, asked.length], [true, 2], `"${slip}" is neither, and is asked about again`);
+    }
     for (const answer of ["y", "Y", "yes", "YES"]) assert.equal((await consent(about, answer)).agreed, true, answer);
     assert.match((await consent(about, "")).asked.join(), /\[y\/N\]/);
   });
@@ -55,7 +58,7 @@ test("FR-007 the question about the encrypted file is agreed to with Enter, and 
     agreed: true,
     asked: ["There is no keychain here. Keep the session in an encrypted file? [Y/n] "],
   });
-  for (const answer of ["n", "maybe", undefined]) assert.equal((await consent("file", answer)).agreed, false, answer);
+  for (const answer of ["n", undefined]) assert.equal((await consent("file", answer)).agreed, false, answer);
 });
 
 test("what was agreed to beforehand is not asked, other questions are; without a terminal there is nobody to ask", async () => {
@@ -129,11 +132,11 @@ test("S-011 where the page of a device login is not at the issuer, both are name
   );
 });
 
-test("FR-019 eight letters without a dash are shown in two halves, and a code with dashes of its own as it came", () => {
+test("FR-019 a code in one row is shown in chunks, and one with dashes of its own as it came", () => {
   for (const [sent, shown] of [
     ["WDJBMJHT", "WDJB-MJHT"],
     ["ABC-DEF-GHI", "ABC-DEF-GHI"],
-    ["12345678", "12345678"],
+    ["12345678", "1234-5678"],
   ] as const) {
     assert.ok(said({ code: sent }).endsWith(`\n\nand enter this code:\n\n  ${shown}\n\n`));
   }

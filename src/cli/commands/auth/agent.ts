@@ -5,6 +5,7 @@ import { hint, reasonOf } from "../../../base/errors.ts";
 import { duration } from "../../../base/duration.ts";
 import { oneLine } from "../../../base/text.ts";
 import { runCommand } from "../../../platform/named-program.ts";
+import { yesOrNo } from "../../yes-or-no.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command, type Context } from "../../command.ts";
 import type { AgentOutput } from "../../json-output.ts";
 
@@ -107,13 +108,12 @@ function loanTime({ clock }: App, limitMs: number | undefined, signal: AbortSign
 }
 
 /** Asks the user about each client, one after the other. */
-async function asking({ out, signal, terminal }: Context): Promise<(who: string) => Promise<boolean>> {
-  const { isInteractive, ask } = await terminal();
-  if (!isInteractive) throw usageError("--confirm needs a terminal to ask on", "Leave it out, or run it on a terminal");
+async function asking(context: Context): Promise<(who: string) => Promise<boolean>> {
+  if (!(await context.terminal()).isInteractive)
+    throw usageError("--confirm needs a terminal to ask on", "Leave it out, or run it on a terminal");
   let last: Promise<unknown> = Promise.resolve();
   return (who) => {
-    const question = out.question(`Lend the login to ${oneLine(who)}? [y/N] `);
-    const asked = last.then(async () => /^y(es)?$/i.test((await ask(question, signal)) ?? ""));
+    const asked = last.then(() => yesOrNo(context, `Lend the login to ${oneLine(who)}?`, false));
     last = asked.catch(() => undefined);
     return asked;
   };

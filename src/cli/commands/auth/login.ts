@@ -1,7 +1,7 @@
 import { chosenLogin } from "../../../app/login/destination.ts";
 import { loginArguments, plannedLogin, startLogin } from "../../../app/login/metadata.ts";
 import { performLogin } from "../../../app/login/perform.ts";
-import { accountName } from "../../../auth/sessions/session.ts";
+import { accountName, userName } from "../../../auth/sessions/session.ts";
 import { remainingMs } from "../../../auth/token-manager/freshness.ts";
 import { hasTenants, providerNames, type ChosenProvider } from "../../../auth/oauth/named-providers.ts";
 import { parseIssuer } from "../../../base/address.ts";
@@ -38,7 +38,11 @@ export const command: Command = defineCommand({
     "storage",
   ],
   options: {
-    headless: { type: "boolean", help: "log in with a code, using a browser on any other device" },
+    headless: {
+      type: "boolean",
+      elsewhere: ["device", "device-code"],
+      help: "log in with a code, using a browser on any other device",
+    },
     "no-browser": { type: "boolean", help: "print the address instead of opening it" },
     port: {
       type: "number",
@@ -148,7 +152,7 @@ export const command: Command = defineCommand({
   examples: [
     ["auth login https://service.example", "log in through the browser"],
     ["auth login --headless", "log in on a machine without a browser"],
-    ["auth login --profile work --storage file --yes", "a second account, in an encrypted file"],
+    ["auth login --profile work --storage file", "a second account, in an encrypted file"],
     [
       ({ command }) => `cat token.txt | ${command} auth login --with-token`,
       "take over a login that was made elsewhere",
@@ -193,6 +197,8 @@ export const command: Command = defineCommand({
     const start = await startLogin(app, args, signal);
     const { to } = start;
     if (values.explain) return explainLogin(context, await plannedLogin(app, start, signal), json);
+    if (app.tokenSource)
+      out.warn(`${app.tokenSource.origin} is set, and takes precedence over this login until it is unset`);
     if (to.already !== undefined && !withToken) {
       if (json) out.json(statusOf({ ...to, profile: to.already }, app));
       else
@@ -202,8 +208,6 @@ export const command: Command = defineCommand({
       return;
     }
     if (to.profile.resource !== undefined) out.say(`${to.profile.resource} takes the tokens of ${to.profile.issuer}.`);
-    if (app.tokenSource)
-      out.warn(`${app.tokenSource.origin} is set, and takes precedence over this login until it is unset`);
     if (to.login === "device" && !withToken) refuseIgnored(values, to.reason, () => "Leave it out");
     await performLogin(app, start, {
       screen(planned) {
@@ -234,6 +238,8 @@ export const command: Command = defineCommand({
         if (session.missingScope !== undefined)
           out.warn(`some of the requested scopes were not granted: ${session.missingScope}`);
       },
+      replaced: ({ service, session }) =>
+        out.say(`The login of ${userName(session.user)} at ${service} has ended: this one has replaced it.`),
       onConsent: askedConsent(context, { file: yes, profile: yes || force }),
       onWarning: out.warn,
       signal,

@@ -1,5 +1,6 @@
 import { logout, tokenName, unconfirmed, type LogoutOutcome } from "../../../auth/flows/logout.ts";
-import { accountName } from "../../../auth/sessions/session.ts";
+import type { App } from "../../../app/app.ts";
+import { accountName, noChoice } from "../../../auth/sessions/session.ts";
 import { readAll } from "../../../auth/sessions/store.ts";
 import { keychainAccount } from "../../../auth/secure-storage/keychain.ts";
 import { AuthError, hint, isAuthError } from "../../../base/errors.ts";
@@ -42,9 +43,9 @@ export const command: Command = defineCommand({
     const outcomes = await logOutOfEach(context, await profilesToEnd(context, all, force), force);
     // Without storage, a file that exists belongs to other settings, and so does the key that opens it.
     const left = all && app.isKept ? await removeEverything(context, force ? undefined : "sessions") : undefined;
-    const others = all
-      ? []
-      : await afterwards(context, named !== undefined && !values["keep-profile"] ? named : undefined);
+    const isForgotten = named !== undefined && !values["keep-profile"] && (await forget(app, named));
+    const others = all ? [] : await othersLoggedIn(app);
+    const active = isForgotten ? await activeAfter(app, named) : undefined;
     if (values.json) {
       const answer: LogoutOutput = {
         loggedOut: [...outcomes].map(([profile, outcome]) => ({ profile, ...atServer(outcome), ...tokensOf(outcome) })),
@@ -56,7 +57,13 @@ export const command: Command = defineCommand({
       else out.done(`Logged out${outcome.kind === "local" ? " here" : ""} (profile "${name}").${revoked(outcome)}`);
       unconfirmed(outcome).forEach(out.warn);
     }
-    if (others.length > 0)
+    if (active !== undefined)
+      out.hint(
+        active.length === 1
+          ? `The active profile is "${active[0]}" now`
+          : hint`The active profile is gone. To choose one of ${active.join(", ")}: ${{ command: "auth switch" }}`,
+      );
+    else if (others.length > 0)
       out.hint(hint`Still logged in: ${others.join(", ")}. To use one: ${{ command: "auth switch" }}`);
     // With --all, also those under a name that did not exist before.
     const newLogins = left ?? [...outcomes].flatMap(([name, { hasNewLogin }]) => (hasNewLogin ? name : []));
@@ -88,9 +95,35 @@ async function sayGit({ app, out }: Context): Promise<void> {
     );
 }
 
-/** Returns the other profiles with a session, and who is logged in there. */
-async function afterwards({ app }: Context, forgotten: string | undefined): Promise<string[]> {
-  if (forgotten !== undefined) await app.store.change(forgotten, (stored) => (stored?.session ? stored : undefined));
+/** @returns whether the profile is gone: a new login, made in the meantime, keeps it */
+async function forget({ store }: App, name: string): Promise<boolean> {
+  return (await store.change(name, (stored) => (stored?.session ? stored : undefined))) === undefined;
+}
+
+/**
+ * Where the active profile was forgotten: the only one left takes its place. Folders for which it was chosen are without a choice again.
+ *
+ * @returns the one that is active now; where there are several, those to choose from; undefined where nothing has changed
+ */
+async function activeAfter(
+  { store, sharedStore }: App,
+  forgotten: string,
+): Promise<readonly [string, ...string[]] | undefined> {
+  // Of a shared store the program chooses.
+  if (sharedStore !== undefined) return undefined;
+  const [only, ...more] = await store.names();
+  let wasActive = false;
+  await store.choose((choice) => {
+    wasActive = choice.active === forgotten;
+    const folders = new Map([...(choice.folders ?? [])].filter(([, name]) => name !== forgotten));
+    const isDecided = wasActive && more.length === 0;
+    return { active: isDecided ? (only ?? noChoice.active) : choice.active, folders };
+  });
+  return wasActive && only !== undefined ? [only, ...more] : undefined;
+}
+
+/** The other profiles with a session, and who is logged in there. */
+async function othersLoggedIn(app: App): Promise<string[]> {
   const { name: current } = await app.profileInUse({ mayBeNew: true });
   return [...(await readAll(app.store)).profiles].flatMap(([name, profile]) =>
     name === current || profile.session === undefined ? [] : [`"${name}" as ${accountName(profile)}`],

@@ -1,6 +1,6 @@
 import { accountName, defaultTeam, type Profile, type Session } from "../../../auth/sessions/session.ts";
 import { lastLogin, whyEnded } from "../../../auth/token-manager/ended-login.ts";
-import { refreshRemainingMs, soonMs } from "../../../auth/token-manager/freshness.ts";
+import { isBeforeIssue, refreshRemainingMs, soonMs } from "../../../auth/token-manager/freshness.ts";
 import { AuthError, hint, login } from "../../../base/errors.ts";
 import type { Lender, TokenSource } from "../../../auth/token-manager/token-source.ts";
 import type { Identity } from "../../../base/identity.ts";
@@ -200,6 +200,8 @@ function sessionRows(
   const { team } = found;
   const until = (time: string | undefined, unknown: string): string => {
     if (time === undefined) return unknown;
+    if (session !== undefined && isBeforeIssue(session, now - session.clockOffsetMs))
+      return `until ${time}; the clock here was set back, so the next command refreshes it`;
     const left = Date.parse(time) - now;
     return left > 0 ? `${remaining(left)}, until ${time}` : `expired at ${time}`;
   };

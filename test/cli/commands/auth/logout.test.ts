@@ -311,3 +311,25 @@ test("a logout of a named profile forgets it, --keep-profile keeps what it remem
   );
   assert.match((await here("auth logout --keep-profile")).stderr, /^error: --keep-profile needs --profile\n/);
 });
+
+test("a logout that forgets the active profile makes the only one left active, or says between which to choose", async (t) => {
+  const { saas, here, env } = await scene(t);
+  await signIn(saas, env);
+  for (const profile of ["work", "play"]) await signIn(saas, env, { user: "bob", profile });
+  assert.equal((await here("auth switch work")).code, 0);
+  assert.equal((await here("auth switch work --here")).code, 0);
+  const several = await here("auth logout --profile work");
+  assert.equal(
+    several.stderr,
+    "hint: The active profile is gone. To choose one of default, play: spec-kitty auth switch\n",
+  );
+  assert.equal((await here("auth switch play")).code, 0);
+  const { stdout } = await here("auth status --json");
+  const { profile, profileSource } = JSON.parse(stdout) as { profile: string; profileSource: string };
+  assert.deepEqual([profile, profileSource], ["play", "active"], "nothing is chosen for this folder any more");
+  const one = await here("auth logout --profile play");
+  assert.equal(one.stderr, 'hint: The active profile is "default" now\n');
+  assert.equal((await here("auth whoami")).stdout, "alice@example.com\n");
+  assert.equal((await here("auth logout --profile default")).stderr, "");
+  assert.equal((await here("auth list")).stdout, "No account has logged in here yet.\n");
+});

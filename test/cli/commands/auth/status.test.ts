@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { systemClock } from "../../../../src/platform/clock.ts";
 import { scene, type Scene } from "../../../helpers/scene.ts";
 import { signIn } from "../../../helpers/stored-session.ts";
 
@@ -98,4 +99,22 @@ test("status counts by the service's clock if this machine's is off", async (t) 
   assert.equal(stderr, "");
   assert.match(stdout, /^ {2}Refresh token +[45] days remaining/m);
   assert.match(stdout, /^ {2}Access token +(59|60) min remaining/m);
+});
+
+test("after a clock that was 200 days ahead at the login is corrected, status and doctor do not count days of a token for an hour", async (t) => {
+  const { saas, here } = await scene(t);
+  const ahead = { ...systemClock, now: () => Date.now() + 200 * 86_400_000 };
+  assert.equal((await here("auth login", {}, { clock: ahead })).code, 0);
+  const { code, stdout, stderr } = await here("auth status");
+  assert.deepEqual([code, stderr], [0, ""]);
+  for (const token of ["Access token", "Refresh token"])
+    assert.match(stdout, new RegExp(`^ {2}${token} +until .*; the clock here was set back, so the next command`, "m"));
+  assert.doesNotMatch(stdout, /remaining/);
+  assert.match(
+    (await here("auth doctor")).stdout,
+    /access token +issued in the future, so the clock here was set back/,
+  );
+  assert.equal((await here("auth token")).code, 0);
+  assert.equal(saas.counters.refreshes, 1);
+  assert.match((await here("auth status")).stdout, /^ {2}Access token +(59|60) min remaining/m);
 });
