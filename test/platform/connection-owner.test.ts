@@ -52,12 +52,15 @@ test(
       const other = spawn(node, ["-e", program], { uid: 65534, gid: 65534, stdio: "ignore", cwd: "/" });
       t.after(() => other.kill("SIGKILL"));
       const socket = await connected();
-      assert.equal(await ownerOf(socket), "foreign", host);
-      assert.equal(await forUser?.(socket), "own", host);
+      // As they are now: this end is closed too, and then knows none.
+      const { remoteAddress, remotePort, localAddress, localPort } = socket;
+      const ends = { remoteAddress, remotePort, localAddress, localPort };
+      assert.equal(await ownerOf(ends), "foreign", host);
+      assert.equal(await forUser?.(ends), "own", host);
       // Closed by its owner, the socket is the system's: that must not make it a friend's.
       other.kill("SIGKILL");
       await once(other, "exit");
-      assert.equal(await forUser?.(socket), "foreign", host);
+      assert.equal(await forUser?.(ends), "foreign", host);
     }
   },
 );
@@ -67,6 +70,17 @@ test("S-009 a peer that is not on the list, or gone, is foreign", here, async (t
   const ends = { remoteAddress: "127.0.0.1", remotePort: 1, localAddress: "127.0.0.1", localPort: port };
   assert.equal(await ownerOf(ends), "foreign");
   assert.equal(await ownerOf({ localAddress: "127.0.0.1", localPort: port }), "foreign");
+});
+
+test("S-009 a connection is known by both of its ends, address and port", here, async (t) => {
+  const { port, connected, ownerOf } = await listening(t);
+  const client = connect(port, "127.0.0.1");
+  t.after(() => client.destroy());
+  const { remoteAddress, remotePort, localAddress, localPort } = await connected();
+  const ends = { remoteAddress, remotePort, localAddress, localPort };
+  assert.equal(await ownerOf(ends), "own");
+  for (const other of [{ remoteAddress: "127.0.0.2" }, { localAddress: "127.0.0.2" }, { localPort: port - 1 }])
+    assert.equal(await ownerOf({ ...ends, ...other }), "foreign", JSON.stringify(other));
 });
 
 test("where the list does not even have the port that listens, nobody says whose connections are", () => {
