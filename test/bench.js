@@ -3,5 +3,5 @@ import { join } from "node:path";
 import { install, prepare, root, runScript } from "./setup.js";
 
 prepare();
-install(join(root, "test", "peers"));
+for (const folder of ["peers", "peers/runtimes"]) install(join(root, "test", folder));
 process.exitCode = runScript("bench/run.ts");

@@ -1,84 +1,98 @@
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startFakeSaas } from "../fake-saas/server.ts";
 import { bin, commandEnvironment } from "../helpers/command.ts";
+import { root } from "../helpers/import-graph.ts";
 import { sessionOf, storeSession } from "../helpers/stored-session.ts";
 import { median } from "./valid-token.ts";
 
-/** User and system time of whole processes, in milliseconds: medians of the same number of runs that took turns. */
-export interface ColdStart {
-  runs: number;
-  bareNode: number;
-  version: number;
-  authToken: number;
-  authStatus: number;
-  whoami: number;
-  gitCredential: number;
-  /** `gh auth token` of GitHub's own command, whose token is in a file too; undefined where it is not installed. */
-  gh: number | undefined;
+/** User and system time of a whole process, in milliseconds: the median, next to that of its runtime when it does nothing. */
+export interface Start {
+  readonly what: string;
+  readonly ms: number;
+  readonly bare: number;
 }
 
-/** Measures `--version`, and with a valid token and the machine's key the commands that scripts and prompts run, against a Node that does nothing. */
+export interface ColdStart {
+  readonly runs: number;
+  /** Commands on this Node, then `auth token` on others, as an executable, and by GitHub's own command. */
+  readonly starts: readonly Start[];
+}
+
+/**
+ * Measures commands that scripts and prompts run, with a valid token and the machine's key, in runs that take turns.
+ */
 export async function coldStart(runs: number): Promise<ColdStart> {
   const saas = await startFakeSaas();
   const folder = mkdtempSync(join(tmpdir(), "spec-kitty-bench-"));
   try {
     const env = commandEnvironment(folder, saas.url);
     await storeSession(saas, env, sessionOf(saas, { leftMs: 3_600_000 }));
-    // Written by the process itself as it ends: the times that a parent is told are whole ticks of the scheduler.
-    const meter = join(folder, "meter.cjs");
-    writeFileSync(
-      meter,
-      `process.on("exit", () => { const u = process.resourceUsage(); require("fs").writeSync(3, String(u.userCPUTime + u.systemCPUTime)); });`,
-    );
-    const run = (...args: string[]): number => {
-      const { output, status, stderr } = spawnSync(process.execPath, ["-r", meter, ...args], {
-        env,
-        stdio: ["ignore", "pipe", "pipe", "pipe"],
-        encoding: "utf8",
-      });
-      if (status !== 0) throw new Error(stderr);
-      return Number(output[3]) / 1000;
-    };
-    const names = ["bareNode", "version", "authToken", "authStatus", "whoami", "gitCredential", "gh"] as const;
-    const times = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<
-      (typeof names)[number],
-      number[]
-    >;
-    const isThere = spawnSync("gh", ["--version"]).status === 0;
-    run(bin, "auth", "token");
-    for (let count = 0; count < runs; count += 1) {
-      times.bareNode.push(run("-e", "0"));
-      times.version.push(run(bin, "--version"));
-      times.authToken.push(run(bin, "auth", "token"));
-      times.authStatus.push(run(bin, "auth", "status"));
-      times.whoami.push(run(bin, "auth", "whoami"));
-      times.gitCredential.push(run(bin, "auth", "git-credential", "get"));
-      if (isThere) times.gh.push(gh(folder));
+    const here = [process.execPath, "-e", "0"];
+    const commands: [what: string, bare: string[], command: string[]][] = [
+      ["--version", here, [process.execPath, bin, "--version"]],
+      ["auth token", here, [process.execPath, bin, "auth", "token"]],
+      ["auth status", here, [process.execPath, bin, "auth", "status"]],
+      ["auth whoami", here, [process.execPath, bin, "auth", "whoami"]],
+      ["auth git-credential get", here, [process.execPath, bin, "auth", "git-credential", "get"]],
+    ];
+    const runtimes = join(root, "test", "peers", "runtimes");
+    const others = ["node-22", "node-24", "node-26"].map((name) => join(runtimes, "node_modules", name, "bin", "node"));
+    for (const node of others.filter((path) => existsSync(path))) {
+      const version = execFileSync(node, ["--version"], { encoding: "utf8" }).trim();
+      commands.push([`auth token, Node ${version}`, [node, "-e", "0"], [node, bin, "auth", "token"]]);
     }
-    return {
-      runs,
-      bareNode: median(times.bareNode),
-      version: median(times.version),
-      authToken: median(times.authToken),
-      authStatus: median(times.authStatus),
-      whoami: median(times.whoami),
-      gitCredential: median(times.gitCredential),
-      gh: isThere ? median(times.gh) : undefined,
-    };
+    execFileSync(process.execPath, [join(root, "test", "executable.js"), folder], { stdio: "ignore" });
+    const newest = [others.at(-1) ?? process.execPath, "-e", "0"];
+    commands.push(["auth token, executable", newest, [join(folder, "spec-kitty"), "auth", "token"]]);
+    const hosts = join(folder, "hosts.yml");
+    writeFileSync(hosts, "github.com:\n    oauth_token: gho_1\n    user: alice\n");
+    if (spawnSync("gh", ["--version"]).status === 0) commands.push(["gh auth token", here, ["gh", "auth", "token"]]);
+
+    const times = commands.map(() => ({ ms: [] as number[], bare: [] as number[] }));
+    for (let turn = 0; turn <= runs; turn += 1) {
+      for (const [index, [, bare, command]] of commands.entries()) {
+        const spent = [command, bare].map((one) => timeOf(one, { ...env, GH_CONFIG_DIR: folder, HOME: folder }));
+        // The first turn fills the caches of the disk.
+        if (turn === 0) continue;
+        times[index]?.ms.push(spent[0] ?? NaN);
+        times[index]?.bare.push(spent[1] ?? NaN);
+      }
+    }
+    const starts = commands.map(([what], index) => ({
+      what,
+      ms: median(times[index]?.ms ?? []),
+      bare: median(times[index]?.bare ?? []),
+    }));
+    return { runs, starts };
   } finally {
     await saas.close();
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** One run of `gh auth token`, with a token in gh's own file. */
-function gh(folder: string): number {
-  writeFileSync(join(folder, "hosts.yml"), "github.com:\n    oauth_token: gho_1\n    user: alice\n");
-  const env = { PATH: process.env["PATH"], HOME: folder, GH_CONFIG_DIR: folder, TIMEFORMAT: "%3U %3S" };
-  const { stdout, stderr, status } = spawnSync("bash", ["-c", "time gh auth token"], { env, encoding: "utf8" });
-  if (status !== 0 || stdout !== "gho_1\n") throw new Error(stderr);
+export function coldStartTitle({ runs }: ColdStart): string {
+  return `Cold start, user and system time, medians of ${runs} runs in turns`;
+}
+
+/** With a heading. The last column is true on other machines too. */
+export function coldStartRows({ starts }: ColdStart): [string, string, string][] {
+  const rows = starts.map(({ what, ms, bare }): [string, string, string] => [
+    what,
+    `${ms.toFixed(1)} (+ ${(ms - bare).toFixed(1)})`,
+    (ms / bare).toFixed(2),
+  ]);
+  return [["", "ms (over the bare runtime)", "x the bare runtime"], ...rows];
+}
+
+/** As the shell tells it, which waits for the process: of whatever kind it is. */
+function timeOf(command: readonly string[], env: NodeJS.ProcessEnv): number {
+  const { stderr, status } = spawnSync("bash", ["-c", 'time "$@" >/dev/null', "bash", ...command], {
+    env: { ...env, TIMEFORMAT: "%3U %3S" },
+    encoding: "utf8",
+  });
+  if (status !== 0) throw new Error(stderr);
   return (stderr.trim().split("\n").at(-1) ?? "").split(" ").reduce((sum, seconds) => sum + 1000 * Number(seconds), 0);
 }

@@ -31,7 +31,7 @@ interface Place {
 }
 
 /** Measures everything that has a limit by the clock. `killRounds`: how often processes are killed at random moments. */
-export async function judgeLimits({ bareNode, version }: ColdStart, killRounds: number): Promise<Judged[]> {
+export async function judgeLimits({ starts }: ColdStart, killRounds: number): Promise<Judged[]> {
   const judged: Judged[] = [];
   const judge = async (
     what: string,
@@ -54,7 +54,10 @@ export async function judgeLimits({ bareNode, version }: ColdStart, killRounds: 
     "--version against a Node that does nothing, processor time",
     "times",
     1.3,
-    async () => version / bareNode,
+    async () => {
+      const [version] = starts;
+      return (version?.ms ?? NaN) / (version?.bare ?? NaN);
+    },
     1,
   );
   if (spawnSync("gnome-keyring-daemon", ["--version"]).status === 0) {

@@ -1,7 +1,7 @@
-// `npm run bench [-- --json | --markdown]`: what an access token costs, ours and other libraries', all measured in this one run. The
+// `npm run bench [-- --json | --markdown | start | kills | agents | explore]`: what an access token costs, ours and other libraries', all measured in this one run. The
 // limits that only a clock can judge are judged here: the exit code is 1 when one is missed. KILL_ROUNDS: default 1000.
 import { parseArgs } from "node:util";
-import { coldStart } from "./cold-start.ts";
+import { coldStart, coldStartRows, coldStartTitle } from "./cold-start.ts";
 import { judgeLimits } from "./limits.ts";
 import { syncCosts, syncTables } from "./sync.ts";
 import { validToken } from "./valid-token.ts";
@@ -10,6 +10,13 @@ import { wave, type WaveResult } from "./wave.ts";
 if (process.argv[2] === "kills") {
   const { kills } = await import("./kills.ts");
   await kills(process.argv.slice(3));
+  process.exit();
+}
+
+if (process.argv[2] === "start") {
+  const start = await coldStart(40);
+  const rows = coldStartRows(start).map(([what = "", ...figures]) => [what.padEnd(28), ...figures].join("  "));
+  console.log(`Node ${process.version}\n\n${coldStartTitle(start)}:\n\n${rows.join("\n")}`);
   process.exit();
 }
 
@@ -90,24 +97,7 @@ if (values.json) {
     row.survived ? "yes" : "no",
   ]);
   console.log(table([["", "processes", "requests", "refreshes", "reuses", "served", "session survived"], ...rows]));
-  console.log(`\nCold start, user and system time, medians of ${start.runs} runs in turns:\n`);
-  const costs: [string, number][] = [
-    ["node -e 0", start.bareNode],
-    ["--version", start.version],
-    ["auth token", start.authToken],
-    ["auth status", start.authStatus],
-    ["auth whoami", start.whoami],
-    ["auth git-credential get", start.gitCredential],
-    ...(start.gh === undefined ? [] : ([["gh auth token", start.gh]] satisfies [string, number][])),
-  ];
-  console.log(
-    table(
-      [
-        ["", "ms", "x node -e 0"],
-        ...costs.map(([name, ms]) => [name, ms.toFixed(1), (ms / start.bareNode).toFixed(2)]),
-      ].map(portable),
-    ),
-  );
+  console.log(`\n${coldStartTitle(start)}:\n\n${table(coldStartRows(start).map(portable))}`);
   for (const { title, rows } of syncTables(sync)) console.log(`\n${title}:\n\n${table(rows)}`);
   const verdicts = limits.map(({ what, unit, measured, limit, isKept }) => [
     what,

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { test, type TestContext } from "node:test";
 import { systemClock } from "../../src/platform/clock.ts";
-import { connectionOwners } from "../../src/platform/connection-owner.ts";
+import { connectionOwners, type Ends } from "../../src/platform/connection-owner.ts";
 import { userBehindRoot } from "../../src/platform/user-behind-root.ts";
 import { nodeForAll } from "../helpers/command.ts";
 import { until } from "../helpers/until.ts";
@@ -31,6 +31,11 @@ async function listening(
   return { port, connected, ownerOf };
 }
 
+/** As they are now: a socket whose other end was closed is closed too, and then knows none. */
+function endsOf({ remoteAddress = "", remotePort = 0, localAddress = "", localPort = 0 }: Socket): Ends {
+  return { remoteAddress, remotePort, localAddress, localPort };
+}
+
 test("one's own connection is one's own", here, async (t) => {
   const { port, connected, ownerOf } = await listening(t);
   for (const host of ["127.0.0.1", "::ffff:127.0.0.1"]) {
@@ -52,9 +57,7 @@ test(
       const other = spawn(node, ["-e", program], { uid: 65534, gid: 65534, stdio: "ignore", cwd: "/" });
       t.after(() => other.kill("SIGKILL"));
       const socket = await connected();
-      // As they are now: this end is closed too, and then knows none.
-      const { remoteAddress, remotePort, localAddress, localPort } = socket;
-      const ends = { remoteAddress, remotePort, localAddress, localPort };
+      const ends = endsOf(socket);
       assert.equal(await ownerOf(ends), "foreign", host);
       assert.equal(await forUser?.(ends), "own", host);
       // Closed by its owner, the socket is the system's: that must not make it a friend's.
@@ -76,8 +79,7 @@ test("S-009 a connection is known by both of its ends, address and port", here, 
   const { port, connected, ownerOf } = await listening(t);
   const client = connect(port, "127.0.0.1");
   t.after(() => client.destroy());
-  const { remoteAddress, remotePort, localAddress, localPort } = await connected();
-  const ends = { remoteAddress, remotePort, localAddress, localPort };
+  const ends = endsOf(await connected());
   assert.equal(await ownerOf(ends), "own");
   for (const other of [{ remoteAddress: "127.0.0.2" }, { localAddress: "127.0.0.2" }, { localPort: port - 1 }])
     assert.equal(await ownerOf({ ...ends, ...other }), "foreign", JSON.stringify(other));
