@@ -105,7 +105,7 @@ export const jsonOption: { readonly json: OptionSpec & { type: "boolean" } } = {
   json: { type: "boolean", help: "print JSON, even on failure" },
 };
 
-export const commonOptions: Readonly<Record<"json" | "verbose" | "debug" | "help", OptionSpec>> = {
+export const commonOptions: Readonly<Record<"json" | "verbose" | "debug" | "no-input" | "help", OptionSpec>> = {
   // Of a command whose answer is never JSON, or always.
   json: { type: "boolean", help: "print a failure as JSON" },
   verbose: {
@@ -113,6 +113,7 @@ export const commonOptions: Readonly<Record<"json" | "verbose" | "debug" | "help
     help: "log each request to stderr: method, address, status, time, headers without secrets",
   },
   debug: { type: "boolean", help: "show where an error comes from" },
+  "no-input": { type: "boolean", help: "ask nothing on the terminal" },
   help: { type: "boolean", short: "h", help: "show this help" },
 };
 

@@ -59,7 +59,8 @@ function inFull(line: readonly string[], table: readonly CommandEntry[]): readon
 export function splitOptions(argv: readonly string[]): { inFront: readonly string[]; line: readonly string[] } {
   let at = 0;
   // --profile takes the next word, unless its value is in the same one.
-  while (/^--(json|verbose|debug|profile)$|^--profile=/.test(argv[at] ?? "")) at += argv[at] === "--profile" ? 2 : 1;
+  while (/^--(json|verbose|debug|no-input|profile)$|^--profile=/.test(argv[at] ?? ""))
+    at += argv[at] === "--profile" ? 2 : 1;
   return { inFront: argv.slice(0, at), line: argv.slice(at) };
 }
 
@@ -69,7 +70,7 @@ async function helpTopic(
   table: readonly CommandEntry[],
 ): Promise<Request | undefined> {
   const [word = "", ...others] = words;
-  const more = others.filter((other) => !/^--(json|verbose|debug|help)$|^-h$/.test(other));
+  const more = others.filter((other) => !/^--(json|verbose|debug|no-input|help)$|^-h$/.test(other));
   if (word === "" || word.startsWith("-") || entriesBelow([word], table).length > 0) return undefined;
   const topics = topicsOf(identity);
   const topic = topics.find(({ name }) => name === word);

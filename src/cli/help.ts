@@ -54,7 +54,7 @@ export function groupHelp(
       ? `Options\n${columns([
           ["-h, --help", "show this help, at every level"],
           ["    --version", "show the version"],
-          ["    --json, --verbose, --debug", "of every command, also before its name, like --profile NAME"],
+          ["    --json, --verbose, --debug, --no-input", "of every command, also before its name, like --profile NAME"],
         ])}`
       : "",
     `Examples\n${(groupExamples[words[0] ?? ""] ?? []).map((line) => `  ${identity.command} ${line}`).join("\n")}`,

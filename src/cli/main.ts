@@ -4,7 +4,7 @@ import type { App } from "../app/app.ts";
 import type { Auth } from "../app/auth.ts";
 import type { AuthOptions } from "../app/options.ts";
 import type { AwaitedWork } from "../auth/sessions/store.ts";
-import { AuthError } from "../base/errors.ts";
+import { AuthError, NotAuthenticatedError } from "../base/errors.ts";
 import { hintText, type TypedCommand } from "../base/hint.ts";
 import { createIdentity, type Identity } from "../base/identity.ts";
 import { page } from "../base/text.ts";
@@ -87,6 +87,8 @@ async function run(
   commands: readonly CommandEntry[],
   streams: CommandStreams,
   signal: AbortSignal,
+  /** Whether a login was offered before: that is done once. */
+  wasOffered = false,
 ): Promise<number> {
   const tool = { ...more, env: streams.env ?? env };
   const { toolIdentity: identity } = tool;
@@ -95,6 +97,7 @@ async function run(
   // To open the process's own costs more than all the work of most commands.
   const stdin = (): Readable => given ?? process.stdin;
   let app: App | undefined;
+  let context: Context | undefined;
   let typed: TypedCommand | undefined;
   // Every hint to log in names the profile in use, which most code below does not know.
   const out = createOutput({ stdout, stderr, env: tool.env, platform: process.platform }, (hint) =>
@@ -137,16 +140,24 @@ async function run(
           return stdin();
         },
         stderr,
+        mayAsk: values["no-input"] !== true,
       });
     const opened = app;
     const auth = async (): Promise<Auth> => (await import("../app/create-auth.ts")).authOf(opened);
-    const context: Context = { identity, app, auth, out, terminal, stdin, signal, commands };
+    context = { identity, app, auth, out, terminal, stdin, signal, commands };
     // Before the command acts for one account where the folder suggests another.
     const suggested = "profile" in command.options ? app.profileFile : undefined;
     if (suggested !== undefined) await (await import("./profile-suggestion.ts")).showSuggestion(context, suggested);
     code = (await command.run(context, values as Parameters<typeof command.run>[1], positionals)) ?? 0;
   } catch (error) {
-    code = await report(error);
+    const mayHelp = error instanceof NotAuthenticatedError && out.isAnswerShown && !json && !wasOffered;
+    const isTyped = mayHelp && (given !== undefined || !(await import("../platform/terminal.ts")).isOfScript());
+    const again = (line = argv): Promise<number> => run(line, tool, commands, streams, signal, true);
+    const after =
+      isTyped && context !== undefined
+        ? await (await import("./login/offer.ts")).offerLogin(error, context, again).catch(report)
+        : undefined;
+    code = after ?? (await report(error));
   }
   // A session that is lost with this process is a failure, whatever else the command has done.
   await app?.close().catch(async (error: unknown) => (code = (await report(error)) || code));

@@ -40,6 +40,8 @@ export interface Output {
   /** Where the conversation is shown, if that is a terminal that can be drawn on. */
   readonly screen: Screen | undefined;
   readonly isAnswerShown: boolean;
+  /** Whether anything of the answer has been written. */
+  readonly hasAnswered: boolean;
 }
 
 export interface Screen {
@@ -161,6 +163,9 @@ export function createOutput(
         ? { columns: stderr.columns ?? 80, rows: stderr.rows ?? 24, color: canColor(stderr) }
         : undefined,
     isAnswerShown: stdout.isTTY === true,
+    get hasAnswered() {
+      return answered !== "not";
+    },
   };
 }
 

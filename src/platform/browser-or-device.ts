@@ -33,8 +33,8 @@ type Rule = (facts: EnvironmentFacts) => EnvironmentSignal | undefined;
 
 /** The first of these variables that is set. An empty one counts as not set: that is how a shell unsets one for one command. */
 const set =
-  (meaning: string, ...names: string[]): Rule =>
-  ({ env }) => {
+  (meaning: string, ...names: string[]) =>
+  ({ env }: Pick<EnvironmentFacts, "env">): EnvironmentSignal | undefined => {
     const name = names.find((name) => env[name]);
     return name === undefined
       ? undefined
@@ -56,11 +56,16 @@ const forwardedDisplay: Rule = (facts) => {
   };
 };
 
-const inCi: Rule = (facts) =>
+const inCi = (facts: Pick<EnvironmentFacts, "env">): EnvironmentSignal | undefined =>
   // CI=false tells a build that it is not a CI job. The names after CI are those of services that do not set it.
   /^(false|0|no)$/i.test(facts.env["CI"] ?? "")
     ? undefined
     : set("this is a CI job", "CI", "TF_BUILD", "JENKINS_URL", "TEAMCITY_VERSION", "CODEBUILD_BUILD_ID")(facts);
+
+/** Whether nobody is in front of the terminal, if there is one. */
+export function isCiJob(env: EnvironmentFacts["env"]): boolean {
+  return inCi({ env }) !== undefined;
+}
 
 const inContainer: Rule = ({ env, files }) => {
   // A toolbox shares the host's network and display, and opens addresses in the host's browser.

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { createInterface } from "node:readline";
 
@@ -15,6 +16,8 @@ export interface Terminal {
 export function terminalOf(process: {
   readonly stdin: Readable & { readonly isTTY?: boolean };
   readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
+  /** Whether the user may be asked, where there is a terminal. */
+  readonly mayAsk: boolean;
 }): Terminal {
   const lines = (callback: (line: string) => void, signal: AbortSignal): void => {
     // After an earlier question nothing waits for it anymore.
@@ -35,7 +38,7 @@ export function terminalOf(process: {
   return {
     // Determined when a question comes up: opening the standard input costs more than all the work of most commands.
     get isInteractive() {
-      return process.stdin.isTTY === true && process.stderr.isTTY === true;
+      return process.mayAsk && process.stdin.isTTY === true && process.stderr.isTTY === true;
     },
     onLine: lines,
     ask: (question, signal) =>
@@ -59,4 +62,19 @@ export function terminalOf(process: {
         signal?.addEventListener("abort", () => giveUp(() => reject(signal.reason)), { once: true });
       }),
   };
+}
+
+/**
+ * Whether a script has started this process, on a terminal or not: a shell gives each command that is typed a process group of its own, and
+ * the commands of a script have the script's. Only Linux says so (proc_pid_stat(5)); elsewhere false.
+ */
+export function isOfScript(): boolean {
+  try {
+    const [, , group] = readFileSync("/proc/self/stat", "latin1")
+      .replace(/^.*\) /s, "")
+      .split(" ");
+    return Number(group) !== process.pid;
+  } catch {
+    return false;
+  }
 }

@@ -19,11 +19,13 @@ export function startOnTerminal(
   args: readonly string[],
   env: CommandEnvironment,
   program: string = bin,
+  /** Whether a script starts it, and does something after it. */
+  inScript: boolean = false,
 ): CommandOnTerminal {
   const quoted = [process.execPath, "--require", quickFetch, program, ...args]
     .map((word) => `'${word.replaceAll("'", `'\\''`)}'`)
     .join(" ");
-  const child = spawn("script", ["-qefc", `exec ${quoted}`, "/dev/null"], {
+  const child = spawn("script", ["-qefc", inScript ? `${quoted}; exit $?` : `exec ${quoted}`, "/dev/null"], {
     env: { ...env, SHELL: "/bin/sh", TERM: "xterm" },
     stdio: ["pipe", "pipe", "pipe"],
   });

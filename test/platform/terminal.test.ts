@@ -6,7 +6,7 @@ import { terminalOf } from "../../src/platform/terminal.ts";
 test("a question that is interrupted before it is asked, or while it waits, ends with the interruption", async () => {
   const reason = new Error("interrupted");
   const stderr = new PassThrough();
-  const terminal = terminalOf({ stdin: new PassThrough(), stderr });
+  const terminal = terminalOf({ stdin: new PassThrough(), stderr, mayAsk: true });
   await assert.rejects(terminal.ask("Sure? ", AbortSignal.abort(reason)), reason);
   assert.equal(stderr.read(), null, "what is not asked is not shown");
   const interrupted = new AbortController();

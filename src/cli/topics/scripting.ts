@@ -21,7 +21,8 @@ Branch on the code: it stays the same, the message may not. "api" prints the ser
 code is 1 then.
 
 Nothing waits for an answer that cannot come: without a terminal, a question is a failure with exit code 2 that names the option that
-would have answered it. Options that every command has may also come before it:
+would have answered it, and "--no-input" does the same on one. A login is offered only to a user who has typed the command on a terminal.
+Options that every command has may also come before it:
 
     ${command} --profile work --json auth whoami
 
