@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { dirname } from "node:path";
 import { AuthError, NotAuthenticatedError, hint, login, type Hint } from "../../base/errors.ts";
 import { Secret } from "../../base/secret.ts";
+import { oneLine } from "../../base/text.ts";
 import type { AuthorizationServer, KnownServer } from "../oauth/authorization-server.ts";
 import type { Prover } from "../oauth/dpop-proof.ts";
 import type { ChosenProvider } from "../oauth/named-providers.ts";
@@ -216,6 +217,11 @@ export function newLoginId(): string {
   return randomBytes(8).toString("hex");
 }
 
+/** Whether a text is such an id: it names files. */
+export function isLoginId(text: unknown): text is string {
+  return typeof text === "string" && /^[0-9a-f]{16}$/.test(text);
+}
+
 /** The team to use when none is named: the user's choice, else the private teamspace, else the first. */
 export function defaultTeam(profile: {
   team?: string | undefined;
@@ -225,15 +231,15 @@ export function defaultTeam(profile: {
   return teams.find((team) => team.id === profile.team) ?? teams.find((team) => team.isPrivateTeamspace) ?? teams[0];
 }
 
-/** How an account is named in a sentence: `alice@example.com (Acme Corp)`. */
+/** How an account is named in a sentence: `alice@example.com (Acme Corp)`. The service chose the names: a line break could forge a line (S-008). */
 export function accountName(profile: Profile): string {
   const team = defaultTeam(profile);
-  return `${userName(profile.session?.user)}${team ? ` (${team.name})` : ""}`;
+  return `${userName(profile.session?.user)}${team ? ` (${oneLine(team.name)})` : ""}`;
 }
 
 /** The same without the team. */
 export function userName(user: Session["user"] | undefined): string {
-  return user?.email ?? user?.name ?? user?.id ?? "somebody";
+  return oneLine(user?.email ?? user?.name ?? user?.id ?? "somebody");
 }
 
 type SecretMember<T> = { [Name in keyof T]-?: Secret extends T[Name] ? Name : never }[keyof T];

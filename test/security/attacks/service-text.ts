@@ -19,6 +19,11 @@ export const attack: Attack = async (stage) => {
   assertHarmless(await logInHere(["auth", "login"], env, {}, (address) => (visit = approve(address))));
   await assertPage(visit, /You are logged in/);
   for (const args of ["auth status --check", "auth whoami", "auth list", "auth team"]) assertHarmless(await here(args));
+  const lending = stage.start(["auth", "agent", "--json"], env);
+  await lending.shows(/^Lending/m);
+  assertHarmless({ stdout: lending.stdout(), stderr: lending.stderr() });
+  const another = ["auth", "login", "--force"];
+  assertHarmless(await logInHere(another, env, {}, (address) => approve(address, { as: "bob" })));
   const change = ({ searchParams }: URL): void => {
     searchParams.delete("code");
     searchParams.set("error", `server_error${hostile}`);
@@ -32,7 +37,7 @@ export const attack: Attack = async (stage) => {
   return "held";
 };
 
-function assertHarmless({ stdout, stderr }: CommandResult): void {
+function assertHarmless({ stdout, stderr }: Pick<CommandResult, "stdout" | "stderr">): void {
   for (const text of [stdout, stderr]) {
     assert.doesNotMatch(text, /(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
     assert.doesNotMatch(text, /^\s*(error: forged|✓ Logged in as root|hint: rm)/m);
