@@ -2,19 +2,22 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import {
+  chmodSync,
   lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   realpathSync,
+  statSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { readUserFile } from "../../src/platform/user-files.ts";
 import { runHere } from "../helpers/command-here.ts";
-import { runCommand, startCommand, type CommandResult } from "../helpers/command.ts";
+import { runCommand, scratchFolder, startCommand, type CommandResult } from "../helpers/command.ts";
 import { belongs, loggedInScene, queueFiles } from "../helpers/queue.ts";
 import { echo, type Echo, type Scene } from "../helpers/scene.ts";
 
@@ -187,4 +190,31 @@ test("S-016 no output goes through a link out of the file's folder", links, asyn
   assert.equal((await runHere(["api", echo, "-o", join(at.clone, "answer.json")], at.env)).code, 0);
   assert.ok(lstatSync(join(at.clone, "answer.json")).isSymbolicLink());
   assert.equal((JSON.parse(readFileSync(join(at.clone, "docs", "answer.json"), "utf8")) as Echo).method, "GET");
+});
+
+test("S-016 a clone that root has made, as for the user of an image, is a clone all the same", {
+  skip: process.geteuid?.() !== 0 && "needs root",
+}, (t) => {
+  const clone = scratchFolder(t);
+  for (const path of [clone, dirname(clone)]) chmodSync(path, 0o755);
+  symlinkSync("/etc/hostname", join(clone, "spec.md"));
+  const own = process.geteuid?.() ?? assert.fail();
+  process.seteuid?.(12345);
+  try {
+    assert.throws(() => readUserFile(join(clone, "spec.md"), 1024), /is a link out of its folder, to "\/etc\/hostname"/);
+  } finally {
+    process.seteuid?.(own);
+  }
+});
+
+test("S-005 what is written in the place of a file is as closed to others as that file was", {
+  skip: process.platform === "win32" && "modes say nothing there",
+}, async (t) => {
+  const at = await cloned(t);
+  const file = join(at.clone, "answer.json");
+  writeFileSync(file, "");
+  chmodSync(file, 0o600);
+  assert.equal((await runHere(["api", echo, "-o", file], at.env)).code, 0);
+  assert.equal(statSync(file).mode & 0o777, 0o600);
+  assert.notEqual(readFileSync(file, "utf8"), "");
 });
