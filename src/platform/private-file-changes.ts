@@ -26,6 +26,8 @@ export function ensurePrivateFolder(path: string): void {
   explained(path, () => {
     if (!looked.has(path)) checkFoldersAbove(path);
     makeFolder(path);
+    // Again: in a folder such as /tmp, another user may just have made one that was missing.
+    if (!looked.has(path)) checkFoldersAbove(path);
   });
   checkFolder(path);
   looked.add(path);

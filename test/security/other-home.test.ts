@@ -1,8 +1,11 @@
 // What a user can do whose home root works in, as after `sudo -E`.
 import assert from "node:assert/strict";
-import { chownSync, lchownSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import fs, { chmodSync, chownSync, lchownSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import { test } from "node:test";
+import { ensurePrivateFolder } from "../../src/platform/private-file-changes.ts";
+import { scratchFolder } from "../helpers/command.ts";
 import { belongs, emitLine } from "../helpers/queue.ts";
 import { filesUnder, scene } from "../helpers/scene.ts";
 import { signIn } from "../helpers/stored-session.ts";
@@ -51,4 +54,24 @@ test("S-009 root writes nothing through another user's link, by any command", {
   assert.equal((await here("auth exec-credential --cluster https://a.example", asked)).code, 0);
   assert.deepEqual(filesUnder(target), before);
   assert.equal(saas.counters.refreshes, 0);
+});
+
+test("S-009 a folder that another user makes in the very moment in which it was missing is not trusted", {
+  skip: process.platform === "win32" && "the access list of the profile folder keeps others out",
+}, async (t) => {
+  const folder = join(scratchFolder(t), "theirs");
+  const own = fs.mkdirSync;
+  t.after(() => {
+    fs.mkdirSync = own;
+    syncBuiltinESMExports();
+  });
+  fs.mkdirSync = ((path: string, ...rest: []) => {
+    if (path === folder) {
+      own(path);
+      chmodSync(path, 0o777);
+    }
+    return own(path, ...rest);
+  }) as typeof own;
+  syncBuiltinESMExports();
+  assert.throws(() => ensurePrivateFolder(join(folder, "mine")), /can be changed by everybody \(mode 0777\)/);
 });
