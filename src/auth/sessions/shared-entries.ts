@@ -1,7 +1,7 @@
 import { AuthError, reasonOf } from "../../base/errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { ThisMachine } from "./local.ts";
-import { fromText, textOf, type Profile, type Session } from "./session.ts";
+import { fromText, isLoginId, textOf, type Profile, type Session } from "./session.ts";
 import type { Sealer } from "./shared-sealing.ts";
 import type { SharedStore } from "./shared-store.ts";
 import type { StoredProfile } from "./store.ts";
@@ -59,6 +59,8 @@ export class SharedEntries {
     const text = await sealer.open(key, found.text);
     if (text === undefined) throw this.#damaged(key);
     const { profile, intent } = fromText<Stored>(text);
+    // Nothing has authenticated a plain text, and what this machine notes of a login is in a file of that name.
+    if (profile.session !== undefined && !isLoginId(profile.session.id)) throw this.#damaged(key);
     const session = profile.session && inItsTime(profile.session, machine);
     return this.#seen({ name, profile: { ...profile, session }, intent, version: found.version });
   }

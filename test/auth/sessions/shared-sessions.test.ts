@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { createApp, type App } from "../../../src/app/app.ts";
 import type { AppOverrides } from "../../../src/app/overrides.ts";
-import type { Session } from "../../../src/auth/sessions/session.ts";
+import { newLoginId, type Session } from "../../../src/auth/sessions/session.ts";
 import type { Seal } from "../../../src/auth/sessions/shared-sealing.ts";
 import type { Claim } from "../../../src/auth/sessions/store.ts";
 import { isTransient, type AuthErrorCode } from "../../../src/base/errors.ts";
@@ -308,7 +310,7 @@ test("NFR-019 a token of one login costs the same among ten thousand others", as
     for (let i = 0; i < others; i += 1) place.texts.set(`spec-kitty/logins/user-${i}`, { text: "…", version: "1" });
     await worker().store.change("default", (profile) => {
       const session = profile?.session;
-      return session && { ...profile, session: { ...session, id: `${others}`, accessTokenExpiresAt: 0 } };
+      return session && { ...profile, session: { ...session, id: newLoginId(), accessTokenExpiresAt: 0 } };
     });
     const before = place.asked.length;
     await worker().tokens().getAccessToken();
@@ -379,6 +381,21 @@ test("without a key nothing is stored, and plain text must be asked for", async 
   );
   place.texts.clear();
   await assert.rejects(worker({ seal: false }).tokens().getAccessToken(), code("not_authenticated"));
+});
+
+test("S-016 a plain text that somebody else has written names no file of this machine", async (t) => {
+  const { worker, place, session } = await stage(t);
+  const folder = scratchFolder(t);
+  const victim = join(folder, "precious");
+  writeFileSync(victim, "precious", { mode: 0o600 });
+  const app = worker({ seal: false, env: { XDG_STATE_HOME: join(folder, "state") } });
+  place.texts.clear();
+  await app.store.change("default", () => ({ service: "https://a.example", clientId: "c", team: undefined, session }));
+  for (const [name, stored] of place.texts)
+    place.texts.set(name, { ...stored, text: stored.text.replace(session.id, "../../../precious") });
+  await assert.rejects(app.tokens().getAccessToken(), code("storage_damaged"));
+  await assert.rejects(app.store.removeAll(), code("storage_damaged"));
+  assert.equal(readFileSync(victim, "utf8"), "precious");
 });
 
 test("another login than the program's own is not chosen by a command", async (t) => {
