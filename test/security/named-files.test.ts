@@ -201,7 +201,10 @@ test("S-016 a clone that root has made, as for the user of an image, is a clone 
   const own = process.geteuid?.() ?? assert.fail();
   process.seteuid?.(12345);
   try {
-    assert.throws(() => readUserFile(join(clone, "spec.md"), 1024), /is a link out of its folder, to "\/etc\/hostname"/);
+    assert.throws(
+      () => readUserFile(join(clone, "spec.md"), 1024),
+      /is a link out of its folder, to "\/etc\/hostname"/,
+    );
   } finally {
     process.seteuid?.(own);
   }
