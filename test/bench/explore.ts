@@ -5,12 +5,12 @@ import { laboratory } from "../simulation/laboratory.ts";
 import type { Task } from "../simulation/main.ts";
 import type { Scenario } from "../simulation/programs.ts";
 
-const goal = 1_000_000;
+const goal = 3_000_000;
 const walksATask = 10_000;
 
 /**
  * `npm run bench -- explore [--seed N] [--replay WORD]`: the refresh in a simulated world. Every schedule of two processes with one
- * disturbance, and of some with two; then random schedules of three to five processes, until there are a million.
+ * disturbance, and of some with two; then random schedules of three to five processes, until there are three million.
  */
 export async function explore(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({ args: [...args], options: { seed: { type: "string" }, replay: { type: "string" } } });
@@ -25,10 +25,12 @@ export async function explore(args: readonly string[]): Promise<void> {
   const deep = pairs(2).filter(({ kind, leftMs, programs: [one, other = ""] }) => {
     return kind !== "static" && leftMs === 0 && one === "token" && ["token", "logout", "login"].includes(other);
   });
+  const isStrict = ({ kind, leftMs }: Scenario): boolean => kind === "strict" && leftMs === 0;
   const exhaustive = (scenarios: readonly Scenario[]): Task[] =>
     scenarios.map((scenario) => ({ scenarios: [scenario] }));
   const parts: [what: string, tasks: (schedules: number) => Task[]][] = [
     ["two processes, one disturbance", () => exhaustive(pairs(1))],
+    ["two processes on two machines, one disturbance", () => exhaustive(pairs(1, true).filter(isStrict))],
     ["two processes, two disturbances", () => exhaustive(deep)],
     [`three to five processes, seeds from ${seed}`, (schedules) => walks(seed, Math.max(100_000, goal - schedules))],
   ];

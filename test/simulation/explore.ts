@@ -120,6 +120,7 @@ function randomWalk(seed: number): { scenario: Scenario; pick: (choices: readonl
   const scenario: Scenario = {
     programs: Array.from({ length: one([3, 4, 5]) }, () => one([...names, "token"] as const)),
     kind: one(kinds),
+    isUnseen: random() < 0.3,
     leftMs: one([0, 30_000, 600_000]),
     disturbances: one([0, 1, 2, 3, 5, 8]),
   };
@@ -143,19 +144,24 @@ function randomWalk(seed: number): { scenario: Scenario; pick: (choices: readonl
 }
 
 function failureOf(
-  { programs, kind, leftMs, disturbances }: Scenario,
+  { programs, kind, isUnseen, leftMs, disturbances }: Scenario,
   { steps, violation, choices }: Schedule,
 ): Failure {
-  return { steps, violation, replay: `${programs.join("+")}/${kind}/${leftMs}/${disturbances}/${choices.join(".")}` };
+  return {
+    steps,
+    violation,
+    replay: `${programs.join("+")}/${kind}/${isUnseen ? "unseen" : "seen"}/${leftMs}/${disturbances}/${choices.join(".")}`,
+  };
 }
 
 /** Runs one schedule again. `word`: from a {@link Failure}. */
 export async function replay(word: string): Promise<Exploration> {
-  const [names = "", kind, leftMs, disturbances, choices = ""] = word.split("/");
+  const [names = "", kind, sight, leftMs, disturbances, choices = ""] = word.split("/");
   const numbers = choices.split(".").map(Number);
   const scenario = {
     programs: names.split("+"),
     kind,
+    isUnseen: sight === "unseen",
     leftMs: Number(leftMs),
     disturbances: Number(disturbances),
   } as Scenario;
@@ -169,14 +175,19 @@ export function textOf({ steps, violation = "nothing violated", replay, seed }: 
   return `${lines}\n\n${violation}\n${seed === undefined ? "" : `seed ${seed}; `}again: npm run bench -- explore --replay '${replay}'`;
 }
 
-/** Each pair of programs, with each kind of service, and with a token that has expired and one that is about to. */
-export function pairs(disturbances: number): Scenario[] {
+/**
+ * Each pair of programs, with each kind of service, and with a token that has expired and one that is about to.
+ * @param isUnseen - on two machines
+ */
+export function pairs(disturbances: number, isUnseen = false): Scenario[] {
   const names = Object.keys(programs) as ProgramName[];
   return names.flatMap((one, index) =>
     names
       .slice(index)
       .flatMap((other) =>
-        kinds.flatMap((kind) => [0, 30_000].map((leftMs) => ({ programs: [one, other], kind, leftMs, disturbances }))),
+        kinds.flatMap((kind) =>
+          [0, 30_000].map((leftMs) => ({ programs: [one, other], kind, isUnseen, leftMs, disturbances })),
+        ),
       ),
   );
 }

@@ -74,7 +74,7 @@ export class Ledger {
       this.violate(`${process.name} sends ${token}, which has been replaced in the store`);
     const { stored, now } = this.#world;
     const isEnough = stored?.refresh === token && stored.expiresAt > now + needMs;
-    if (isEnough && !process.refused.has(stored.access))
+    if (isEnough && !process.refused.has(stored.access) && !this.#lost.has(login))
       this.violate(`${process.name} sends ${token}, although ${stored.access} is stored and enough`);
     for (const other of this.#requests) {
       // One that was not answered has ended before it is repeated: then the token is the only one there is.

@@ -11,9 +11,12 @@ interface Wait {
   readonly name: string;
   outcomes(): readonly string[];
   /** When time alone makes another outcome possible. */
-  readonly due: number;
+  due(): number;
   settle(outcome: string): void;
 }
+
+/** How long a holder that nobody sees may show no sign of life, in milliseconds: see process-lock/holder.ts. */
+const silentMs = 27_000;
 
 const numbers = new Map<string, number>();
 /** A number for a text, the same in every schedule. */
@@ -32,7 +35,8 @@ export class Process {
   readonly world: World;
   status: "new" | "running" | "stopped" | "over" = "new";
   readonly waits = new Set<Wait>();
-  stoppedAt = 0;
+  /** When it was stopped last, or ended. */
+  silentSince = 0;
   stoppedMs = 0;
   /** It has just found its claim held. What it does next counts as the same moment, since no code can look and act in one. */
   isActing = false;
@@ -61,11 +65,11 @@ export class Process {
   }
 
   get state(): string {
-    const { status, stoppedAt, stoppedMs, isActing, ownLogin, found, isUnsaved, successor } = this;
-    const waits = [...this.waits].map(({ name, due }) => name + due);
+    const { status, silentSince, stoppedMs, isActing, ownLogin, found, isUnsaved, successor } = this;
+    const waits = [...this.waits].map(({ name, due }) => name + due());
     return [
       status,
-      stoppedAt,
+      silentSince,
       stoppedMs,
       isActing,
       ownLogin,
@@ -88,7 +92,11 @@ export class Process {
   }
 
   /** Waits for the scheduler: here others may go on, and the process may be stopped or killed. Returns the outcome that it picked. */
-  wait(name: string, outcomes: () => readonly string[] = () => ["goes on"], due = Infinity): Promise<string> {
+  wait(
+    name: string,
+    outcomes: () => readonly string[] = () => ["goes on"],
+    due: () => number = () => Infinity,
+  ): Promise<string> {
     return new Promise((resolve) => {
       const wait: Wait = {
         name,
@@ -103,8 +111,12 @@ export class Process {
   /** Ends it, whether it is done or killed: its locks are free then, and what it has not sent or written never will be. */
   end(): void {
     this.status = "over";
+    this.isActing = false;
+    this.silentSince = this.world.time;
     this.waits.clear();
-    for (const [name, { process }] of this.world.locks) if (process === this) this.world.locks.delete(name);
+    // Where a process is seen, it is seen to be dead.
+    if (!this.world.isUnseen)
+      for (const [name, { process }] of this.world.locks) if (process === this) this.world.locks.delete(name);
   }
 
   /**
@@ -207,18 +219,29 @@ export class Process {
     const since = world.time;
     await this.wait(`try ${name}`);
     for (let due = since + timeoutMs; this.see(world.locks.has(name)); due += 5_000) {
+      const holder = (): Process | undefined => world.locks.get(name)?.process;
       const isAtWork = (): boolean =>
-        world.locks.get(name)?.process.status === "running" && world.time < since + whileAtWorkMs;
+        (world.isUnseen || holder()?.status === "running") && world.time < since + whileAtWorkMs;
       const timeIsUp = (): readonly string[] => (isAtWork() ? ["waits on"] : ["times out"]);
+      /** When a holder that nobody sees has shown no sign of life for too long. */
+      const silentAt = (): number | undefined => {
+        const { status, isActing, silentSince } = holder() ?? this;
+        const isSilent = world.isUnseen && status !== "running" && !isActing;
+        return isSilent ? Math.max(since, silentSince) + silentMs : undefined;
+      };
       const outcomes = (): readonly string[] => {
         if (unless()) return ["gives way"];
         if (!world.locks.has(name)) return ["gets it"];
+        // The wait for one that cannot be judged goes on until it is.
+        const at = silentAt();
+        if (at !== undefined) return world.time >= at ? ["takes it"] : [];
         return world.time >= due ? timeIsUp() : [];
       };
-      const outcome = await this.wait(`wait for ${name}`, outcomes, due);
+      const outcome = await this.wait(`wait for ${name}`, outcomes, () => silentAt() ?? due);
       if (outcome === "gives way") return undefined;
       if (outcome === "times out") throw new AuthError("lock_unavailable", `waited for ${name}`, { hint: "Try again" });
-      if (outcome === "gets it") break;
+      if (outcome === "takes it") world.loseLock(name);
+      if (outcome !== "waits on") break;
     }
     const holding = { process: this };
     world.locks.set(name, holding);
@@ -234,7 +257,11 @@ export class Process {
       const due = this.world.time + ms;
       // A full disk may stay full: after a few tries in vain another one would show nothing new.
       const isInVain = (): boolean => background && this.#triesInVain > 3 && this.world.isDiskFull;
-      await this.wait("sleep", () => (this.world.time >= due && !isInVain() ? ["goes on"] : []), due);
+      await this.wait(
+        "sleep",
+        () => (this.world.time >= due && !isInVain() ? ["goes on"] : []),
+        () => due,
+      );
       if (background && this.see(this.world.isDiskFull)) this.#triesInVain += 1;
     },
     timeout: (ms) => new Limit(this, this.world.time + ms) as unknown as AbortSignal,
@@ -276,7 +303,7 @@ export class Process {
     let outcome = await this.wait(
       `send ${path}`,
       () => ["arrives", "busy", "silent", "reset", "dropped", "refused", ...(request ? [] : ["rejected"]), ...isDue()],
-      due,
+      () => due,
     );
     let answer: Answer | undefined;
     if (outcome === "busy") answer = { status: 503, body: {} };
@@ -292,7 +319,7 @@ export class Process {
     }
     this.see(JSON.stringify(answer ?? outcome));
     // What has come is read before a time limit strikes, however late that is: see `systemClock.timeout`.
-    if (outcome === "silent") outcome = await this.wait(`no answer ${path}`, isDue, due);
+    if (outcome === "silent") outcome = await this.wait(`no answer ${path}`, isDue, () => due);
     else if (outcome !== "times out") await this.wait(`receive ${path}`);
     if (request && answer?.next !== undefined) request.isAnswered = true;
     else if (request) ledger.failed(request);

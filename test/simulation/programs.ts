@@ -80,6 +80,7 @@ export type ProgramName = keyof typeof programs;
 export interface Scenario {
   readonly programs: readonly ProgramName[];
   readonly kind: ServiceKind;
+  readonly isUnseen: boolean;
   /** How long the stored token is valid, in milliseconds. */
   readonly leftMs: number;
   /** How many disturbances there may be. */
@@ -87,8 +88,8 @@ export interface Scenario {
 }
 
 /** A world in which a session is stored and every process is about to start. */
-export function worldOf({ programs: names, kind, leftMs, disturbances }: Scenario): World {
-  const world = new World(kind, disturbances);
+export function worldOf({ programs: names, kind, isUnseen, leftMs, disturbances }: Scenario): World {
+  const world = new World(kind, isUnseen, disturbances);
   world.setProfile(undefined, profileOf(world.service.login(world.now, leftMs)));
   names.forEach((name, index) => void live(new Process(`${name}${index + 1}`, world), name));
   return world;

@@ -54,10 +54,13 @@ export class World {
   readonly locks = new Map<string, { readonly process: Process }>();
   readonly processes: Process[] = [];
   readonly service: Service;
+  /** Whether the processes are on different machines: then nobody sees whether a holder lives, and only its silence tells. */
+  readonly isUnseen: boolean;
   readonly ledger: Ledger = new Ledger(this);
   #disturbancesLeft: number;
 
-  constructor(kind: ServiceKind, disturbancesLeft: number) {
+  constructor(kind: ServiceKind, isUnseen: boolean, disturbancesLeft: number) {
+    this.isUnseen = isUnseen;
     this.service = new Service(kind);
     this.#disturbancesLeft = disturbancesLeft;
   }
@@ -117,7 +120,7 @@ export class World {
           if (isStopped && !remote.has(what)) continue;
           choices.push({ what, isDisturbance: bad.has(what), process, waitsFor: name, act: () => settle(what) });
         }
-        if (!isStopped && due > this.time) nextTime = Math.min(nextTime, due);
+        if (!isStopped && due() > this.time) nextTime = Math.min(nextTime, due());
       }
     }
     // Time passes when nobody can go on. That it passes before, since everybody is slow, is a disturbance.
@@ -139,11 +142,11 @@ export class World {
   }
 
   #addSignals(process: Process, choices: Choice[]): void {
-    const { status, stoppedAt } = process;
+    const { status, silentSince } = process;
     const become = (next: Process["status"]) => (): void => {
       process.status = next;
-      if (next === "stopped") process.stoppedAt = this.time;
-      else process.stoppedMs += this.time - stoppedAt;
+      if (next === "stopped") process.silentSince = this.time;
+      else process.stoppedMs += this.time - silentSince;
     };
     if (status === "stopped") choices.push({ what: "continue", isDisturbance: false, process, act: become("running") });
     if (status !== "running") return;
@@ -154,13 +157,16 @@ export class World {
     };
     choices.push({ what: "kill", isDisturbance: true, process, act: kill });
     for (const [name, holder] of this.locks) {
-      const lose = (): void => {
-        this.locks.delete(name);
-        if (name !== "profiles") this.ledger.interrupted(process);
-      };
       if (holder.process === process && !process.isActing)
-        choices.push({ what: "lock lost", isDisturbance: true, process, act: lose });
+        choices.push({ what: "lock lost", isDisturbance: true, process, act: () => this.loseLock(name) });
     }
+  }
+
+  loseLock(name: string): void {
+    const { process } = this.locks.get(name) ?? {};
+    this.locks.delete(name);
+    this.ledger.happened.add("lock lost");
+    if (name !== "profiles" && process !== undefined) this.ledger.interrupted(process);
   }
 
   /** Makes it happen. What the code of the process does then, it does when the caller lets other code run. */

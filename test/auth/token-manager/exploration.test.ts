@@ -4,10 +4,11 @@ import { pairs, textOf } from "../../simulation/explore.ts";
 import { laboratory, type Mutation } from "../../simulation/laboratory.ts";
 
 const refresh = "src/auth/token-manager/refresh.ts";
+const model = "test/simulation/process.ts";
 
 /**
- * Ways to break the protocol, each of which the exploration has to find, by the rule that it breaks. `seed`: where to look first, for what few
- * walks find.
+ * Ways to break the protocol, each of which the exploration has to find, by the rule that it breaks. There is one for each rule of the ledger;
+ * what the code under test cannot break alone is broken in the model of the store. `seed`: where to look first, for what few walks find.
  */
 const mutations: Readonly<Record<string, Mutation & { breaks: RegExp; seed?: number }>> = {
   "that does not look whether what was stored meanwhile is enough": {
@@ -21,7 +22,7 @@ const mutations: Readonly<Record<string, Mutation & { breaks: RegExp; seed?: num
     from: `if ("next" in answer) {`,
     to: `if ("next" in answer) {
           await claim.release();`,
-    breaks: / has been replaced in the store$/,
+    breaks: / has not stored the answer to it$/,
   },
   "that releases its claim although the store has a spent token": {
     file: refresh,
@@ -59,6 +60,74 @@ const mutations: Readonly<Record<string, Mutation & { breaks: RegExp; seed?: num
     from: "isRemoved = session?.id === refused.id && (isKept || isSameToken(session, refused));",
     to: "isRemoved = session !== undefined;",
     breaks: / the service still takes$/,
+  },
+  "that removes the session before it stores the next one": {
+    file: refresh,
+    from: `if ("next" in answer) {`,
+    to: `if ("next" in answer) {
+          await this.#options.store.change(this.#current.profile, (stored) => stored && { ...stored, session: undefined });`,
+    breaks: /: a login is lost outside of the window$/,
+  },
+  "that gives a token out and does not store it": {
+    file: refresh,
+    from: "return await this.#storeKept();\n    } catch",
+    to: "return next.session;\n    } catch",
+    breaks: /, which was never stored$/,
+  },
+  "that gives up, although what another process has stored is there": {
+    file: refresh,
+    from: "if (reason === undefined || begunAgain.has(reason)) return",
+    to: "return",
+    breaks: / is stored and good$/,
+    seed: 2294,
+  },
+  "that ends with a session that it has not tried to store again": {
+    file: refresh,
+    from: "for (let waitMs = firstTryMs; this.#kept !== undefined; waitMs *= 2) {\n      try {",
+    to: `if (this.#kept) return this.#kept.claim.release();
+    for (let waitMs = firstTryMs; this.#kept !== undefined; waitMs *= 2) {\n      try {`,
+    breaks: / is stored in the end, and the service does not take it$/,
+  },
+  "that tries again for as long as nobody answers": {
+    file: "src/auth/token-manager/refresh-request.ts",
+    from: "|| clock.monotonic() - startedAt >= answerLimitMs",
+    to: "",
+    breaks: / is served after \d+ ms$/,
+    seed: 4700,
+  },
+  "with a store that does not look again when it has the lock": {
+    file: model,
+    from: "if (!isUnchanged() || this.see(world.isDiskFull)) {",
+    to: "if (this.see(world.isDiskFull)) {",
+    breaks: /, which has been replaced in the store$/,
+    seed: 143,
+  },
+  "with a store that takes no room beforehand": {
+    file: model,
+    from: "const hasRoom = room;",
+    to: "const hasRoom = false;",
+    breaks: /, although room was taken for it$/,
+  },
+  "with a store in which a late answer is a login": {
+    file: model,
+    from: "world.setLogin(this, session.id, next);",
+    to: `if (world.profile?.session === undefined) world.setProfile(this, { ...profile, session: next });
+          else world.setLogin(this, session.id, next);`,
+    breaks: /, which brings a session back$/,
+    seed: 1283,
+  },
+  "with a store in which a late answer replaces a new login": {
+    file: model,
+    from: "world.setLogin(this, session.id, next);",
+    to: "world.setProfile(this, { ...profile, session: next });",
+    breaks: /, which it does not follow$/,
+  },
+  "with a store that names a login before it is there": {
+    file: "test/simulation/world.ts",
+    from: "if (session !== undefined) this.logins.set(session.id, session);",
+    to: "if (session !== undefined && process === undefined) this.logins.set(session.id, session);",
+    breaks: /^a profile names a login that is not there$/,
+    seed: 4,
   },
   "beside a logout that ends whatever login there is": {
     file: "src/auth/flows/logout.ts",
