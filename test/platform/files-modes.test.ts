@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { checkPrivateFile } from "../../src/platform/private-files.ts";
 import { scratchFolder, typescript } from "../helpers/command.ts";
 
 const skip = process.platform === "win32" && "there are no modes here to set";
@@ -29,6 +30,13 @@ test("a named pipe in the place of a file is refused at once, and not waited for
   const { signal, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", timeout: 10_000 });
   assert.equal(signal, null, "it waits for the other end");
   assert.match(stderr, /is not a plain file/);
+});
+
+test("what was opened is looked at once more: it may have replaced a plain file meanwhile", (t) => {
+  const folder = scratchFolder(t);
+  chmodSync(folder, 0o700);
+  const refused = { code: "storage_unsafe", message: /is not a plain file/ };
+  assert.throws(() => checkPrivateFile("file", statSync(folder)), refused);
 });
 
 for (const [platform, folderMode, fileMode, outcome] of table) {
