@@ -1,9 +1,13 @@
 import type { Auth } from "./auth.ts";
 import type { LoginOptions } from "./login/options.ts";
+import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
+import { challengedResource, wellKnownResource } from "../auth/oauth/protected-resource.ts";
+import { challengesOf } from "../auth/oauth/www-authenticate.ts";
 import { boundToken } from "../auth/sessions/session.ts";
 import { isAuthError } from "../base/errors.ts";
 import type * as runtime from "../base/runtime-types.ts";
 import { targetOf } from "../http/token-target.ts";
+import { systemClock } from "../platform/clock.ts";
 
 /** The part of a client of google-auth-library that puts a token into requests. */
 export interface GoogleHeaders {
@@ -45,7 +49,8 @@ export interface OctokitRequest {
 }
 
 /**
- * The login as an `authStrategy` of Octokit: every request goes through `auth.fetch`, with its one refresh and one replay after a 401.
+ * The login as an `authStrategy` of Octokit: every request goes through `auth.fetch`, with its one refresh and one replay after a 401. What
+ * that throws is what the request throws: Octokit would make an `HttpError` of it, and try again.
  *
  * @param auth - from `createAuth`, whose service is Octokit's `baseUrl`
  */
@@ -57,81 +62,85 @@ export function octokitStrategy(auth: Auth): () => OctokitAuthentication {
   });
   const hook: OctokitAuthentication["hook"] = async (request, route, parameters) => {
     const endpoint: { request?: object } = request.endpoint.merge(route as never, parameters as never);
-    return request({ ...endpoint, request: { ...endpoint.request, fetch: auth.fetch } } as never);
+    let failure: unknown;
+    const fetch: AuthorizedFetch = (input, init) =>
+      auth.fetch(input, init).catch((error: unknown) => {
+        throw (failure = error);
+      });
+    try {
+      return await request({ ...endpoint, request: { ...endpoint.request, fetch } } as never);
+    } catch (error) {
+      throw failure ?? error;
+    }
   };
   return () => Object.assign(authenticate, { hook });
 }
 
-/** The tokens of {@link McpAuthProvider}: no refresh token is among them, so the SDK refreshes nothing itself. */
-export interface McpTokens {
-  access_token: string;
-  token_type: string;
-}
-
-/** An `OAuthClientProvider` of the MCP SDK. */
-export interface McpAuthProvider {
-  readonly redirectUrl: string;
-  readonly clientMetadata: { redirect_uris: string[] };
-  clientInformation(): { client_id: string };
-  tokens(): Promise<McpTokens | undefined>;
-  saveTokens(): void;
-  redirectToAuthorization(authorizationUrl: runtime.URL): Promise<void>;
-  saveCodeVerifier(): void;
-  codeVerifier(): string;
-}
-
 /**
- * The login as an `OAuthClientProvider` of the MCP SDK. The SDK would refresh in each process by itself, and a server that rotates refresh
- * tokens would end the session; here all processes share one refresh. With `fetch: auth.fetch` as well, a token that the server refuses
- * early is replaced within the same request:
- * `new StreamableHTTPClientTransport(url, { authProvider: mcpAuthProvider(auth), fetch: auth.fetch })`.
+ * The login as the `fetch` of the MCP SDK, which needs no `authProvider` then: that would refresh in each process by itself, and a server that
+ * rotates refresh tokens would end the session. `new StreamableHTTPClientTransport(url, { fetch: mcpFetch(auth, login) })`.
+ *
+ * While nobody is logged in, requests go without a token, since the server decides what needs one. When it refuses one, or the session has
+ * ended, the user logs in and the request is sent again; the same when it names a scope that is missing (`insufficient_scope`, RFC 6750 §3.1),
+ * once for each.
  *
  * @param auth - from `createAuth`, whose service is the MCP server's address or its origin
- * @param login - how the user logs in when the server asks for it; the SDK then throws its `UnauthorizedError`, and the next connection
- * succeeds. Without it the request ends with the error of `auth.getToken`, whose hint says how
+ * @param login - how the user logs in, as for `auth.login`. Without it nobody is asked: a request that needs a login ends with the error of
+ * `auth.getToken`, whose hint says how, and one that needs another scope with the server's answer
  */
-export function mcpAuthProvider(auth: Auth, login?: LoginOptions): McpAuthProvider {
-  // The SDK makes a login of its own of a 401, and its first step is to ask for the client. So the token that it was given last was refused.
-  let given: string | undefined;
-  let rejected: string | undefined;
-  const redirectUrl = "http://127.0.0.1/callback";
-  const current = async (): Promise<McpTokens> => {
-    const { token, tokenType } = await auth.getToken(rejected === undefined ? {} : { rejected });
-    if (tokenType === "DPoP") throw boundToken();
-    rejected = undefined;
-    given = token;
-    return { access_token: token, token_type: tokenType };
+export function mcpFetch(auth: Auth, login?: LoginOptions): AuthorizedFetch {
+  /** How often a login was needed and has succeeded: a request that was sent before the last one is sent again, without another. */
+  let logins = 0;
+  let underWay: Promise<void> | undefined;
+  const requested = new Set<string>();
+  // What the server calls itself is what its tokens have to be for (RFC 8707).
+  const resourceAt = async (server: string): Promise<string | undefined> => {
+    const exchange = {
+      fetch: (url: string | URL, init?: runtime.RequestInit) => auth.fetch(url, { ...init, login: "optional" }),
+      clock: systemClock,
+    };
+    return ((await challengedResource(server, exchange)) ?? (await wellKnownResource(server, exchange)))?.resource;
   };
-  return {
-    redirectUrl,
-    clientMetadata: { redirect_uris: [redirectUrl] },
-    clientInformation() {
-      rejected = given;
-      // Never sent: the login is `auth.login`.
-      return { client_id: "unused" };
-    },
-    async tokens() {
-      try {
-        return await current();
-      } catch (error) {
-        // Nobody is logged in: undefined is how the SDK is told that it has to ask for that.
-        if (isAuthError(error) && (error.code === "not_authenticated" || error.code === "session_ended"))
-          return undefined;
-        throw error;
-      }
-    },
-    saveTokens: () => undefined,
-    async redirectToAuthorization({ href }) {
-      // A refresh may have replaced the refused token meanwhile: the next request has it.
-      if (given !== undefined && rejected === undefined) return;
-      given = rejected = undefined;
-      if (login === undefined) await current();
-      // What the server calls itself is what its tokens have to be for (RFC 8707), and the SDK has asked it.
-      else await auth.login({ resource: new URL(href).searchParams.get("resource") ?? undefined, ...login });
-    },
-    saveCodeVerifier: () => undefined,
-    codeVerifier: () => "",
+  const logIn = async (server: string, more: LoginOptions): Promise<void> => {
+    await auth.login({ resource: await resourceAt(server), ...login, ...more });
+    logins += 1;
   };
+  return async (input, init) => {
+    const target = targetOf(input instanceof Request ? input.url : (input as string | URL), await auth.service());
+    if (!target.isService) return auth.fetch(input, init);
+    const before = logins;
+    const send = (): Promise<runtime.Response> =>
+      auth.fetch(input instanceof Request ? input.clone() : input, { ...init, login: "optional" });
+    const sendLoggedIn = async (more: LoginOptions = {}): Promise<runtime.Response> => {
+      if (logins === before) await (underWay ??= logIn(target.url, more).finally(() => (underWay = undefined)));
+      return send();
+    };
+    const response = await send().catch((error: unknown) => {
+      if (login === undefined || !isAuthError(error) || error.code !== "session_ended") throw error;
+    });
+    if (response === undefined) return sendLoggedIn();
+    if (response.status === 401) {
+      const isReplaced = logins !== before || underWay !== undefined;
+      if (!isReplaced && (await auth.session()) !== undefined) return response;
+      // Its error says how to log in.
+      if (login === undefined) await auth.getToken();
+      return sendLoggedIn();
+    }
+    const scope = login && missingScopeOf(response);
+    // A server that is never content is not asked again and again.
+    if (scope === undefined || (requested.has(scope) && underWay === undefined && logins === before)) return response;
+    requested.add(scope);
+    const granted = (await auth.session())?.scope ?? "";
+    return sendLoggedIn({ scope: [...new Set(`${granted} ${scope}`.split(" ").filter(Boolean))].join(" ") });
+  };
+}
+
+function missingScopeOf({ status, headers }: runtime.Response): string | undefined {
+  if (status !== 403) return undefined;
+  const challenge = challengesOf(headers as Headers).find(
+    ({ parameters }) => parameters.get("error") === "insufficient_scope",
+  );
+  return challenge?.parameters.get("scope");
 }
 
 async function unboundToken(auth: Auth): Promise<string> {

@@ -26,6 +26,8 @@ export interface AuthorizedRequestInit extends runtime.RequestInit {
    * GET or HEAD, without token, body or any header of the request. `redirect` (`"manual"`, `"error"`) is as `fetch` has it.
    */
   redirects?: RedirectScope;
+  /** `"optional"`: while nobody is logged in, the request is sent without a token, and the service decides. By default that is an error. */
+  login?: "required" | "optional";
 }
 
 /** A `fetch` that sends the access token and handles a 401. See {@link createAuthorizedFetch}. */
@@ -82,7 +84,10 @@ export function createAuthorizedFetch({
     const signal = init.signal ?? undefined;
     const startedAt = clock.monotonic();
     const wait = signal && { signal };
-    const first = await tokens.getCredential(wait);
+    const first = await tokens.getCredential(wait).catch((error: unknown) => {
+      if (options.login !== "optional" || !(error instanceof NotAuthenticatedError)) throw error;
+    });
+    if (first === undefined) return fetch(url, init);
     let failures = 0;
     const send = async (credential: Credential): ReturnType<typeof sendThrough> => {
       const door = {

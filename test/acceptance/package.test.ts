@@ -202,7 +202,7 @@ test("the installed command runs, by the name that npm gives it", () => {
 
 const canRequire = (process.features as { require_module?: boolean }).require_module === true;
 const functions =
-  "[spec.getTokenManager, spec.createAuthorizedFetch, sync.createSyncRuntime, sync.createLiveClient, tracker.createTrackerClient, cli.createCommand, adapters.mcpAuthProvider]";
+  "[spec.getTokenManager, spec.createAuthorizedFetch, sync.createSyncRuntime, sync.createLiveClient, tracker.createTrackerClient, cli.createCommand, adapters.mcpFetch]";
 // One copy of the errors, however they are loaded.
 const uses = `${functions}.every((value) => typeof value === "function") && tracker.TrackerError.prototype instanceof spec.AuthError`;
 const required = canRequire ? false : `Node ${process.version} cannot`;

@@ -12,14 +12,18 @@ async function ours() {
   return { getAccessToken: () => tokens.getAccessToken(), store: () => undefined };
 }
 
-/** What the MCP SDK is given as its provider. */
+/** What the MCP SDK is given as its `fetch`. */
 async function oursForMcp() {
   const { createAuth } = await import("../../dist/index.js");
-  const { mcpAuthProvider } = await import("../../dist/app/adapters.js");
+  const { mcpFetch } = await import("../../dist/app/adapters.js");
   const auth = createAuth({ name: "spec-kitty", version: "0.0.0", issuer: process.env.SPEC_KITTY_SAAS_URL });
-  const provider = mcpAuthProvider(auth);
+  const fetch = mcpFetch(auth);
   await auth.session();
-  return { getAccessToken: async () => (await provider.tokens())?.access_token ?? "", store: () => undefined };
+  const getAccessToken = async () => {
+    await fetch("/api/v1/me");
+    return auth.getAccessToken();
+  };
+  return { getAccessToken, store: () => undefined };
 }
 
 async function peer() {

@@ -2,7 +2,7 @@
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { createAuth } from "spec-kitty";
-import { mcpAuthProvider } from "spec-kitty/adapters";
+import { mcpFetch } from "spec-kitty/adapters";
 
 const auth = createAuth({
   name: "acme",
@@ -12,19 +12,13 @@ const auth = createAuth({
   clientId: "acme-cli",
   scope: "openid offline_access projects",
 });
-if ((await auth.session()) === undefined) {
-  await auth.login({
-    onAddress: ({ url }) => console.error(`Log in at ${url}`),
-    onCode: ({ userCode, verificationUri }) => console.error(`Enter ${userCode} at ${verificationUri}`),
-  });
-}
+const fetch = mcpFetch(auth, {
+  onAddress: ({ url }) => console.error(`Log in at ${url}`),
+  onCode: ({ userCode, verificationUri }) => console.error(`Enter ${userCode} at ${verificationUri}`),
+});
 
 const client = new Client({ name: "acme", version: "1.2.0" });
-const transport = new StreamableHTTPClientTransport(new URL("https://mcp.acme.example/mcp"), {
-  authProvider: mcpAuthProvider(auth),
-  fetch: auth.fetch,
-});
-await client.connect(transport);
+await client.connect(new StreamableHTTPClientTransport(new URL("https://mcp.acme.example/mcp"), { fetch }));
 const { tools } = await client.listTools();
 console.log(tools.map(({ name }) => name).join("\n"));
 await client.close();

@@ -8,6 +8,7 @@ import {
   createPipelineRequest,
 } from "@azure/core-rest-pipeline";
 import { Octokit } from "@octokit/core";
+import { retry } from "@octokit/plugin-retry";
 import { GoogleAuth, PassThroughClient } from "google-auth-library";
 import { googleHeaders, octokitStrategy } from "../../src/app/adapters.ts";
 import { createAuth, type Auth } from "../../src/index.ts";
@@ -76,4 +77,18 @@ test("Octokit takes the login as its strategy: a token that is refused is replac
     [saas.counters.refreshes, ((await octokit.auth()) as { token: string }).token === token],
     [1, false],
   );
+});
+
+test("Octokit's requests end with the error of the login, at once, where it would try again for 14 seconds", async (t) => {
+  const { saas, auth } = await loggedIn(t);
+  const Retrying = Octokit.plugin(retry);
+  const octokit = new Retrying({ authStrategy: octokitStrategy(auth), baseUrl: saas.url });
+  for (const id of saas.sessions.keys()) saas.revoke(id);
+  const sent = saas.requests.length;
+  await assert.rejects(octokit.request("GET /api/v1/me"), { code: "session_ended", hint: /acme auth login$/ });
+  await assert.rejects(octokit.request("GET /api/v1/me"), { code: "not_authenticated", hint: "Run: acme auth login" });
+  assert.equal(saas.requests.length, sent + 1);
+  // What the service answers is still Octokit's own affair.
+  await auth.login({ flow: "browser", open: false, onAddress: ({ url }) => void approve(url) });
+  await assert.rejects(octokit.request("GET /nowhere"), { name: "HttpError", status: 404 });
 });

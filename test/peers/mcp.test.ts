@@ -7,12 +7,11 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { UnauthorizedError } from "@modelcontextprotocol/sdk/client/auth.js";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
-import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import { StreamableHTTPClientTransport, StreamableHTTPError } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js";
-import { mcpAuthProvider } from "../../src/app/adapters.ts";
+import { mcpFetch } from "../../src/app/adapters.ts";
 import { createAuth, type Auth, type AuthOptions, type LoginOptions } from "../../src/index.ts";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
 import { approve } from "../fake-saas/user.ts";
@@ -25,10 +24,16 @@ const byBrowser: LoginOptions = {
   onAddress: ({ url }) => void approve(url).catch(() => undefined),
 };
 
-/** An MCP server whose tokens come from the same origin, where everything but `/mcp` is the fake service. */
+/**
+ * An MCP server whose tokens come from the same origin, where everything but `/mcp` is the fake service. Its tool `write` needs the scope
+ * `tools:write`.
+ *
+ * @param open - whether it takes requests without a token
+ */
 async function stage(
   t: TestContext,
   more: Partial<AuthOptions> = {},
+  open = false,
 ): Promise<{ saas: FakeSaas; url: string; auth: Auth }> {
   const saas = await startFakeSaas();
   t.after(() => saas.close());
@@ -61,16 +66,26 @@ async function stage(
         );
         return response.end(Buffer.from(await answer.arrayBuffer()));
       }
-      if (!(await fetch(`${saas.url}/api/v1/me`, { headers: { authorization } })).ok)
-        return response.writeHead(401, { "www-authenticate": 'Bearer error="invalid_token"' }).end();
+      const me = open ? undefined : await fetch(`${saas.url}/api/v1/me`, { headers: { authorization } });
+      if (me?.ok === false)
+        return response.writeHead(401, { "www-authenticate": me.headers.get("www-authenticate") ?? "Bearer" }).end();
+      const asked = JSON.parse((await new Response(request as never).text()) || "{}") as { params?: { name?: string } };
+      const { scope = "" } = saas.accessTokens.get(authorization.replace("Bearer ", ""))?.session ?? {};
+      if (asked.params?.name === "write" && !scope.split(" ").includes("tools:write"))
+        return response
+          .writeHead(403, { "www-authenticate": 'Bearer error="insufficient_scope", scope="tools:write"' })
+          .end();
       const mcp = new McpServer({ name: "acme", version: "1.0.0" });
       mcp.registerTool("whoami", { description: "says who asks" }, () => ({
         content: [{ type: "text", text: "alice" }],
       }));
+      mcp.registerTool("write", { description: "needs more" }, () => ({
+        content: [{ type: "text", text: "written" }],
+      }));
       const transport = new StreamableHTTPServerTransport({ enableJsonResponse: true });
       response.once("close", () => void transport.close());
       await mcp.connect(transport as never);
-      return transport.handleRequest(request, response);
+      return transport.handleRequest(request, response, asked);
     })().catch((error: unknown) => response.writeHead(500).end(String(error)));
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -92,51 +107,98 @@ async function stage(
   };
 }
 
-/** The names of the server's tools, over a connection of its own. */
-async function tools(
+/** Does something over a connection of its own. */
+async function connected<T>(
   url: string,
-  options: ConstructorParameters<typeof StreamableHTTPClientTransport>[1],
-): Promise<string[]> {
+  fetch: ReturnType<typeof mcpFetch>,
+  work: (client: Client) => Promise<T>,
+): Promise<T> {
   const client = new Client({ name: "acme", version: "1.2.0" });
   try {
-    await client.connect(new StreamableHTTPClientTransport(new URL(`${url}/mcp`), options) as never);
-    return (await client.listTools()).tools.map(({ name }) => name);
+    await client.connect(new StreamableHTTPClientTransport(new URL(`${url}/mcp`), { fetch: fetch as never }) as never);
+    return await work(client);
   } finally {
     await client.close();
   }
 }
 
-test("the MCP SDK's client takes the login as its provider, and has the user log in when the server asks for it", async (t) => {
+/** The names of the server's tools. */
+const tools = (url: string, fetch: ReturnType<typeof mcpFetch>): Promise<string[]> =>
+  connected(url, fetch, async (client) => (await client.listTools()).tools.map(({ name }) => name));
+
+const both = ["whoami", "write"];
+
+test("logged out: the user logs in when the server asks for it, once, and the same connection goes on", async (t) => {
   const { saas, url, auth } = await stage(t);
-  const authProvider = mcpAuthProvider(auth, byBrowser);
-  await assert.rejects(tools(url, { authProvider }), UnauthorizedError);
-  assert.equal((await auth.session())?.user.email, "alice@example.com");
+  assert.deepEqual(await tools(url, mcpFetch(auth, byBrowser)), both);
+  assert.equal((await auth.session())?.user?.email, "alice@example.com");
   const asked = saas.requests.find(({ path }) => path === "/oauth/authorize");
   assert.equal(asked?.query.get("resource"), `${url}/mcp`);
-  assert.deepEqual(await tools(url, { authProvider }), ["whoami"]);
+  assert.deepEqual([saas.counters.logins, saas.counters.refreshes], [1, 0]);
 });
 
-test("without a login, and with no way to log in, the client ends with an error that says what to type", async (t) => {
+test("logged out: a server that needs no login is sent no token and asks for none", async (t) => {
+  const { saas, url, auth } = await stage(t, {}, true);
+  assert.deepEqual(await tools(url, mcpFetch(auth)), both);
+  assert.deepEqual(saas.requests, []);
+});
+
+test("logged out, and nobody to ask: the client ends with an error that says what to type", async (t) => {
   const { url, auth } = await stage(t);
-  const refused = { code: "not_authenticated", hint: "Run: acme auth login" };
-  await assert.rejects(tools(url, { authProvider: mcpAuthProvider(auth) }), refused);
-  await assert.rejects(tools(url, { fetch: auth.fetch }), refused);
+  await assert.rejects(tools(url, mcpFetch(auth)), { code: "not_authenticated", hint: "Run: acme auth login" });
 });
 
-test("a token refused early is replaced: within the request with auth.fetch, for the next one with the provider alone", async (t) => {
+test("logged out: requests at the same time wait for one login", async (t) => {
+  const { saas, url, auth } = await stage(t);
+  const fetch = mcpFetch(auth, byBrowser);
+  assert.deepEqual(await Promise.all([tools(url, fetch), tools(url, fetch), tools(url, fetch)]), [both, both, both]);
+  assert.equal(saas.counters.logins, 1);
+});
+
+test("logged in: a token that the server refuses early is replaced within the request", async (t) => {
   const { saas, url, auth } = await stage(t);
   await auth.login(byBrowser);
-  const revoke = async (): Promise<void> => void saas.accessTokens.delete((await auth.getToken()).token);
-  await revoke();
-  assert.deepEqual(await tools(url, { authProvider: mcpAuthProvider(auth), fetch: auth.fetch }), ["whoami"]);
-  await revoke();
-  assert.deepEqual(await tools(url, { fetch: auth.fetch }), ["whoami"]);
-  assert.equal(saas.counters.refreshes, 2);
-  await revoke();
-  const alone = { authProvider: mcpAuthProvider(auth) };
-  await assert.rejects(tools(url, alone), UnauthorizedError);
-  assert.deepEqual(await tools(url, alone), ["whoami"]);
-  assert.deepEqual([saas.counters.refreshes, saas.counters.reuses], [3, 0]);
+  assert.deepEqual(await tools(url, mcpFetch(auth, byBrowser)), both);
+  saas.accessTokens.delete((await auth.getToken()).token);
+  assert.deepEqual(await tools(url, mcpFetch(auth)), both);
+  assert.deepEqual([saas.counters.logins, saas.counters.refreshes, saas.counters.reuses], [1, 1, 0]);
+});
+
+test("revoked: the user logs in again and the connection goes on; with nobody to ask, the error says what to type", async (t) => {
+  const { saas, url, auth } = await stage(t);
+  await auth.login(byBrowser);
+  const revoke = (): void => [...saas.sessions.keys()].forEach((id) => saas.revoke(id));
+  revoke();
+  assert.deepEqual(await tools(url, mcpFetch(auth, byBrowser)), both);
+  assert.equal(saas.counters.logins, 2);
+  revoke();
+  await assert.rejects(tools(url, mcpFetch(auth)), { code: "session_ended", hint: /acme auth login$/ });
+});
+
+test("step-up: a scope that the server misses is requested with those of the login, once, and the call is sent again", async (t) => {
+  const { saas, url, auth } = await stage(t);
+  await auth.login(byBrowser);
+  const write = (client: Client): Promise<unknown> => client.callTool({ name: "write", arguments: {} });
+  const result = await connected(url, mcpFetch(auth, byBrowser), write);
+  assert.deepEqual(result, { content: [{ type: "text", text: "written" }] });
+  const [first, second] = [...saas.sessions.values()].map(({ scope }) => scope);
+  assert.equal(second, `${first} tools:write`);
+  assert.deepEqual([saas.counters.logins, saas.counters.refreshes], [2, 0]);
+
+  // The issuer does not grant it: the user is asked once, however often the server says so.
+  await auth.login({ ...byBrowser, scope: "offline_access api.read" });
+  const narrow: LoginOptions = {
+    ...byBrowser,
+    onAddress: ({ url }) => void approve(url.replace(/(%20|\+)tools%3Awrite/, "")),
+  };
+  const fetch = mcpFetch(auth, narrow);
+  const logins = saas.counters.logins;
+  for (let call = 0; call < 3; call += 1)
+    await assert.rejects(
+      connected(url, fetch, write),
+      (error) => error instanceof StreamableHTTPError && error.code === 403,
+    );
+  assert.deepEqual([saas.counters.logins - logins, saas.counters.refreshes], [1, 0]);
 });
 
 test("sixteen processes of an MCP client on one login whose token is refused make one refresh, and all go on", async (t) => {
@@ -164,7 +226,7 @@ test("sixteen processes of an MCP client on one login whose token is refused mak
   const results = await Promise.all(Array.from({ length: 16 }, () => runCommand(t, [], env, { program, cwd: folder })));
   assert.deepEqual(
     results.map(({ code, stdout, stderr }) => [code, stdout, stderr]),
-    Array.from({ length: 16 }, () => [0, "whoami\n", ""]),
+    Array.from({ length: 16 }, () => [0, "whoami\nwrite\n", ""]),
   );
   assert.deepEqual([saas.counters.refreshes, saas.counters.reuses], [1, 0]);
 });

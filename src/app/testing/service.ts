@@ -4,7 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MemoryStore } from "../../auth/sessions/memory-store.ts";
 import type * as runtime from "../../base/runtime-types.ts";
-import type { Clock } from "../../platform/clock.ts";
 import type { Auth } from "../auth.ts";
 import { createAuth } from "../create-auth.ts";
 import type { AuthOptions } from "../options.ts";
@@ -68,7 +67,9 @@ export interface FakeLogin {
 }
 
 /** A clock that a test moves. It starts at the time of its making and stands still; waiting takes none of the machine's time. */
-export interface FakeClock extends Clock {
+export interface FakeClock {
+  /** Milliseconds since 1970. */
+  now(): number;
   /** Lets time pass, in milliseconds. */
   pass(ms: number): void;
 }
@@ -227,6 +228,8 @@ function serviceAt(
   const respond = async (asked: FakeRequest, request: Request): Promise<Response> => {
     const handler = handlerOf(provider.routes, asked);
     if (handler !== undefined) return responseOf(handler(asked));
+    // What a tool's own API would say there means something to the library (RFC 8615).
+    if (asked.path.startsWith("/.well-known/")) return responseOf({ status: 404 });
     const caller = authenticate(provider, asked);
     if ("status" in caller) return responseOf(caller);
     const { user, session } = caller;
