@@ -8,7 +8,8 @@ import { exitCodeOf } from "../exit-code.ts";
 import { yesOrNo } from "../yes-or-no.ts";
 
 /**
- * Offers to log in, to a user who has typed a command that needs it, and not in a script or a CI job: all streams are on a terminal. The command starts again after it, so nothing may have been answered or read yet.
+ * Offers to log in, to a user who has typed a command that needs it: all streams are on a terminal, and this is no CI job. The command starts
+ * again after that, so nothing may have been answered or read yet.
  *
  * @param error - what the command has ended with
  * @param run - runs a command line, or the same one again
