@@ -100,6 +100,39 @@ test("NFR-010 a changed bit of the keys' file is an error or changes nothing: ne
   }
 });
 
+test("NFR-010 what a slot says of itself is authenticated, and what names a directory is looked at before that", async (t) => {
+  const { path, on, add } = slotsIn(t);
+  await add("here");
+  const file = JSON.parse(readFileSync(path, "utf8")) as { version: number; slots: Record<string, unknown>[] };
+  const change = (members: object): void =>
+    writeFileSync(path, JSON.stringify({ ...file, slots: [{ ...file.slots[0], ...members }] }));
+  change({});
+  assert.ok(await on("here").open());
+  for (const [members, machine] of [
+    [{ host: "another" }, "here"],
+    [{ machine: "there" }, "there"],
+    [{ key: "00000000" }, "here"],
+  ] as const) {
+    change(members);
+    await assert.rejects(on(machine).open(), { code: "storage_damaged" }, JSON.stringify(members));
+  }
+  for (const key of ["../../x", "0000000", "0123456G", ""]) {
+    change({ key });
+    assert.throws(() => on("here").slots(), { code: "storage_damaged" }, key);
+  }
+});
+
+test("each directory has a key of its own, and each slot of a passphrase a salt of its own", async (t) => {
+  const keys = await Promise.all(
+    [slotsIn(t), slotsIn(t)].map(async ({ on, add }) => (await add("here"), on("here").open())),
+  );
+  assert.equal(new Set(keys.map((key) => key?.hiddenName("same"))).size, 2);
+  const source = passphraseKey(new Secret("correct horse"));
+  const [first, second] = [await source.create(), await source.create()];
+  assert.notDeepEqual(first.way, second.way);
+  assert.ok(!Buffer.from(first.key).equals(second.key));
+});
+
 test("S-018 a second machine opens the same logins by the passphrase, gets a slot of its own, and takes none away", async (t) => {
   const { on, add } = slotsIn(t);
   const passphrase = passphraseKey(new Secret("correct horse"));

@@ -117,7 +117,7 @@ test(
   "where the program that runs is slow to start, the keychain has not answered, and nothing else is claimed",
   options,
   async (t) => {
-    executable(t, () => "exec sleep 60");
+    executable(t, () => "exec sleep 600");
     await assert.rejects(ask({}, 1_000), { name: "TimeoutError" });
   },
 );

@@ -69,6 +69,31 @@ test("FR-007 a copy of the file does not open with everything that other users c
   await assert.rejects(it.open(mallory), { code: "storage_damaged" });
 });
 
+test("FR-007 the same secret gives another machine and another tool other keys", async (t) => {
+  const state = join(scratchFolder(t), "state");
+  const here = machineKeyIn(state, { machine: () => "here" });
+  const { way, key } = await here.create();
+  const opened = async (source: KeySource, machine: string, secret?: string): Promise<Buffer> =>
+    Buffer.from(
+      await source.open({
+        key: "",
+        wrapped: "",
+        host: "",
+        machine: machineDigest(machine),
+        way: { ...way, ...(secret && { secret }) } as typeof way,
+      }),
+    );
+  assert.ok((await opened(here, "here")).equals(key));
+  assert.ok(!(await opened(machineKeyIn(state, { machine: () => "there" }), "there")).equals(key));
+  const tool = machineKeyIn(state, {
+    machine: () => "here",
+    identity: createIdentity({ name: "acme", version: "1.0.0" }),
+  });
+  const own = (await tool.create()).way;
+  assert.ok(own.source === "machine" && way.source === "machine" && own.secret !== way.secret);
+  assert.ok(!(await opened(tool, "here", own.secret)).equals(key));
+});
+
 test("FR-007 S-018 file and secret together, copied to another machine, do not open there where machines have an id, and the error says what differs", async (t) => {
   const it = await sealed(t, "here");
   const on = (id: string | undefined): Promise<DataKey | undefined> =>
