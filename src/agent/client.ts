@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { Agent, request as httpRequest, type RequestOptions } from "node:http";
 import { hostname } from "node:os";
 import { AuthError, hint, isAuthErrorCode, reasonOf, systemErrorCode, type KnownErrorCode } from "../base/errors.ts";
@@ -9,7 +10,17 @@ import { isJsonObject, parseJson, textOf, type JsonObject } from "../http/json-m
 import type { Clock } from "../platform/clock.ts";
 import { userName } from "../platform/paths.ts";
 import type { AgentPlace } from "./address.ts";
-import { loanPath, proofPath, tokenPath, type Loan, type ProofQuestion, type TokenQuestion } from "./protocol.ts";
+import {
+  answerProof,
+  loanPath,
+  proofHeader,
+  proofPath,
+  requestProof,
+  tokenPath,
+  type Loan,
+  type ProofQuestion,
+  type TokenQuestion,
+} from "./protocol.ts";
 
 /** The agent that lends the login, as a client sees it. */
 export interface AgentClient {
@@ -33,7 +44,6 @@ export function agentClient(
   // One connection for all that this process asks: with a question for each client, the user is asked once.
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const headers = {
-    authorization: `Bearer ${secret.reveal()}`,
     from: `${userName()}@${hostname()}`,
     "user-agent": userAgent,
     "content-type": "application/json",
@@ -41,8 +51,10 @@ export function agentClient(
   const where = "socket" in place ? { socketPath: place.socket, host: "agent" } : address(place.origin);
   const ask = async (method: "GET" | "POST", path: string, question?: object): Promise<JsonObject> => {
     const body = question && JSON.stringify(question);
-    const { status, text } = await exchange(
-      { ...where, agent, method, path, headers },
+    const nonce = randomBytes(16).toString("base64url");
+    const authorization = `HMAC ${nonce} ${requestProof(secret, nonce, method, path)}`;
+    const { status, text, proof } = await exchange(
+      { ...where, agent, method, path, headers: { ...headers, authorization } },
       body,
       clock.timeout(limitMs),
     ).catch((cause: unknown) => {
@@ -52,6 +64,7 @@ export function agentClient(
         cause,
       });
     });
+    if (!new Secret(answerProof(secret, nonce, status, text)).matches(proof)) throw notTheAgent(origin);
     const answer = parseJson(text);
     if (status === 200 && isJsonObject(answer)) return answer;
     throw refusal(status, isJsonObject(answer) ? answer : {}, origin);
@@ -108,7 +121,7 @@ function exchange(
   options: RequestOptions,
   body: string | undefined,
   signal: runtime.AbortSignal,
-): Promise<{ status: number; text: string }> {
+): Promise<{ status: number; text: string; proof: string }> {
   return new Promise((resolve, reject) => {
     const request = httpRequest({ ...options, signal }, (response) => {
       let text = "";
@@ -118,7 +131,8 @@ function exchange(
         if (text.length > mostBytes) request.destroy(new Error("the response is too long"));
       });
       response.once("error", reject);
-      response.once("end", () => resolve({ status: response.statusCode ?? 0, text }));
+      const proof = String(response.headers[proofHeader] ?? "");
+      response.once("end", () => resolve({ status: response.statusCode ?? 0, text, proof }));
     });
     request.once("error", (error) => {
       // The connection was given up since the last question, as by a tunnel that was opened anew: this one was not heard.
@@ -129,13 +143,16 @@ function exchange(
   });
 }
 
+/** It may be one with another secret, or anything else that listens there now: of that, nothing is believed, and nothing is shown. */
+function notTheAgent(origin: string): AuthError {
+  return new AuthError("configuration_invalid", `the agent does not know the secret in ${origin}`, {
+    hint: hint`Set ${origin} to what ${{ command: "auth agent" }} prints, where it runs now`,
+  });
+}
+
 /** The agent's error is this program's: what went wrong there is why there is no token here. */
 function refusal(status: number, { error, error_description }: JsonObject, origin: string): AuthError {
   const what = textOf(error_description) ?? `it answered ${status}`;
-  if (status === 401)
-    return new AuthError("configuration_invalid", `the agent does not know the secret in ${origin}`, {
-      hint: hint`Set ${origin} to what ${{ command: "auth agent" }} prints, where it runs now`,
-    });
   const code: KnownErrorCode = isAuthErrorCode(error) ? error : "service_answer_invalid";
   return new AuthError(code, `the agent that ${origin} names gave no token: ${what}`, {
     hint: hint`Where the login lives, see: ${{ command: "auth status" }}`,

@@ -1,9 +1,12 @@
+import { createHmac } from "node:crypto";
 import type { AuthErrorCode } from "../base/errors.ts";
+import type { Secret } from "../base/secret.ts";
 import type { Team, UserInfo } from "../auth/oauth/user-info.ts";
 
 /**
  * What goes over the socket of an agent: http with JSON, in the words of the RFCs, small enough for curl. Every request carries the secret as
- * a bearer token. Paths begin with the version, so that a later one can be served next to this one. `docs/agent.md` is its description.
+ * a bearer token, or a {@link requestProof}. Paths begin with the version, so that a later one can be served next to this one.
+ * `docs/agent.md` is its description.
  */
 
 /** Whose login is lent: `GET`. */
@@ -12,6 +15,29 @@ export const loanPath = "/v1";
 export const tokenPath = "/v1/token";
 /** A proof of the key that the token is bound to (RFC 9449): `POST` with a {@link ProofQuestion}. */
 export const proofPath = "/v1/proof";
+
+/** The header of a response to a {@link requestProof}. */
+export const proofHeader = "proof";
+
+/**
+ * That a client knows the secret, without giving it away. When an agent has ended, another user's program can take its port, or its name in
+ * /tmp: as the answer to the secret itself it would give tokens of its own, and what is sent with them would go to that user. What does
+ * not know the secret cannot make an {@link answerProof}.
+ *
+ * @param nonce - of the client, and used once: an old answer is none to a new request
+ */
+export function requestProof(secret: Secret, nonce: string, method: string, path: string): string {
+  return mac(secret, `request\n${nonce}\n${method}\n${path}`);
+}
+
+/** That the agent knows it too, and that the answer is its own. `nonce`: that of the request. */
+export function answerProof(secret: Secret, nonce: string, status: number, body: string): string {
+  return mac(secret, `answer\n${nonce}\n${status}\n${body}`);
+}
+
+function mac(secret: Secret, text: string): string {
+  return createHmac("sha256", secret.reveal()).update(text).digest("base64url");
+}
 
 /** Whose login an agent lends. */
 export interface Loan {

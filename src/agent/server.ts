@@ -1,11 +1,14 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { AuthError, isAuthError } from "../base/errors.ts";
-import type { Secret } from "../base/secret.ts";
+import { Secret } from "../base/secret.ts";
 import { isJsonObject, parseJson, textOf, type JsonObject } from "../http/json-members.ts";
 import {
+  answerProof,
   loanPath,
+  proofHeader,
   proofPath,
+  requestProof,
   tokenPath,
   type LentProof,
   type LentToken,
@@ -45,9 +48,10 @@ export function agentServer(lender: Lender): Server {
     return known;
   };
   const server = createServer((request, response) => {
-    answer(request, lender, isAllowed)
+    const known = knownClient(request, lender.secret);
+    answer(request, known !== undefined, lender, isAllowed)
       .catch((error: unknown) => failure(error))
-      .then(({ status, body }) => send(response, status, body))
+      .then(({ status, body }) => send(response, status, body, known?.proof))
       .catch(() => response.destroy());
   });
   // A client may be silent for as long as its token lasts, and would be asked about again.
@@ -60,15 +64,27 @@ interface Answer {
   readonly body: Loan | LentToken | LentProof | Refusal;
 }
 
+/** What a client that knows the secret wants to be shown of each answer, if anything. Undefined for any other. */
+function knownClient(
+  { method = "", url = "", headers: { authorization = "" } }: IncomingMessage,
+  secret: Secret,
+): { readonly proof?: (status: number, body: string) => string } | undefined {
+  const [, bearer, nonce = "", proof = ""] =
+    /^(?:Bearer (\S+)|HMAC ([\w-]{22,64}) ([\w-]{43}))$/i.exec(authorization) ?? [];
+  if (bearer !== undefined) return secret.matches(bearer) ? {} : undefined;
+  const isKnown = nonce !== "" && new Secret(requestProof(secret, nonce, method, url)).matches(proof);
+  return isKnown ? { proof: (status, body) => answerProof(secret, nonce, status, body) } : undefined;
+}
+
 async function answer(
   request: IncomingMessage,
+  isKnown: boolean,
   lender: Lender,
   isAllowed: (request: IncomingMessage) => Promise<boolean>,
 ): Promise<Answer> {
-  const [, secret = ""] = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? "") ?? [];
   // Before anything is read or asked: without it nobody learns even whether a path exists. A page in a browser cannot send it at all without
   // a permission (CORS) that is never given.
-  if (!lender.secret.matches(secret)) return refusal(401, "unauthorized", "the secret is missing or wrong");
+  if (!isKnown) return refusal(401, "unauthorized", "the secret is missing or wrong");
   const { pathname } = new URL(request.url ?? "", "http://agent");
   const asked = `${request.method} ${pathname}`;
   if (![`GET ${loanPath}`, `POST ${tokenPath}`, `POST ${proofPath}`].includes(asked))
@@ -135,8 +151,13 @@ function refusal(status: number, error: Refusal["error"], error_description: str
   return { status, body: { error, error_description } };
 }
 
-function send(response: ServerResponse, status: number, body: object): void {
-  response
-    .writeHead(status, { "content-type": "application/json", "cache-control": "no-store" })
-    .end(`${JSON.stringify(body)}\n`);
+function send(
+  response: ServerResponse,
+  status: number,
+  body: object,
+  proof?: (status: number, body: string) => string,
+): void {
+  const text = `${JSON.stringify(body)}\n`;
+  const proven = proof && { [proofHeader]: proof(status, text) };
+  response.writeHead(status, { "content-type": "application/json", "cache-control": "no-store", ...proven }).end(text);
 }

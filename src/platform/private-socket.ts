@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { isAuthError } from "../base/errors.ts";
+import { checkFoldersAbove } from "./folders-above.ts";
 import type { Environment } from "./paths.ts";
 import { checkFolder } from "./private-files.ts";
 
@@ -38,7 +39,9 @@ export function privateSocket(
   // Gone at logout and in no backup, where the system has such a directory and it is this user's.
   const runtime = env["XDG_RUNTIME_DIR"];
   const parents = [...(runtime !== undefined && isAbsolute(runtime) && isPrivate(runtime) ? [runtime] : []), tmpdir()];
-  const parent = parents.find((path) => Buffer.byteLength(join(path, `${name}-XXXXXX`, "agent.sock")) <= longestPath);
+  const parent = parents.find(
+    (path) => Buffer.byteLength(join(path, `${name}-XXXXXX`, "agent.sock")) <= longestPath && isOutOfReach(path, name),
+  );
   const folder = mkdtempSync(join(parent ?? "/tmp", `${name}-`));
   const path = join(folder, "agent.sock");
   if (isShared) chmodSync(folder, 0o711);
@@ -50,9 +53,18 @@ export function privateSocket(
 }
 
 function isPrivate(folder: string): boolean {
+  return isAccepted(() => checkFolder(folder)) && existsSync(folder);
+}
+
+/** Whether nobody else can put another directory, with a socket of theirs, in the place of one that is made there. */
+function isOutOfReach(folder: string, name: string): boolean {
+  return isAccepted(() => checkFoldersAbove(join(folder, name)));
+}
+
+function isAccepted(check: () => void): boolean {
   try {
-    checkFolder(folder);
-    return existsSync(folder);
+    check();
+    return true;
   } catch (error) {
     if (isAuthError(error)) return false;
     throw error;

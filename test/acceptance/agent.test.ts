@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { startAgent } from "../../src/app/agent.ts";
@@ -149,6 +149,17 @@ test("S-009 the socket is this user's alone, its directory too, and both need th
   const refused = await runHere(["auth", "token"], borrower(t, `${private_.socket}#${shared.secret}`).env);
   assert.equal(refused.code, 2);
   assert.match(refused.stderr, /^error: the agent does not know the secret in SPEC_KITTY_AGENT\n/);
+});
+
+test("S-009 the socket is in no directory that others can exchange", {
+  skip: process.platform === "win32",
+}, async (t) => {
+  const at = await host(t);
+  const open = join(at.folder, "open");
+  mkdirSync(open);
+  chmodSync(open, 0o777);
+  const { socket = "" } = await lend(t, { env: { ...at.env, XDG_RUNTIME_DIR: join(open, "mine"), TMPDIR: open } });
+  assert.ok(socket.startsWith("/tmp/spec-kitty-agent-"), socket);
 });
 
 test("the protocol is http with JSON in the words of the RFCs, and no refresh token goes over it", async (t) => {

@@ -60,7 +60,8 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
       id: "agent-socket",
       text:
         "An agent gives nothing to a client that does not know its 256-bit secret, and other users cannot even connect to its socket, unless " +
-        "you share it. It gives access tokens for one service, and proofs for nothing else.",
+        "you share it. It gives access tokens for one service, and proofs for nothing else. A command believes what knows the secret too, and " +
+        "does not send it: an agent's port may be somebody else's by now.",
     },
     {
       id: "resource-parent",

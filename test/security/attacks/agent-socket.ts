@@ -1,9 +1,12 @@
-// Programs that reach the socket of an agent and want a token, or more than that.
+// Programs that reach the socket of an agent and want a token, or more than that; and one that waits in the place of an agent that has ended.
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
 import type { AgentOutput } from "../../../src/cli/json-output.ts";
 import { askAgent } from "../../helpers/agent.ts";
+import { echo } from "../../helpers/scene.ts";
 import { signIn } from "../../helpers/stored-session.ts";
-import type { Attack } from "../stage.ts";
+import type { Attack, Stage } from "../stage.ts";
 
 export const attack: Attack = async (stage) => {
   const { saas, env } = await stage.scene();
@@ -40,6 +43,7 @@ export const attack: Attack = async (stage) => {
   ]);
   for (const [issued, kind] of saas.issued) assert.ok(!all.includes(issued) || kind === "access_token", kind);
 
+  await assertNobodyStandsIn(stage);
   if (stage.other === undefined || socket === undefined) return "held";
   const connected = await stage.other.run(
     (path, require) =>
@@ -54,3 +58,33 @@ export const attack: Attack = async (stage) => {
   assert.equal(connected, process.platform === "win32" ? "ENOENT" : "EACCES");
   return "held";
 };
+
+/** A port is anybody's once the agent has ended, and so is a name in /tmp. */
+async function assertNobodyStandsIn(stage: Stage): Promise<void> {
+  const { saas, env, here } = await stage.scene();
+  await signIn(saas, env);
+  const ending = stage.start(["auth", "agent", "--json", "--port", "0", "--for", "1s"], env);
+  await ending.ended;
+  const { value, origin } = JSON.parse(ending.stdout()) as AgentOutput;
+  const secret = value.slice(value.lastIndexOf("#") + 1);
+  const heard: string[] = [];
+  const user = { id: "u_mallory", email: "mallory@example.com" };
+  const loan = { host: "vm", profile: "default", service: saas.url, user, teams: [], team: null, expires_in: null };
+  const token = { access_token: saas.issue({ user: "bob" }).access_token, token_type: "Bearer", expires_in: 3_600 };
+  const server = createServer(({ url, headers }, response) => {
+    heard.push(JSON.stringify(headers));
+    // It may give back all that it was told, and the greatest of headers.
+    response.setHeader("proof", headers.authorization ?? "");
+    response.end(JSON.stringify(url === "/v1" ? loan : token));
+  });
+  stage.after(() => void server.close());
+  server.listen(Number(new URL(origin ?? "").port), "127.0.0.1");
+  await once(server, "listening");
+  for (const command of ["auth token", "auth whoami", `api POST ${echo} -d private`]) {
+    const { code, stdout, stderr } = await here(command, { SPEC_KITTY_AGENT: value });
+    assert.deepEqual([code, stdout], [2, ""], `${command}\n${stderr}`);
+    assert.match(stderr, /does not know the secret/);
+  }
+  assert.ok(heard.length > 0 && !heard.join().includes(secret));
+  assert.equal(saas.count(echo), 0);
+}
