@@ -111,9 +111,12 @@ export function createApp(overrides: AppOverrides = {}): App {
       );
     const { traced, observed } = await import("../http/trace.ts");
     const shown = onTraffic === undefined ? sent : traced(sent, clock, onTraffic);
-    return observed(shown, clock, (request) => events.emit("request", request));
+    const heard = (): boolean => events.isHeard("request");
+    return (loaded = observed(shown, clock, heard, (request) => events.emit("request", request)));
   });
-  const fetch: Fetch = async (input, init) => (await loadedFetch())(input, init);
+  let loaded: Fetch | undefined;
+  const fetch: Fetch = (input, init) =>
+    loaded?.(input, init) ?? loadedFetch().then((whenLoaded) => whenLoaded(input, init));
   const settings = resolveSettings(overrides, variables, identity);
   const folderHere = lazily(() => realFolder(overrides.cwd));
 
@@ -300,25 +303,33 @@ const overrideNames: Record<keyof AppOverrides, true> = {
 };
 
 /** What throws while it is told must not break the work. */
-function eventStream(log: (event: AuthEvent) => void = () => undefined): AuthEventStream {
-  const listeners = new Set<(event: AuthEvent) => void>([log]);
-  return {
-    emit(event, facts) {
-      for (const listener of listeners) {
-        try {
-          listener({ event, ...facts } as AuthEvent);
-        } catch {
-          // Nobody is there to be told.
-        }
+function eventStream(log: ((event: AuthEvent) => void) | undefined): AuthEventStream {
+  /** By the name of the event, and for a log, which hears all. */
+  const listeners = new Map<AuthEvent["event"] | "all", Set<(event: never) => void>>();
+  const listen = (name: AuthEvent["event"] | "all", listener: (event: never) => void): (() => void) => {
+    const those = listeners.get(name) ?? new Set();
+    // The same function may listen twice.
+    const one = (event: never): void => listener(event);
+    listeners.set(name, those.add(one));
+    return () => void those.delete(one);
+  };
+  if (log !== undefined) listen("all", log);
+  const tell = (name: AuthEvent["event"] | "all", event: object): void => {
+    for (const listener of listeners.get(name) ?? []) {
+      try {
+        listener(event as never);
+      } catch {
+        // Nobody is there to be told.
       }
+    }
+  };
+  return {
+    isHeard: (name) => [name, "all" as const].some((one) => (listeners.get(one)?.size ?? 0) > 0),
+    emit(event, facts) {
+      tell("all", { event, ...facts });
+      tell(event, facts);
     },
-    on(name, listener) {
-      const one = ({ event, ...facts }: AuthEvent): void => {
-        if (event === name) listener(facts as Parameters<typeof listener>[0]);
-      };
-      listeners.add(one);
-      return () => void listeners.delete(one);
-    },
+    on: (name, listener) => listen(name, listener),
   };
 }
 

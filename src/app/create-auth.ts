@@ -34,16 +34,21 @@ export function authOf(app: App): Auth {
   events.on("refused", ({ error }) => error.speakFor({ identity, profile }));
   let manager: TokenManager | undefined;
   const tokens = (): TokenManager => (manager ??= app.tokens());
-  let authorized: Promise<AuthorizedFetch> | undefined;
-  const loadedFetch = async (): Promise<AuthorizedFetch> =>
-    (await import("../auth/authorized-fetch.ts")).createAuthorizedFetch({ ...app, tokens: tokens() });
+  let authorized: AuthorizedFetch | undefined;
+  const loadedFetch = async (): Promise<AuthorizedFetch> => {
+    const { createAuthorizedFetch } = await import("../auth/authorized-fetch.ts");
+    return (authorized ??= createAuthorizedFetch({ ...app, tokens: tokens() }));
+  };
+  const told = (error: unknown): unknown => {
+    if (isInUse && error instanceof NotAuthenticatedError)
+      events.emit("ended", { profile: tokens().profile, reason: "elsewhere" });
+    return named(error);
+  };
   const spoken = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
     } catch (error) {
-      if (isInUse && error instanceof NotAuthenticatedError)
-        events.emit("ended", { profile: tokens().profile, reason: "elsewhere" });
-      throw named(error);
+      throw told(error);
     }
   };
   // Where nobody is logged in yet, that is an answer here, and no error.
@@ -109,7 +114,15 @@ export function authOf(app: App): Auth {
       isInUse = true;
       return held.text;
     },
-    fetch: (input, init) => spoken(async () => used((await (authorized ??= loadedFetch()))(input, init))),
+    async fetch(input, init) {
+      try {
+        const response = await (authorized ?? (await loadedFetch()))(input, init);
+        isInUse = true;
+        return response;
+      } catch (error) {
+        throw told(error);
+      }
+    },
     session: () => spoken(sessionHere),
     accounts: () =>
       spoken(async () => {

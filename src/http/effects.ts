@@ -19,13 +19,16 @@ export function withEffect(what: Effect, init: RequestInit): RequestInit {
 
 /** S-015: nobody can say what became of a request that was sent and not answered; one that was refused (4xx) has changed nothing. */
 export function countUnsettled(fetch: Fetch, effects: Effects): Fetch {
-  return async (input, init = {}) => {
-    const known = (init as Marked)[effect];
-    // RFC 9110 §9.2.1: the safe methods.
-    if (known === "nothing" || /^(GET|HEAD|OPTIONS)$/i.test(init.method ?? "GET")) return fetch(input, init);
+  const counted = async (input: string | URL, init: RequestInit, known: Effect | undefined): Promise<Response> => {
     effects.unknown += 1;
     const response = await fetch(input, init);
     if (known !== undefined || (response.status >= 400 && response.status < 500)) effects.unknown -= 1;
     return response;
+  };
+  return (input, init = {}) => {
+    const known = (init as Marked)[effect];
+    // RFC 9110 §9.2.1: the safe methods.
+    if (known === "nothing" || /^(GET|HEAD|OPTIONS)$/i.test(init.method ?? "GET")) return fetch(input, init);
+    return counted(input, init, known);
   };
 }

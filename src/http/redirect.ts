@@ -22,9 +22,10 @@ export const mostHops = 20;
  * address. @internal
  */
 export function nextHop(response: Response, from: Hop, service: string, scope: RedirectScope): Hop | undefined {
-  const { status, headers } = response;
-  const location = headers.get("location");
-  if (![301, 302, 303, 307, 308].includes(status) || location === null) return undefined;
+  const { status } = response;
+  if (![301, 302, 303, 307, 308].includes(status)) return undefined;
+  const location = response.headers.get("location");
+  if (location === null) return undefined;
   const refuse = (why: string): AuthError =>
     new AuthError("service_rejected", `${shownAddress(from.url)} redirects to ${why}: it was not followed`, {
       hint: "Use the address that it redirects to, if it is one that you trust",

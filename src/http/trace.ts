@@ -11,13 +11,14 @@ const openMember = /\b(?:realm|error|error_description|scope|algs|resource_metad
 /** What services call the id under which they log a request. */
 const idHeaders = ["x-request-id", "request-id", "x-correlation-id", "x-amzn-requestid", "x-ms-request-id", "cf-ray"];
 
-/** `url`: without its query (S-005). */
+/** Tells of each request while anybody listens. `url`: without its query (S-005). */
 export function observed(
   fetch: Fetch,
   clock: Clock,
+  isHeard: () => boolean,
   tell: (request: { method: string; url: string; status: number | undefined; ms: number }) => void,
 ): Fetch {
-  return async (input, init) => {
+  const told: Fetch = async (input, init) => {
     const startedAt = clock.monotonic();
     let status: number | undefined;
     try {
@@ -30,6 +31,7 @@ export function observed(
       tell({ method: init?.method ?? "GET", url: origin + pathname, status, ms });
     }
   };
+  return (input, init) => (isHeard() ? told : fetch)(input, init);
 }
 
 function shownHeader(name: string, value: string): string {

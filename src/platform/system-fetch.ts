@@ -14,13 +14,15 @@ import type { Environment } from "./paths.ts";
  */
 export function systemFetch(env: Environment, { userAgent }: Identity): Fetch {
   const mayUseProxy = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"].some((name) => env[name]);
-  const attempt = async (input: string | URL, init: RequestInit | undefined): Promise<Response> => {
-    if (mayUseProxy) {
-      const url = new URL(input);
-      const { proxyFor } = await import("./proxy.ts");
-      const proxy = proxyFor(url, env);
-      if (proxy !== undefined) return (await import("./proxied-fetch.ts")).proxiedFetch(proxy, url, init);
-    }
+  const throughProxy = async (input: string | URL, init: RequestInit): Promise<Response> => {
+    const url = new URL(input);
+    const { proxyFor } = await import("./proxy.ts");
+    const proxy = proxyFor(url, env);
+    return proxy === undefined
+      ? direct(input, init)
+      : (await import("./proxied-fetch.ts")).proxiedFetch(proxy, url, init);
+  };
+  const direct = (input: string | URL, init: RequestInit): Promise<Response> => {
     // Its parser is WebAssembly. Before Node 24 a `fetch` without that ends the process, and no `catch` sees it.
     if (!("WebAssembly" in globalThis)) {
       throw new AuthError("configuration_invalid", "fetch needs WebAssembly, which is turned off here (--jitless)", {
@@ -34,7 +36,7 @@ export function systemFetch(env: Environment, { userAgent }: Identity): Fetch {
     const init = withUserAgent(options, userAgent);
     for (let isSecond = false; ; isSecond = true) {
       try {
-        return await attempt(input, init);
+        return await (mayUseProxy ? throughProxy : direct)(input, init);
       } catch (error) {
         const refusal = notPermitted(error);
         if (refusal !== undefined) throw refusal;
@@ -61,15 +63,10 @@ function withUserAgent(init: RequestInit = {}, userAgent: string): RequestInit {
     if (!all.has("user-agent")) all.set("user-agent", userAgent);
     return { ...init, headers: all };
   }
+  for (const name in headers) if (name.toLowerCase() === "user-agent") return init;
   // Member by member: `fetch` is slow to read what a spread made.
-  const all: Record<string, string | readonly string[]> = {};
-  let isNamed = false;
-  for (const [name, value] of Object.entries(headers)) {
-    all[name] = value;
-    isNamed ||= name.toLowerCase() === "user-agent";
-  }
-  if (!isNamed) all["user-agent"] = userAgent;
-  return { ...init, headers: all };
+  const all = Object.assign({}, headers, { "user-agent": userAgent });
+  return Object.assign({}, init, { headers: all });
 }
 
 /** OpenSSL's codes for a chain that ends in no authority it knows. A wrong name or date is not among them. */

@@ -13,7 +13,9 @@ import { approve, approveDevice } from "../fake-saas/user.ts";
 import { bin, commandEnvironment, typescript, type CommandEnvironment } from "../helpers/command.ts";
 import { contention } from "../helpers/contention.ts";
 import { sessionOf, storeSession } from "../helpers/stored-session.ts";
+import { authorizedFetch } from "./authorized-fetch.ts";
 import type { ColdStart } from "./cold-start.ts";
+import type { CallCost } from "./valid-token.ts";
 
 /** A limit, and what was measured: the limit is kept when `measured` is below it. */
 export interface Judged {
@@ -31,7 +33,11 @@ interface Place {
 }
 
 /** Measures everything that has a limit by the clock. `killRounds`: how often processes are killed at random moments. */
-export async function judgeLimits({ starts }: ColdStart, killRounds: number): Promise<Judged[]> {
+export async function judgeLimits(
+  { starts }: ColdStart,
+  calls: readonly CallCost[],
+  killRounds: number,
+): Promise<Judged[]> {
   const judged: Judged[] = [];
   const judge = async (
     what: string,
@@ -47,6 +53,9 @@ export async function judgeLimits({ starts }: ColdStart, killRounds: number): Pr
   await judge("NFR-001 browser login, from the click to the stored session", "ms", 1_000, browserLogin);
   await judge("NFR-002 device login, the machine's part", "ms", 1_000, deviceLogin);
   await judge("NFR-004 what a refresh adds to the service's time, p99 of 200", "ms", 20, refreshes, 20);
+  const token = calls.find(({ client }) => client === "ours")?.ratio ?? Number.NaN;
+  await judge("auth.getToken() with a good token against a bare async function", "times", 2, async () => token, 1);
+  await judge("auth.fetch against fetch, on loopback", "times", 1.05, () => authorizedFetch(300), 3);
   await judge("NFR-006 1,000 callers in one process share a refresh", "ms", 10, () => callers(1_000), 20);
   await judge("NFR-006 another process uses a stored token, median of 20", "ms", 50, adoption);
   await judge("NFR-008 64 processes share a refresh: last one after a wave without one", "ms", 500, spread);

@@ -44,7 +44,7 @@ waves.push(await wave("ours", 64));
 for (const client of ["mcpSdk", "oursForMcp"] as const) waves.push(await wave(client, 16));
 const start = await coldStart(40);
 const sync = await syncCosts();
-const limits = await judgeLimits(start, Number(process.env["KILL_ROUNDS"] ?? 1000));
+const limits = await judgeLimits(start, calls, Number(process.env["KILL_ROUNDS"] ?? 1000));
 process.exitCode = limits.every(({ isKept }) => isKept) ? 0 : 1;
 
 if (values.json) {

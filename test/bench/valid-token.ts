@@ -1,15 +1,16 @@
 import { createApp } from "../../src/app/app.ts";
+import { authOf } from "../../src/app/create-auth.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { MemoryStore } from "../../src/auth/sessions/memory-store.ts";
 import { startFakeSaas } from "../fake-saas/server.ts";
 import { sessionOf, storeSession } from "../helpers/stored-session.ts";
 
-type Source = () => Promise<string>;
+type Source = () => Promise<unknown>;
 
 /** What one call costs while the token is good. */
 export interface CallCost {
   client: string;
-  /** Median of the rounds. */
+  /** Best of the rounds: whatever else the machine does can only add to a time. */
   nanoseconds: number;
   /** Against a bare async function in the same run. */
   ratio: number;
@@ -23,13 +24,13 @@ interface PeerSession {
 }
 type PeerClients = Record<string, (session: PeerSession) => Promise<{ getAccessToken: Source }>>;
 
-/** Measures `await getAccessToken()` with a valid token. The sources take turns, so that what else the machine does meets them all. */
+/** Measures `await auth.getToken()`, and what corresponds to it elsewhere, with a valid token. The sources take turns, so that what else the machine does meets them all. */
 export async function validToken(peers: PeerClients): Promise<CallCost[]> {
   const saas = await startFakeSaas();
   const store = new MemoryStore(systemClock);
   const session = sessionOf(saas, { leftMs: 3_600_000 });
   await storeSession(saas, {}, session, { sessions: store });
-  const tokens = createApp({ env: {}, sessions: store }).tokens();
+  const auth = authOf(createApp({ env: {}, sessions: store }));
   const accessToken = session.accessToken.reveal();
   const peerSession = {
     accessToken,
@@ -39,15 +40,17 @@ export async function validToken(peers: PeerClients): Promise<CallCost[]> {
   };
   const sources: [name: string, get: Source, calls: number][] = [
     ["bare async function", async () => accessToken, 200_000],
-    ["ours", () => tokens.getAccessToken(), 200_000],
+    ["ours", () => auth.getToken(), 200_000],
   ];
   for (const [name, create] of Object.entries(peers))
     sources.push([name, (await create(peerSession)).getAccessToken, name === "msalNode" ? 1_000 : 200_000]);
 
   const rounds = new Map<string, number[]>(sources.map(([name]) => [name, []]));
-  for (let round = 0; round < 11; round += 1) {
+  for (let round = 0; round < 31; round += 1) {
     for (const [name, get, calls] of sources) {
-      if ((await get()) !== accessToken) throw new Error(`${name} gave another token`);
+      const given = await get();
+      if (given !== accessToken && (given as { token: string }).token !== accessToken)
+        throw new Error(`${name} gave another token`);
       const startedAt = performance.now();
       for (let call = 0; call < calls; call += 1) await get();
       // The first round warms up.
@@ -55,8 +58,9 @@ export async function validToken(peers: PeerClients): Promise<CallCost[]> {
     }
   }
   await saas.close();
-  const bare = median(rounds.get("bare async function") ?? []);
-  return [...rounds].map(([client, costs]) => ({ client, nanoseconds: median(costs), ratio: median(costs) / bare }));
+  const best = (name: string): number => Math.min(...(rounds.get(name) ?? []));
+  const bare = best("bare async function");
+  return [...rounds.keys()].map((client) => ({ client, nanoseconds: best(client), ratio: best(client) / bare }));
 }
 
 /** The middle one. */

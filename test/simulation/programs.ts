@@ -100,6 +100,7 @@ async function live(process: Process, program: ProgramName): Promise<void> {
   await process.wait("start");
   process.status = "running";
   const events: AuthEventStream = {
+    isHeard: () => true,
     emit: (name) => void (name === "unsaved" && (process.isUnsaved = true)),
     on: () => () => undefined,
   };

@@ -69,7 +69,7 @@ export async function endReplacedSession(replaced: Session, exchange: ExchangeOp
   const store = new MemoryStore(clock);
   await store.change(profile, () => ({ service, clientId: replaced.clientId, team: undefined, session: replaced }));
   // Nobody listens for what happens to a session that is no longer theirs.
-  const events = { emit: () => undefined, on: () => () => undefined };
+  const events = { emit: () => undefined, isHeard: () => false, on: () => () => undefined };
   const tokens = new TokenManager({
     store,
     profile: { name: profile, source: "profile" },

@@ -46,5 +46,6 @@ export interface AuthEventSource {
 
 /** The one stream of them. @internal */
 export interface AuthEventStream extends AuthEventSource {
+  isHeard(name: keyof AuthEvents): boolean;
   emit<Name extends keyof AuthEvents>(name: Name, event: AuthEvents[Name]): void;
 }
