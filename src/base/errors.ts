@@ -1,10 +1,10 @@
-import { hint, hintText, issuersMistake, login, type Hint, type HintContext } from "./hint.ts";
+import { hint, hintText, issuersMistake, login, loginAnew, type Hint, type HintContext } from "./hint.ts";
 import { ownIdentity } from "./identity.ts";
 import { excerpt, withoutSecrets } from "./secret.ts";
 import { printable } from "./text.ts";
 
 // An error is made with its hint. One import for both: every import is looked up anew, which the start of a command feels.
-export { hint, issuersMistake, login };
+export { hint, issuersMistake, login, loginAnew };
 export type { Hint } from "./hint.ts";
 
 /**

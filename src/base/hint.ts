@@ -9,6 +9,8 @@ export interface ToolCommand {
   readonly profile?: string | undefined;
   /** Further options and arguments, one word each, unquoted. */
   readonly options?: readonly string[];
+  /** Of a login that starts over: what a tool without such a login has its users move away, if nothing else can open that either. */
+  readonly aside?: string | undefined;
 }
 
 /** A variable of this tool, without its prefix: `ACCESS_TOKEN`. With a value, the hint shows how to set it; with null, how to unset it. */
@@ -46,6 +48,11 @@ export function login(profile?: string, ...options: readonly string[]): ToolComm
   return { command: "auth login", profile, options };
 }
 
+/** A login that leaves what cannot be opened where it is. `aside`: the one file in its way, if it is of no use to another machine either. */
+export function loginAnew(aside?: string): ToolCommand {
+  return { command: "auth login", options: ["--force"], aside };
+}
+
 /** What to do about an answer that nobody but its operator can correct. */
 export const issuersMistake: Hint = ["This is a mistake of the issuer's: tell its operator"];
 
@@ -70,6 +77,13 @@ export interface TypedCommand {
 export function hintText(hint: Hint, { identity, platform = process.platform, profile, typed }: HintContext): string {
   const word = (text: string): string => shellWord(text, platform);
   const { commands } = identity;
+  // The login of a tool that cannot start over would fail for the same reason again.
+  const startingOver = (path: string | undefined): string => {
+    const login = commands?.login ?? "";
+    if (path !== undefined)
+      return `${hintText([{ run: ["mv", path, `${path}.old`] }], { identity, platform })}, then ${login}`;
+    return `set ${identity.variable("CONFIG_DIR")} to another directory, then ${login}`;
+  };
   const text = hint
     .map((part) => {
       if (typeof part === "string") return part;
@@ -79,7 +93,10 @@ export function hintText(hint: Hint, { identity, platform = process.platform, pr
         const name = identity.variable(part.variable);
         return part.value === undefined ? name : shellAssignment(name, part.value, platform);
       }
-      if (commands !== undefined) return ownCommand(part, commands) ?? missingCommand;
+      if (commands !== undefined)
+        return "aside" in part
+          ? (commands.setAside ?? startingOver(part.aside))
+          : (ownCommand(part, commands) ?? missingCommand);
       const about = part.profile ?? (part.command === "auth login" ? profile : undefined);
       // "default" is the profile in use until the user makes another: its name would only be noise.
       const named =

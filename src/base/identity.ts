@@ -1,6 +1,8 @@
 /** What users type in a tool that does not have the commands of this package but its own; what is not named here does not exist there. */
 export interface OwnCommands {
   readonly login: string;
+  /** The login with `setAside`, for sessions that cannot be opened; without it, hints say what to move away. */
+  readonly setAside?: string;
   readonly logout?: string;
   readonly status?: string;
   readonly list?: string;

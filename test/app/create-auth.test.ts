@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { inspect } from "node:util";
@@ -539,4 +539,32 @@ test("an option that is missing or misspelled is refused", () => {
     code: "configuration_invalid",
     message: /^issuer is/,
   });
+});
+
+test("S-018 a tool with a login of its own names what helps where a file is damaged: its login that sets aside, or what to move", async (t) => {
+  const { home, acme } = await stage(t);
+  const own = (commands: AuthOptions["commands"]): Auth => acme({ commands });
+  await logIn(acme());
+  const folder = join(home, ".config", "acme");
+  const [damaged = ""] = [...filesUnder(join(folder, "sessions")).keys()].map((name) => join(folder, "sessions", name));
+  writeFileSync(damaged, "damaged");
+  const hintOf = async (auth: Auth): Promise<string> =>
+    logIn(auth).then(
+      () => assert.fail("what is damaged was not noticed"),
+      (error: AuthError) => error.hint,
+    );
+  const setAside = { login: "acme login", setAside: "acme login --anew" };
+  assert.equal(await hintOf(own(setAside)), "Log in again: acme login --anew");
+  assert.equal(
+    await hintOf(own({ login: "acme login" })),
+    `Log in again: mv ${damaged} ${damaged}.old, then acme login`,
+  );
+  renameSync(damaged, `${damaged}.old`);
+  assert.equal((await logIn(own({ login: "acme login" }))).user?.email, "alice@example.com", "the hint helps");
+  // What others could still open is not moved.
+  rmSync(join(home, ".state"), { recursive: true });
+  assert.match(
+    await hintOf(own({ login: "acme login" })),
+    /If it is lost: set ACME_CONFIG_DIR to another directory, then acme login$/,
+  );
 });

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from "node:crypto";
 import { dirname, join } from "node:path";
-import { AuthError, hint, login, type Hint } from "../../base/errors.ts";
+import { AuthError, hint, loginAnew, type Hint } from "../../base/errors.ts";
 import { readPrivateFile } from "../../platform/private-files.ts";
 import type { KeySlot, KeySource, KeyWay } from "./key-slot.ts";
 
@@ -11,7 +11,7 @@ const tagBytes = 16;
 const header = Buffer.from("1 AES-256-GCM\n");
 
 /** The next step when nothing opens what is stored. It destroys nothing: a login that starts over gets a data key of its own. */
-export const startOver: Hint = hint`Log in again: ${login(undefined, "--force")}`;
+export const startOver: Hint = hint`Log in again: ${loginAnew()}`;
 
 /** The key that seals everything in a directory. A file is sealed under its path there. */
 export class DataKey {
@@ -56,7 +56,7 @@ export class DataKey {
     throw new AuthError(
       "storage_damaged",
       `"${this.path(name)}" is damaged: it is cut short, or it was changed or put in the place of another`,
-      { hint: startOver },
+      { hint: hint`Log in again: ${loginAnew(this.path(name))}` },
     );
   }
 }
@@ -157,7 +157,9 @@ export function wrappingName({ key, way, machine, host }: Omit<KeySlot, "wrapped
 
 function parseSlots(bytes: Buffer, path: string): readonly KeySlot[] {
   const damaged = (): AuthError =>
-    new AuthError("storage_damaged", `"${path}" is damaged: it is cut short or was changed`, { hint: startOver });
+    new AuthError("storage_damaged", `"${path}" is damaged: it is cut short or was changed`, {
+      hint: hint`Log in again: ${loginAnew(path)}`,
+    });
   let file: { version?: unknown; slots?: unknown };
   try {
     file = JSON.parse(bytes.toString("utf8")) as typeof file;

@@ -1,6 +1,6 @@
 import { createHash, hkdfSync, randomBytes } from "node:crypto";
 import { dirname, join } from "node:path";
-import { AuthError, hint, login, type Hint } from "../../base/errors.ts";
+import { AuthError, hint, loginAnew, type Hint } from "../../base/errors.ts";
 import type { Identity } from "../../base/identity.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { stateVariable } from "../../platform/paths.ts";
@@ -32,7 +32,7 @@ export interface MachineKeyOptions {
 export function machineKey({ identity, folder, platform, clock, machine = machineId }: MachineKeyOptions): KeySource {
   const path = (): string => join(folder(), "credentials.secret");
   const variable = stateVariable(platform);
-  const startOver = login(undefined, "--force");
+  const startOver = loginAnew();
   const restore = hint`Restore it from a backup, or set ${variable} to what it was at login. If it is lost: ${startOver}`;
   const read = async (): Promise<Buffer | undefined> => {
     const text = (await about(variable, () => readPrivateFile(path())))?.toString("latin1");
@@ -106,7 +106,7 @@ function elsewhere(host: string, hasSecret: boolean, hasNoId: boolean): AuthErro
     "storage_unreadable",
     `the logins that are stored were sealed on another machine or in another container ("${host}")${why}`,
     {
-      hint: hint`To share them, set ${{ variable: "PASSPHRASE" }} there and here, and log in there again. To log in here and leave them: ${login(undefined, "--force")}`,
+      hint: hint`To share them, set ${{ variable: "PASSPHRASE" }} there and here, and log in there again. To log in here and leave them: ${loginAnew()}`,
     },
   );
 }
