@@ -102,7 +102,14 @@ export function mcpFetch(auth: Auth, login?: LoginOptions): AuthorizedFetch {
     return ((await challengedResource(server, exchange)) ?? (await wellKnownResource(server, exchange)))?.resource;
   };
   const logIn = async (server: string, more: LoginOptions): Promise<void> => {
-    await auth.login({ resource: await resourceAt(server), ...login, ...more });
+    const resource = login?.resource ?? (await resourceAt(server));
+    const address = await auth.service();
+    // A part of a host that asks for tokens for more than itself: its neighbors take them too.
+    if (resource !== undefined && !targetOf(resource, address).isService) {
+      const { agreeToResource } = await import("./login/consent.ts");
+      await agreeToResource({ known: undefined, profile: { service: address, resource } }, login?.resource, login?.onConsent);
+    }
+    await auth.login({ ...login, resource, ...more });
     logins += 1;
   };
   return async (input, init) => {

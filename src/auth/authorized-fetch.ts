@@ -87,14 +87,14 @@ export function createAuthorizedFetch({
     const first = await tokens.getCredential(wait).catch((error: unknown) => {
       if (options.login !== "optional" || !(error instanceof NotAuthenticatedError)) throw error;
     });
-    if (first === undefined) return fetch(url, init);
+    const open = { token: undefined, service, scope: options.redirects ?? "anywhere", fetch, resourceFetch: fetch } as const;
+    // Body and headers stay within the service's address, whether or not a token goes with them (S-013).
+    if (first === undefined) return (await sendThrough(open, { url, init, isService })).response;
     let failures = 0;
     const send = async (credential: Credential): ReturnType<typeof sendThrough> => {
       const door = {
+        ...open,
         token: credential.accessToken.reveal(),
-        service,
-        scope: options.redirects ?? "anywhere",
-        fetch,
         resourceFetch: resourceFetch(credential, { fetch, clock }),
       };
       for (;;) {
@@ -184,7 +184,8 @@ async function unfold(request: Request, init: RequestInit): Promise<RequestInit>
 }
 
 interface Door {
-  readonly token: string;
+  /** Undefined where nobody is logged in. */
+  readonly token: string | undefined;
   readonly service: string;
   readonly scope: RedirectScope;
   readonly fetch: runtime.Fetch;
@@ -201,7 +202,7 @@ async function sendThrough(
   for (let hop = first, hops = 0; ; hops += 1) {
     // `fetch` is slow to read a spread object: 5 µs of some 200 on loopback.
     const sent: RequestInit = Object.assign({}, hop.init, { redirect: redirect === "follow" ? "manual" : redirect });
-    if (hop.isService) sent.headers = withToken(hop.init.headers, token);
+    if (hop.isService && token !== undefined) sent.headers = withToken(hop.init.headers, token);
     const response = await (hop.isService ? resourceFetch : fetch)(hop.url, sent);
     if (response === undefined) throw new TypeError("the `fetch` that was passed in gave no response");
     const next = redirect === "follow" ? nextHop(response, hop, service, scope) : undefined;

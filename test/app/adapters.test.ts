@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { test, type TestContext } from "node:test";
 import { mcpFetch } from "../../src/app/adapters.ts";
+import { createAuth } from "../../src/app/create-auth.ts";
+import type { ConsentQuestion } from "../../src/app/login/options.ts";
 import { fakeAuth, type FakeApi, type FakeService } from "../../src/app/testing.ts";
+import { scratchFolder } from "../helpers/command.ts";
 
 // Together with the MCP SDK itself: test/peers/mcp.test.ts.
 
@@ -69,4 +75,60 @@ test("S-001 an MCP server's challenge counts only where its tokens go: another a
   const { auth, service } = fakeAuth({ user: null });
   await assert.rejects(mcpFetch(auth, {})("https://elsewhere.example/"), TypeError);
   assert.deepEqual(service.requests, []);
+});
+
+/** A server on a port of its own, and what it was sent. */
+async function serve(
+  t: TestContext,
+  answer: (path: string, origin: string) => { status?: number; headers?: Record<string, string>; body?: object },
+): Promise<{ origin: string; got: string[] }> {
+  const got: string[] = [];
+  const server = createServer(async (request, response) => {
+    got.push(`${request.method} ${request.url} ${JSON.stringify(request.headers)}`);
+    for await (const piece of request) got.push(String(piece));
+    const { status = 200, headers, body } = answer(request.url ?? "", origin);
+    response.writeHead(status, headers).end(body && JSON.stringify(body));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => void server.close());
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { origin, got };
+}
+
+function nobody(t: TestContext, service: string, issuer = service): ReturnType<typeof createAuth> {
+  return createAuth({ name: "acme", version: "1.0.0", issuer, service, folder: scratchFolder(t), storage: "memory", env: {} });
+}
+
+test("S-013 what is sent to an MCP server stays within its address, also while nobody is logged in", async (t) => {
+  const thief = await serve(t, () => ({}));
+  for (const status of [301, 302, 307, 308]) {
+    const server = await serve(t, () => ({ status, headers: { location: thief.origin } }));
+    const init = { method: "POST", body: "private", headers: { "x-key": "private" } };
+    await assert.rejects(mcpFetch(nobody(t, server.origin))("/a", { ...init, method: "PUT" }), { code: "service_rejected" });
+    await mcpFetch(nobody(t, server.origin))("/a", init).catch((error: { code?: unknown }) =>
+      assert.equal(error.code, "service_rejected"),
+    );
+  }
+  assert.ok(!thief.got.join().includes("private"), thief.got.join());
+});
+
+test("S-011 an MCP server that is a part of a host gets no token for all of it, unless the user agrees", async (t) => {
+  const issuer = await serve(t, () => ({ status: 404 }));
+  const host = await serve(t, (path, origin) => {
+    if (path === "/.well-known/oauth-protected-resource")
+      return { body: { resource: origin, authorization_servers: [issuer.origin] } };
+    if (path === "/tenant/metadata") return { body: { resource: origin, authorization_servers: [issuer.origin] } };
+    return { status: 401, headers: { "www-authenticate": `Bearer resource_metadata="${origin}/tenant/metadata"` } };
+  });
+  const service = `${host.origin}/tenant`;
+  await assert.rejects(mcpFetch(nobody(t, service, issuer.origin), {})("/mcp"), { code: "consent_required" });
+  const asked: ConsentQuestion[] = [];
+  const onConsent = (question: ConsentQuestion): boolean => (asked.push(question), false);
+  await assert.rejects(mcpFetch(nobody(t, service, issuer.origin), { onConsent })("/mcp"), { code: "consent_required" });
+  assert.deepEqual(asked, [{ about: "resource", address: service, resource: host.origin }]);
+  assert.deepEqual(issuer.got, [], "nobody was sent anywhere");
+  // All of the host is what the program has named.
+  const whole = mcpFetch(nobody(t, host.origin, issuer.origin), {})("/tenant/mcp");
+  await assert.rejects(whole, { code: "service_answer_invalid" });
+  assert.notDeepEqual(issuer.got, []);
 });

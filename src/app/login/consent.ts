@@ -39,7 +39,7 @@ export function rebindingRefused(name: string, stored: Profile, to: Destination[
  * @param named - what the user says in the command that the tokens are for
  */
 export async function agreeToResource(
-  { known, profile }: Destination,
+  { known, profile }: { readonly known: Profile | undefined; readonly profile: Pick<Profile, "service" | "resource"> },
   named: string | undefined,
   onConsent: Ask,
 ): Promise<void> {
