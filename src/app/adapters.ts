@@ -107,7 +107,11 @@ export function mcpFetch(auth: Auth, login?: LoginOptions): AuthorizedFetch {
     // A part of a host that asks for tokens for more than itself: its neighbors take them too.
     if (resource !== undefined && !targetOf(resource, address).isService) {
       const { agreeToResource } = await import("./login/consent.ts");
-      await agreeToResource({ known: undefined, profile: { service: address, resource } }, login?.resource, login?.onConsent);
+      await agreeToResource(
+        { known: undefined, profile: { service: address, resource } },
+        login?.resource,
+        login?.onConsent,
+      );
     }
     await auth.login({ ...login, resource, ...more });
     logins += 1;

@@ -87,7 +87,13 @@ export function createAuthorizedFetch({
     const first = await tokens.getCredential(wait).catch((error: unknown) => {
       if (options.login !== "optional" || !(error instanceof NotAuthenticatedError)) throw error;
     });
-    const open = { token: undefined, service, scope: options.redirects ?? "anywhere", fetch, resourceFetch: fetch } as const;
+    const open = {
+      token: undefined,
+      service,
+      scope: options.redirects ?? "anywhere",
+      fetch,
+      resourceFetch: fetch,
+    } as const;
     // Body and headers stay within the service's address, whether or not a token goes with them (S-013).
     if (first === undefined) return (await sendThrough(open, { url, init, isService })).response;
     let failures = 0;

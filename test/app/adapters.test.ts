@@ -96,7 +96,15 @@ async function serve(
 }
 
 function nobody(t: TestContext, service: string, issuer = service): ReturnType<typeof createAuth> {
-  return createAuth({ name: "acme", version: "1.0.0", issuer, service, folder: scratchFolder(t), storage: "memory", env: {} });
+  return createAuth({
+    name: "acme",
+    version: "1.0.0",
+    issuer,
+    service,
+    folder: scratchFolder(t),
+    storage: "memory",
+    env: {},
+  });
 }
 
 test("S-013 what is sent to an MCP server stays within its address, also while nobody is logged in", async (t) => {
@@ -104,7 +112,9 @@ test("S-013 what is sent to an MCP server stays within its address, also while n
   for (const status of [301, 302, 307, 308]) {
     const server = await serve(t, () => ({ status, headers: { location: thief.origin } }));
     const init = { method: "POST", body: "private", headers: { "x-key": "private" } };
-    await assert.rejects(mcpFetch(nobody(t, server.origin))("/a", { ...init, method: "PUT" }), { code: "service_rejected" });
+    await assert.rejects(mcpFetch(nobody(t, server.origin))("/a", { ...init, method: "PUT" }), {
+      code: "service_rejected",
+    });
     await mcpFetch(nobody(t, server.origin))("/a", init).catch((error: { code?: unknown }) =>
       assert.equal(error.code, "service_rejected"),
     );
@@ -124,7 +134,9 @@ test("S-011 an MCP server that is a part of a host gets no token for all of it, 
   await assert.rejects(mcpFetch(nobody(t, service, issuer.origin), {})("/mcp"), { code: "consent_required" });
   const asked: ConsentQuestion[] = [];
   const onConsent = (question: ConsentQuestion): boolean => (asked.push(question), false);
-  await assert.rejects(mcpFetch(nobody(t, service, issuer.origin), { onConsent })("/mcp"), { code: "consent_required" });
+  await assert.rejects(mcpFetch(nobody(t, service, issuer.origin), { onConsent })("/mcp"), {
+    code: "consent_required",
+  });
   assert.deepEqual(asked, [{ about: "resource", address: service, resource: host.origin }]);
   assert.deepEqual(issuer.got, [], "nobody was sent anywhere");
   // All of the host is what the program has named.
