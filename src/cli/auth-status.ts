@@ -1,7 +1,6 @@
 import type { App } from "../app/app.ts";
 import { defaultTeam, type EndedLogin, type ProfileInUse, type Session } from "../auth/sessions/session.ts";
-import { lastLogin } from "../auth/token-manager/ended-login.ts";
-import { isAlive } from "../auth/token-manager/freshness.ts";
+import { seemsExpired } from "../auth/token-manager/ended-login.ts";
 import { timeHere } from "./format.ts";
 import type { AuthStatus, EndedLoginOutput, StorageStatus } from "./json-output.ts";
 
@@ -12,7 +11,7 @@ export function endOfSession({ accessTokenExpiresAt: ends, clockOffsetMs }: Sess
 }
 
 export function statusOf({ name, source, profile }: ProfileInUse, app: App): AuthStatus {
-  const ended = lastLogin(profile, app.clock.now()) ?? profile?.ended;
+  const ended = profile?.ended;
   const known = {
     checked: false,
     profile: name,
@@ -27,7 +26,8 @@ export function statusOf({ name, source, profile }: ProfileInUse, app: App): Aut
   const team = defaultTeam(profile);
   const refreshEnds = session.refreshToken === undefined ? undefined : session.refreshTokenExpiresAt;
   return {
-    authenticated: isAlive(session, app.clock.now()),
+    authenticated: true,
+    ...(seemsExpired(session, app.clock.now()) && { expired: true }),
     ...known,
     tokenType: session.tokenType,
     hasRefreshToken: session.refreshToken !== undefined,

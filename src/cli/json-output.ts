@@ -39,6 +39,8 @@ export interface StorageStatus {
 /** `auth status --json`, and `auth login --json`. */
 export interface AuthStatus {
   readonly authenticated: boolean;
+  /** It has expired as far as this machine's clock can tell; the service was not asked. */
+  readonly expired?: true;
   /** Whether the service was asked just now (`--check`). Everything else is known here. */
   readonly checked: boolean;
   readonly profile: string;
@@ -223,6 +225,8 @@ export interface ProfileList {
     /** Whether it is used when nothing names another. */
     readonly active: boolean;
     readonly authenticated: boolean;
+    /** As in {@link AuthStatus}. */
+    readonly expired?: true;
     /** The login that ended last. */
     readonly ended?: EndedLoginOutput;
   }[];

@@ -1,6 +1,6 @@
 import { accountName, type ProfileInUse, type Session } from "../auth/sessions/session.ts";
-import { lastLogin, whyEnded } from "../auth/token-manager/ended-login.ts";
-import { isAlive, isBeforeIssue, refreshRemainingMs, remainingMs, soonMs } from "../auth/token-manager/freshness.ts";
+import { lastLogin, seemsExpired, whyEnded } from "../auth/token-manager/ended-login.ts";
+import { isBeforeIssue, refreshRemainingMs, remainingMs, soonMs } from "../auth/token-manager/freshness.ts";
 import { login } from "../base/errors.ts";
 import { reportOn, type Finding } from "./finding.ts";
 
@@ -12,9 +12,11 @@ export function examineSession({ name, profile }: ProfileInUse, now: number): Fi
   if (profile === undefined || session === undefined)
     return [report("warning", `not logged in (profile "${name}")${why}`, [login(name)])];
   const who = `${accountName(profile)} at ${profile.service}, since ${new Date(session.authenticatedAt).toISOString()}`;
-  const summary = isAlive(session, now)
-    ? report("ok", who)
-    : report("warning", `${who}${why}`, [login(name, "--force")]);
+  const expired = seemsExpired(session, now);
+  const summary =
+    expired === undefined
+      ? report("ok", who)
+      : report("warning", `${who}: ${expired.words}`, [{ command: "auth status", options: ["--check"] }]);
   return [summary, accessToken(session, now), refreshToken(session, now, name)];
 }
 

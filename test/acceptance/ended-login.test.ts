@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { basename } from "node:path";
 import { test, type TestContext } from "node:test";
 import { createApp } from "../../src/app/app.ts";
+import { createAuth } from "../../src/app/create-auth.ts";
 import type { AuthStatus, DoctorReport, ProfileList } from "../../src/cli/json-output.ts";
 import { localTime } from "../../src/base/duration.ts";
 import { logInHere, withInput } from "../helpers/command-here.ts";
@@ -95,20 +96,45 @@ test("FR-025 of several processes that are told of a revocation at once, one rec
   assert.match(stdout, /^ {2}Reason +".*\/oauth\/token" answered 40\d "invalid_grant"/m);
 });
 
-test("FR-025 a login that the service had said would expire says so, before and after a command has asked", async (t) => {
+test("FR-025 a login that the service had said would expire is nobody's only after a command has asked; until then the clock here may be wrong", async (t) => {
   const at = await scene(t);
   const expiredAt = Date.now() - 86_400_000;
   const session = { ...sessionOf(at.saas), refreshTokenExpiresAt: new Date(expiredAt).toISOString() };
   await storeSession(at.saas, at.env, session);
   revokeAll(at);
   const why = `the login of alice@example.com expired on ${localTime(expiredAt)}, as the service had said`;
+  const estimate = `warning: the login expired on ${localTime(expiredAt)}, as far as this machine's clock can tell`;
   const status = await at.here("auth status");
-  assert.equal(status.code, 4);
-  assert.ok(status.stdout.includes(`  Ended      ${why}\n`), status.stdout);
-  assert.ok((await at.here("auth whoami")).stderr.startsWith(`error: not logged in (profile "default"): ${why}\n`));
-  assert.match((await at.here("auth list")).stdout, / expired, \d{4}-\d\d-\d\d at /);
+  assert.equal(status.code, 0);
+  assert.ok(
+    status.stderr.startsWith(`${estimate}; to ask the service: spec-kitty auth status --check\n`),
+    status.stderr,
+  );
+  const { authenticated, expired } = JSON.parse((await at.here("auth status --json")).stdout) as AuthStatus;
+  assert.deepEqual([authenticated, expired], [true, true]);
+  const whoami = await at.here("auth whoami");
+  assert.deepEqual([whoami.code, whoami.stdout, whoami.stderr], [0, "alice@example.com\n", `${estimate}\n`]);
+  assert.match((await at.here("auth list")).stdout, / expired, \d{4}-\d\d-\d\d at .*, by this clock/);
   assert.equal((await at.here("auth token")).stderr.split("\n")[0], `error: Session expired or revoked: ${why}`);
   assert.equal((await at.here("auth token")).stderr.split("\n")[0], `error: not logged in (profile "default"): ${why}`);
+  const after = await at.here("auth status");
+  assert.equal(after.code, 4);
+  assert.ok(after.stdout.includes(`  Ended      ${why}\n`), after.stdout);
+});
+
+test("a clock that is corrected makes no login look absent: each command that looks says who it is, and the token is good", async (t) => {
+  const at = await scene(t);
+  // A day ahead of the service at the login, and right since.
+  const session = { ...sessionOf(at.saas, { leftMs: 3_600_000 }), clockOffsetMs: 40 * 86_400_000 };
+  await storeSession(at.saas, at.env, session);
+  for (const line of ["auth whoami", "auth status", "auth list"]) {
+    const { code, stdout } = await at.here(line);
+    assert.equal(code, 0, line);
+    assert.match(stdout, /alice@example\.com/, line);
+  }
+  const auth = createAuth({ name: "spec-kitty", version: "1.0.0", issuer: at.saas.url, env: at.env });
+  assert.equal((await auth.session())?.user?.email, "alice@example.com");
+  assert.equal((await at.here("auth token")).code, 0);
 });
 
 test("FR-025 after a logout and after another login, status says what became of the login before", async (t) => {

@@ -33,6 +33,7 @@ type Members<T> = { readonly [Name in keyof T]-?: object extends Pick<T, Name> ?
 
 const status: Members<AuthStatus> = {
   authenticated: "always",
+  expired: "maybe",
   checked: "always",
   profile: "always",
   profileSource: "always",
@@ -64,6 +65,7 @@ const listed: Members<ProfileList["profiles"][number]> = {
   user: "maybe",
   active: "always",
   authenticated: "always",
+  expired: "maybe",
   ended: "maybe",
 };
 const loggedOut: Members<LogoutOutput["loggedOut"][number]> = {

@@ -36,6 +36,19 @@ export function lastLogin(profile: Profile | undefined, now: number): EndedLogin
     : endedLogin(session, { reason: "expired", by: undefined, at: Math.min(now, endOf(session)) });
 }
 
+/**
+ * When a login expired, as far as this machine's clock can tell; undefined where it has not. The clock may have been corrected since the
+ * login: so this is no reason to say that nobody is logged in.
+ */
+export function seemsExpired(
+  session: Session,
+  now: number,
+): { readonly at: number; readonly words: string } | undefined {
+  if (isAlive(session, now)) return undefined;
+  const at = Math.min(now, endOf(session));
+  return { at, words: `the login expired on ${localTime(at)}, as far as this machine's clock can tell` };
+}
+
 /** When a session ends, as its service said, by this machine's clock; infinite when it did not say. */
 export function endOf({ refreshToken, refreshTokenExpiresAt, accessTokenExpiresAt, clockOffsetMs }: Session): number {
   const ends = refreshToken === undefined ? accessTokenExpiresAt : Date.parse(refreshTokenExpiresAt ?? "");

@@ -1,7 +1,6 @@
 import { accountName, userName, type EndedLogin } from "../../../auth/sessions/session.ts";
 import { readAll } from "../../../auth/sessions/store.ts";
-import { lastLogin } from "../../../auth/token-manager/ended-login.ts";
-import { isAlive } from "../../../auth/token-manager/freshness.ts";
+import { lastLogin, seemsExpired } from "../../../auth/token-manager/ended-login.ts";
 import { localTime } from "../../../base/duration.ts";
 import { hint, login } from "../../../base/errors.ts";
 import { endedOutput } from "../../auth-status.ts";
@@ -31,14 +30,15 @@ export const command: Command = defineCommand({
     const answer: ProfileList = {
       profiles: [...profiles].map(([profile, stored]) => {
         const { service, session } = stored;
-        const ended = lastLogin(stored, now) ?? stored.ended;
+        const { ended } = stored;
         const user = (session ?? ended)?.user;
         return {
           profile,
           service,
           ...(user && { user }),
           active: profile === active,
-          authenticated: session !== undefined && isAlive(session, now),
+          authenticated: session !== undefined,
+          ...(session && seemsExpired(session, now) && { expired: true }),
           ...(ended && { ended: endedOutput(ended) }),
         };
       }),
@@ -51,12 +51,14 @@ export const command: Command = defineCommand({
     const rows = answer.profiles.map(({ profile, service, user, active: isActive, authenticated }) => {
       const stored = profiles.get(profile);
       const last = lastLogin(stored, now);
+      const expired = stored?.session && seemsExpired(stored.session, now);
+      const loggedIn = expired ? `expired, ${localTime(expired.at)}, by this clock` : "logged in";
       return [
         isActive ? "*" : "",
         profile,
         stored?.session ? accountName(stored) : user ? userName(user) : "",
         service,
-        authenticated ? "logged in" : last ? `${states[last.reason]}, ${localTime(last.endedAt)}` : "logged out",
+        authenticated ? loggedIn : last ? `${states[last.reason]}, ${localTime(last.endedAt)}` : "logged out",
       ];
     });
     out.answer(table([["", "PROFILE", "USER", "SERVICE", "STATE"], ...rows], out.columns));

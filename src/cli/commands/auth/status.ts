@@ -1,5 +1,5 @@
 import { accountName, defaultTeam, type Profile, type Session } from "../../../auth/sessions/session.ts";
-import { lastLogin, whyEnded } from "../../../auth/token-manager/ended-login.ts";
+import { lastLogin, seemsExpired, whyEnded } from "../../../auth/token-manager/ended-login.ts";
 import { isBeforeIssue, refreshRemainingMs, soonMs } from "../../../auth/token-manager/freshness.ts";
 import { AuthError, hint, login } from "../../../base/errors.ts";
 import type { Lender, TokenSource } from "../../../auth/token-manager/token-source.ts";
@@ -59,7 +59,9 @@ export const command: Command = defineCommand({
       const before = profile?.ended && whyEnded(profile.ended);
       out.answer(columns(sessionRows(found, session, now, identity, asked, before)));
       const left = session?.refreshToken ? refreshRemainingMs(session, app.clock.now()) : Infinity;
-      if (left < soonMs)
+      const expired = session && seemsExpired(session, app.clock.now());
+      if (expired) out.warn(hint`${expired.words}; to ask the service: ${{ command: "auth status --check" }}`);
+      else if (left < soonMs)
         out.warn(hint`the login expires in ${duration(left)}; to renew it: ${login(found.profile, "--force")}`);
     }
     return found.authenticated ? 0 : 4;

@@ -1,9 +1,8 @@
 import type { App } from "../../../app/app.ts";
-import { notLoggedIn } from "../../../auth/token-manager/ended-login.ts";
+import { notLoggedIn, seemsExpired } from "../../../auth/token-manager/ended-login.ts";
 import type { TokenSource } from "../../../auth/token-manager/token-source.ts";
 import { oneLine } from "../../../base/text.ts";
-import { statusOf } from "../../auth-status.ts";
-import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
+import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
 import type { WhoAmI } from "../../json-output.ts";
 
 export const command: Command = defineCommand({
@@ -17,8 +16,9 @@ export const command: Command = defineCommand({
     ["auth whoami", "show who is logged in here"],
     [({ command }) => `git config user.email "$(${command} auth whoami)"`, "use the address"],
   ],
-  async run({ app, out, signal }, values) {
-    const answer = app.tokenSource ? await userOfToken(app, app.tokenSource, signal) : await userHere(app);
+  async run(context, values) {
+    const { app, out, signal } = context;
+    const answer = app.tokenSource ? await userOfToken(app, app.tokenSource, signal) : await userHere(context);
     if (values.json) return out.json(answer);
     const { user } = answer;
     if (user.isUnnamed)
@@ -34,10 +34,11 @@ async function userOfToken(app: App, { origin, lender }: TokenSource, signal: Ab
   return { user, tokenSource: origin };
 }
 
-async function userHere(app: App): Promise<WhoAmI> {
-  const inUse = await app.profileInUse();
-  const { name, profile } = inUse;
-  const { authenticated, user } = statusOf(inUse, app);
-  if (!authenticated || user === undefined) throw notLoggedIn(name, profile, app.clock.now());
-  return { profile: name, user };
+async function userHere({ app, out }: Context): Promise<WhoAmI> {
+  const { name, profile } = await app.profileInUse();
+  const now = app.clock.now();
+  if (profile?.session === undefined) throw notLoggedIn(name, profile, now);
+  const expired = seemsExpired(profile.session, now);
+  if (expired) out.warn(expired.words);
+  return { profile: name, user: profile.session.user };
 }
