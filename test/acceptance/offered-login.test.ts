@@ -118,8 +118,8 @@ test("no login is offered once standard input was read: the command could not re
   let stderr = "";
   const stream = { isTTY: true, write: (text: string | Uint8Array) => (stderr += String(text)) };
   const command = createCommand({ name, version, issuer: undefined });
-  const code = await command.run(["api", echo, "-d", "@-"], { stdin, stdout: stream, stderr: stream, env });
-  assert.equal(code, 4);
+  const ended = command.run(["api", echo, "-d", "@-"], { stdin, stdout: stream, stderr: stream, env });
+  assert.equal(await until("the command ends", ended, 30_000), 4);
   assert.doesNotMatch(stderr, /now\?/);
 });
 

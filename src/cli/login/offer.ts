@@ -8,8 +8,8 @@ import { exitCodeOf } from "../exit-code.ts";
 import { yesOrNo } from "../yes-or-no.ts";
 
 /**
- * Offers to log in, to a user who has typed a command that needs it: all streams are on a terminal, and this is no CI job. The command starts
- * again after that, so nothing may have been answered or read yet.
+ * Offers to log in, to a user who has typed a command that needs it and whose answer goes to the terminal, but not in a CI job. The command
+ * starts again after that, so nothing may have been answered or read yet.
  *
  * @param error - what the command has ended with
  * @param run - runs a command line, or the same one again
@@ -23,7 +23,7 @@ export async function offerLogin(
 ): Promise<number | undefined> {
   const { app, identity, out, terminal, stdin, commands } = context;
   const { settings, store } = app;
-  const isHere = out.isAnswerShown && (await terminal()).isInteractive && !isCiJob(app.env);
+  const isHere = (await terminal()).isInteractive && !isCiJob(app.env);
   const isUnused = !out.hasAnswered && !stdin().readableDidRead;
   const hasLogin = app.command !== "auth login" && commands.some(({ words }) => words.join(" ") === "auth login");
   const isUsed = app.isLocal && app.tokenSource === undefined;

@@ -3,7 +3,8 @@ import type { Identity } from "../../base/identity.ts";
 export function text({ command, name, variable }: Identity): string {
   return `Everything is below one directory that only you can change, created with mode 0700 (${variable("CONFIG_DIR")}; see "${command} help environment"), in files of mode 0600. Each login has a
 file of its own, sealed with AES-256-GCM: the tokens, the key that they are bound to where the provider offers DPoP, and what the service said
-about the user. Another sealed file for each profile says which login it has, and what to remember for the next one.
+about the user. Another sealed file for each profile says which login it has, what to remember for the next one, and of the
+last one whose it was, when and why it ended, and what noticed that.
 
 One random 256-bit data key seals all of them. The file "keys" has a slot for each way to open that key. "${command} auth status" says which one
 opens it here.
@@ -21,7 +22,7 @@ opens it here.
   both: a copy of your whole home (on Linux with the machine's ID, which is not secret there).
 - memory: nothing is written, and the session ends with the command.
 
-The keychain is the default if one answers within 3 seconds. Otherwise the file needs one explicit yes: at the prompt, by --yes, or by
+The keychain is the default if one answers within 3 seconds. Otherwise the file needs one explicit yes: at the prompt, by --yes, --storage file or
 ${variable("STORAGE")}=file. No session is stored in plain text, and there is no silent fallback: if the keychain is locked later, the command
 fails and says so.
 

@@ -12,7 +12,7 @@ export const command: Command = defineCommand({
   usage: "auth logout",
   description:
     "End the session at the service, then remove it here, whatever the service answers. The active profile keeps the address of its " +
-    "service for the next login; a profile named by --profile is forgotten, and with --all every one is.",
+    "service and who was logged in; a profile named by --profile is forgotten, and with --all every one is.",
   options: {
     force: { type: "boolean", help: "log out here only, without telling the service" },
     "keep-profile": {
