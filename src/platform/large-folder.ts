@@ -1,7 +1,7 @@
 import { type Dir, opendirSync, rmSync, statSync, unlink } from "node:fs";
 import { join } from "node:path";
 import { systemErrorCode } from "../base/errors.ts";
-import { unwritable } from "./private-file-changes.ts";
+import { unwritable } from "./unwritable.ts";
 import { unreadable } from "./private-files.ts";
 
 /** The names in a folder one by one, so that a folder of any size needs no memory; none when there is no such folder. */

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname } from "node:path";
-import { AuthError, reasonOf, systemErrorCode, hint, type Hint } from "../base/errors.ts";
+import { AuthError, systemErrorCode, hint } from "../base/errors.ts";
 import {
   leftTemporaries,
   moveFile,
@@ -11,7 +11,8 @@ import {
   type Reservation,
 } from "./replace-file.ts";
 import { checkFoldersAbove } from "./folders-above.ts";
-import { checkFolder, folderVariable, list, maxBytes, moveAway } from "./private-files.ts";
+import { checkFolder, maxBytes } from "./private-files.ts";
+import { explained } from "./unwritable.ts";
 
 /** Folders below none that another user can replace, as far as this process has looked: a queue is written to a thousand times a second. */
 const looked = new Set<string>();
@@ -106,31 +107,4 @@ export function moveAside(path: string): string {
     syncFolder(dirname(path));
   });
   return aside;
-}
-
-/** A failure to write, with what to do about it. An error that already says so is returned unchanged. */
-export function unwritable(path: string, cause: unknown): AuthError {
-  if (cause instanceof AuthError) return cause;
-  const code = systemErrorCode(cause) ?? "";
-  const hints: Partial<Record<string, Hint>> = {
-    ENOSPC: hint`Free some space, then try again`,
-    EDQUOT: hint`Free some of your disk quota, then try again`,
-    ERR_FS_EISDIR: hint`A folder of that name is in the way. ${moveAway(path)}`,
-    EROFS: hint`Set ${folderVariable} to a folder that can be written`,
-  };
-  return new AuthError("storage_unwritable", `"${path}" cannot be written (${reasonOf(cause)})`, {
-    hint:
-      hints[code] ??
-      hint`Make the folder yours and writable, or set ${folderVariable} to another. To see it: ${list(dirname(path))}`,
-    cause,
-  });
-}
-
-/** Runs what touches the file at `path`, and explains the system's errors. A bug in this program is thrown unchanged. */
-export function explained<T>(path: string, action: () => T): T {
-  try {
-    return action();
-  } catch (cause) {
-    throw systemErrorCode(cause) === undefined ? cause : unwritable(path, cause);
-  }
 }

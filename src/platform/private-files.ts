@@ -172,7 +172,7 @@ export function moveAway(path: string): Hint {
 }
 
 /** The command that shows who may change something. */
-export function list(...paths: string[]): SystemCommand {
+function list(...paths: string[]): SystemCommand {
   return { run: ["ls", "-ld", ...paths] };
 }
 

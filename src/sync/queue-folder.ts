@@ -6,7 +6,8 @@ import { systemErrorCode } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { mayFlush, moveFile, syncFolder, writesThrough } from "../platform/replace-file.ts";
 import { firstNames, namesIn, removeFiles, removeFilesBefore } from "../platform/large-folder.ts";
-import { ensurePrivateFolder, replacePrivateFile, unwritable } from "../platform/private-file-changes.ts";
+import { ensurePrivateFolder, replacePrivateFile } from "../platform/private-file-changes.ts";
+import { unwritable } from "../platform/unwritable.ts";
 import {
   appendLine,
   closeOpenFiles,

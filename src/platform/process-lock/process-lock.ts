@@ -3,10 +3,10 @@
  * of its path, from whatever container or system, meets the same lock. directory.ts says how it is taken, holder.ts when a holder is
  * dead, open-file.ts what comes first on macOS and Windows.
  */
-import { dirname, resolve } from "node:path";
-import { AuthError, systemErrorCode, hint, type Hint } from "../../base/errors.ts";
+import { resolve } from "node:path";
+import { AuthError, hint } from "../../base/errors.ts";
 import type { Clock } from "../clock.ts";
-import { userName } from "../paths.ts";
+import { explanationOf } from "../unwritable.ts";
 import { contendForDirectory, inspectDirectory, removeDead } from "./directory.ts";
 import { judgeBySocket, type Contender, type Judge, type LockHolder, type ProcessLock } from "./holder.ts";
 import { contendForFile, exclusiveOpenFlag, judgeByFile, removeLockFile } from "./open-file.ts";
@@ -88,7 +88,7 @@ async function wait(
         lock = await contender.takeOver();
       }
     } catch (error) {
-      throw explained(path, error);
+      throw explanationOf(path, error);
     }
     if (lock !== undefined) return lock;
     if (isOver()) throw await timedOut(path, timeoutMs, contender.failure());
@@ -111,7 +111,7 @@ export async function inspectProcessLock(path: string): Promise<LockHolder | und
   try {
     return await inspectDirectory(path, judgeOf(path));
   } catch (error) {
-    throw explained(path, error);
+    throw explanationOf(path, error);
   }
 }
 
@@ -125,7 +125,7 @@ export async function removeDeadLock(path: string): Promise<boolean> {
     if (flag !== undefined) removeLockFile(path, flag);
     return isRemoved;
   } catch (error) {
-    throw explained(path, error);
+    throw explanationOf(path, error);
   }
 }
 
@@ -133,7 +133,7 @@ async function timedOut(path: string, timeoutMs: number, failure: unknown): Prom
   const waited = `waited ${Math.round(timeoutMs / 100) / 10} s for the lock "${path}"`;
   const holder = await inspectProcessLock(path);
   if (holder === undefined) {
-    if (failure !== undefined) return explained(path, failure);
+    if (failure !== undefined) return explanationOf(path, failure);
     return new AuthError("lock_unavailable", `${waited}, which other processes held`, {
       hint: "Run the command again",
     });
@@ -154,48 +154,4 @@ async function timedOut(path: string, timeoutMs: number, failure: unknown): Prom
         hint: `Wait for process ${pid} to end, or end it, and run the command again`,
       });
   }
-}
-
-/** A failure of the file system as an error that says what to do; any other error as it is. */
-function explained(path: string, error: unknown): unknown {
-  const code = systemErrorCode(error);
-  if (code === undefined || error instanceof AuthError) return error;
-  const folder = dirname(resolve(path));
-  const [reason, remedy] = explanations(folder)[code] ?? [code, otherFolder("on a local disk")];
-  return new AuthError("storage_unwritable", `cannot make a lock in "${folder}": ${reason}`, {
-    hint: remedy,
-    cause: error,
-  });
-}
-
-/** For what can be fixed. Anything else is a file system without locks (ENOTSUP of a network volume, say): hence the hint above. */
-function explanations(folder: string): Partial<Record<string, [reason: string, remedy: Hint]>> {
-  const anotherTime = hint`Run the command again; if that does not help, set ${{ variable: "CONFIG_DIR" }} to a folder on a local disk`;
-  const freeSpace = hint`Free some space and run the command again`;
-  return {
-    ENOENT: ["there is no such folder", hint`Create it: ${{ run: ["mkdir", "-p", "-m", "700", folder] }}`],
-    ENOTDIR: ["it is not a folder", otherFolder("")],
-    EACCES: ["permission denied", makeItYours(folder)],
-    EPERM: ["not permitted", makeItYours(folder)],
-    EISDIR: ["a folder is where the lock should be", hint`Move it away`],
-    EROFS: ["the file system is read-only", otherFolder("that can be written")],
-    ENOSPC: ["the disk is full", freeSpace],
-    EDQUOT: ["the disk quota is used up", freeSpace],
-    ESTALE: ["the file server no longer knows it", anotherTime],
-    EIO: ["input/output error", anotherTime],
-    ETIMEDOUT: ["the file server does not answer", anotherTime],
-    ENOTCONN: ["the file server is not connected", anotherTime],
-  };
-}
-
-function otherFolder(which: string): Hint {
-  return hint`Set ${{ variable: "CONFIG_DIR" }} to a folder${which && ` ${which}`}`;
-}
-
-/** It may be another user's, after `sudo` with the same home folder. */
-function makeItYours(folder: string): Hint {
-  const user = userName();
-  if (process.platform === "win32")
-    return hint`Make it yours: ${{ run: ["icacls", folder, "/grant", `${user}:(OI)(CI)F`] }}`;
-  return hint`Make it yours: ${{ run: ["sudo", "chown", "-R", user, folder] }} && ${{ run: ["chmod", "-R", "u+rwX", folder] }}`;
 }

@@ -1,0 +1,66 @@
+import { dirname } from "node:path";
+import { AuthError, reasonOf, systemErrorCode, hint, type Hint } from "../base/errors.ts";
+import { userName } from "./paths.ts";
+import { folderVariable, moveAway } from "./private-files.ts";
+
+/** Runs what changes something at `path`, and explains the system's errors. A bug in this program is thrown unchanged. */
+export function explained<T>(path: string, action: () => T): T {
+  try {
+    return action();
+  } catch (cause) {
+    throw explanationOf(path, cause);
+  }
+}
+
+/** A failure of the file system as an error that says what to do; any other error as it is. */
+export function explanationOf(path: string, cause: unknown): unknown {
+  return systemErrorCode(cause) === undefined ? cause : unwritable(path, cause);
+}
+
+/** A failure to write, with what to do about it. An error that already says so is returned unchanged. */
+export function unwritable(path: string, cause: unknown): AuthError {
+  if (cause instanceof AuthError) return cause;
+  const code = systemErrorCode(cause) ?? "";
+  const [reason, next] = explanations(path)[code] ?? ["", otherFolder("on a local disk")];
+  const why = reason && `: ${reason}`;
+  return new AuthError("storage_unwritable", `"${path}" cannot be written${why} (${reasonOf(cause)})`, {
+    hint: next,
+    cause,
+  });
+}
+
+/** For what can be fixed. Anything else is a file system that lacks something (ENOTSUP of a network volume, say): hence the hint above. */
+function explanations(path: string): Partial<Record<string, [reason: string, next: Hint]>> {
+  const folder = dirname(path);
+  const anotherTime = hint`Run the command again; if that does not help, set ${folderVariable} to a directory on a local disk`;
+  return {
+    ENOENT: [
+      "there is no such directory",
+      hint`Create it: ${{ run: ["mkdir", "-p", "-m", "700", folder] }}, or set ${folderVariable} to another`,
+    ],
+    ENOTDIR: ["a file is where its directory should be", otherFolder("")],
+    EACCES: ["permission denied", makeItYours(folder)],
+    EPERM: ["not permitted", makeItYours(folder)],
+    EISDIR: ["a directory of that name is in the way", moveAway(path)],
+    ERR_FS_EISDIR: ["a directory of that name is in the way", moveAway(path)],
+    EROFS: ["the file system is read-only", otherFolder("that can be written")],
+    ENOSPC: ["the disk is full", hint`Free some space, then try again`],
+    EDQUOT: ["the disk quota is used up", hint`Free some of it, then try again`],
+    ESTALE: ["the file server no longer knows it", anotherTime],
+    EIO: ["input/output error", anotherTime],
+    ETIMEDOUT: ["the file server does not answer", anotherTime],
+    ENOTCONN: ["the file server is not connected", anotherTime],
+  };
+}
+
+function otherFolder(which: string): Hint {
+  return hint`Set ${folderVariable} to a directory${which && ` ${which}`}`;
+}
+
+/** It may be another user's, after `sudo` with the same home folder. */
+function makeItYours(folder: string): Hint {
+  const user = userName();
+  if (process.platform === "win32")
+    return hint`Make it yours: ${{ run: ["icacls", folder, "/grant", `${user}:(OI)(CI)F`] }}`;
+  return hint`Make it yours: ${{ run: ["sudo", "chown", "-R", user, folder] }} && ${{ run: ["chmod", "-R", "u+rwX", folder] }}`;
+}
