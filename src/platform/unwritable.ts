@@ -20,13 +20,10 @@ export function explanationOf(path: string, cause: unknown): unknown {
 /** A failure to write, with what to do about it. An error that already says so is returned unchanged. */
 export function unwritable(path: string, cause: unknown): AuthError {
   if (cause instanceof AuthError) return cause;
-  const code = systemErrorCode(cause) ?? "";
-  const [reason, next] = explanations(path)[code] ?? ["", otherFolder("on a local disk")];
-  const why = reason && `: ${reason}`;
-  return new AuthError("storage_unwritable", `"${path}" cannot be written${why} (${reasonOf(cause)})`, {
-    hint: next,
-    cause,
-  });
+  const said = reasonOf(cause);
+  const [reason, next] = explanations(path)[said] ?? ["", otherFolder("on a local disk")];
+  const why = reason === "" ? said : `${reason} (${said})`;
+  return new AuthError("storage_unwritable", `"${path}" cannot be written: ${why}`, { hint: next, cause });
 }
 
 /** For what can be fixed. Anything else is a file system that lacks something (ENOTSUP of a network volume, say): hence the hint above. */

@@ -72,7 +72,7 @@ export function text({ command, variable }: Identity): string {
       "Somebody may have read it. Run the chmod in the hint, and log in again if others use this machine.",
     ],
     [
-      '"…" cannot be written (…)',
+      '"…" cannot be written: …',
       "The disk is full or the folder is not writable. Nothing was sent, and the session is unchanged.",
     ],
     ["port … is in use by another program", "Leave out --port, and a free one is found."],
