@@ -57,7 +57,7 @@ export async function allColumns(after: (end: () => void) => void): Promise<Colu
   return [
     { name: `Node ${process.versions.node.split(".")[0]}`, run: () => asUser(here, compiled) },
     ...["22", "24", "26"].map((version) => ({ name: `Node ${version}`, run: node(`node-${version}`) })),
-    { name: "Bun", run: () => asUser([join(place, "bun")]) },
+    { name: "Bun", run: () => asUser([join(place, "bun"), ...bunOptions()]) },
     { name: "Deno", run: () => asUser([join(place, "deno"), "run", "--no-prompt", ...denoPermissions()]) },
     { name: "Windows", run: () => onWindows(casting, place, after) },
     { name: "root", run: asRoot },
@@ -68,12 +68,18 @@ export async function allColumns(after: (end: () => void) => void): Promise<Colu
 
 /** Those that the documents name, and no others. */
 export function denoPermissions(): string[] {
-  const [, flags = ""] =
-    /deno run ((?: ?--allow-[a-z]+)+)/.exec(
-      readFileSync(join(root, "src", "docs", "install.md"), "utf8").replaceAll("\n", " "),
-    ) ?? [];
-  if (flags === "") throw new Error("src/docs/install.md names no permissions for Deno");
-  return flags.trim().split(" ");
+  return optionsAfter("deno run");
+}
+
+export function bunOptions(): string[] {
+  return optionsAfter("bun");
+}
+
+function optionsAfter(command: string): string[] {
+  const page = readFileSync(join(root, "src", "docs", "install.md"), "utf8").replaceAll("\n", " ");
+  const [, options = ""] = new RegExp(`\`${command} ((?: ?--[a-z-]+(?:=[\\w/]+)?)+)`).exec(page) ?? [];
+  if (options === "") throw new Error(`src/docs/install.md names no options for ${command}`);
+  return options.trim().split(" ");
 }
 
 /** One at a time of two runs of this: the names are this process's own. */

@@ -18,9 +18,12 @@ const [all, less] = [...page.matchAll(/deno run ((?: ?--allow-[a-z]+)+)/g)].map(
 assert.deepEqual(all, ["--allow-all"]);
 assert.ok(less !== undefined && less.length > 3, "the page names Deno's permissions one by one");
 
+const [, bunOptions = ""] = /`bun ([^`]+)`/.exec(page) ?? [];
+assert.match(bunOptions, /^--no-env-file --config=/);
+
 const deno = join(installed, "@deno", "linux-x64-glibc", "deno");
 const runtimes: Record<string, readonly [string, ...string[]]> = {
-  Bun: [join(installed, "@oven", "bun-linux-x64", "bin", "bun")],
+  Bun: [join(installed, "@oven", "bun-linux-x64", "bin", "bun"), ...bunOptions.split(" ")],
   Deno: [deno, "run", "--no-prompt", ...all],
   "Deno with less": [deno, "run", "--no-prompt", ...less],
 };

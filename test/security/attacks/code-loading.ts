@@ -19,6 +19,8 @@ export const attack: Attack = async (stage) => {
     writeFileSync(join(place, "index.js"), program);
   }
   for (const name of ["index.js", "keyring.js", "main.js"]) writeFileSync(join(clone, name), program);
+  writeFileSync(join(clone, "bunfig.toml"), 'preload = ["./main.js"]\n');
+  writeFileSync(join(clone, "deno.json"), '{ "imports": { "node:fs": "./main.js", "node:path": "./main.js" } }');
   for (const command of [
     ["auth", "status"],
     ["auth", "doctor"],

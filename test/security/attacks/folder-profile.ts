@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { runCommand } from "../../helpers/command.ts";
 import { signIn } from "../../helpers/stored-session.ts";
 import type { Attack } from "../stage.ts";
 
@@ -15,5 +16,10 @@ export const attack: Attack = async (stage) => {
   for (const name of names) writeFileSync(join(clone, name), "work\n");
   const { code, stdout } = await here("auth whoami", {}, { cwd: clone });
   assert.deepEqual([code, stdout], [0, "alice@example.com\n"]);
+  // What a runtime may read by itself, before the command does anything.
+  for (const name of [".env", ".env.local", ".env.development", ".env.production", ".env.test"])
+    writeFileSync(join(clone, name), "SPEC_KITTY_PROFILE=work\n");
+  const process = await runCommand(stage, ["auth", "whoami"], env, { ...stage.process, cwd: clone });
+  assert.deepEqual([process.code, process.stdout], [0, "alice@example.com\n"], process.stderr);
   return "held";
 };
