@@ -6,7 +6,9 @@ export function examineDefences(): Finding {
   const report = reportOn("D705", "defences");
   const missing = [
     ...(tellsOwners() ? [] : ["callback-owner (nobody says whose a connection is)"]),
-    ...(obeysFolder() ? ["folder-profile, code-loading (Bun obeys .env and bunfig.toml of the working directory)"] : []),
+    ...(obeysFolder()
+      ? ["folder-profile, code-loading (Bun obeys .env and bunfig.toml of the working directory)"]
+      : []),
     ...(process.platform === "win32" ? ["files-private, files-above (access lists are not read)"] : []),
   ];
   return missing.length === 0
