@@ -39,6 +39,8 @@ export interface App {
   readonly settings: Settings;
   readonly tool: Pick<AppOverrides, "defaults" | "redirectPath" | "trustedHosts" | "browser">;
   readonly folder: string;
+  /** Why there is no such folder, as without a home. What needs no stored session works all the same. */
+  readonly missingFolder: AuthError | undefined;
   /** The real path of the working folder; undefined when it no longer exists. */
   readonly folderHere: string | undefined;
   /** Not looked for where the user has named a profile. */
@@ -123,6 +125,15 @@ export function createApp(overrides: AppOverrides = {}): App {
   const folder = lazily(() =>
     overrides.folder === undefined ? configFolder(identity, env, platform) : resolve(overrides.folder),
   );
+  const missingFolder = (): AuthError | undefined => {
+    try {
+      folder();
+    } catch (error) {
+      if (error instanceof AuthError) return error;
+      throw error;
+    }
+    return undefined;
+  };
   const keychain = lazily(async () => {
     const { createKeychain, keychainOf } = await import("../auth/secure-storage/keychain.ts");
     return overrides.keychain === undefined
@@ -166,10 +177,12 @@ export function createApp(overrides: AppOverrides = {}): App {
   });
   const isKept = overrides.store !== undefined || settings.storage?.value !== "memory";
   const shared = overrides.store;
+  const isLocal = isKept && shared === undefined && overrides.sessions === undefined;
   const store = lazily((): SessionStore => {
     if (overrides.sessions !== undefined) return overrides.sessions;
     if (shared !== undefined) return loadedStore(() => sharedSessions(shared));
-    if (isKept) return new LocalStore(local());
+    // Without a folder, only what reads or writes it fails.
+    if (isKept) return missingFolder() ? loadedStore(async () => new LocalStore(local())) : new LocalStore(local());
     return loadedStore(async () => new (await import("../auth/sessions/memory-store.ts")).MemoryStore(clock));
   });
   const sharedSessions = async (place: SharedStore): Promise<SessionStore> => {
@@ -219,7 +232,7 @@ export function createApp(overrides: AppOverrides = {}): App {
       ...(overrides.browser && { browser: overrides.browser }),
     },
     isKept,
-    isLocal: isKept && shared === undefined && overrides.sessions === undefined,
+    isLocal,
     sharedStore: shared && {
       name: shared.name ?? "the shared store",
       key: overrides.seal === false ? "none" : overrides.seal === undefined ? "passphrase" : "program",
@@ -247,7 +260,13 @@ export function createApp(overrides: AppOverrides = {}): App {
       return tokenSource();
     },
     tokens,
-    profileInUse: ({ mayBeNew = tokenSource() !== undefined } = {}) => tokens().profileInUse({ mayBeNew }),
+    get missingFolder() {
+      return missingFolder();
+    },
+    async profileInUse({ mayBeNew = tokenSource() !== undefined } = {}) {
+      const isNeeded = tokenSource() === undefined || !isLocal || missingFolder() === undefined;
+      return isNeeded ? tokens().profileInUse({ mayBeNew }) : { ...tokens().named, profile: undefined };
+    },
     use: (name) => void (typed = { name, source: "profile" }),
     async close() {
       for (const manager of managers.values()) await manager.close();

@@ -37,7 +37,7 @@ export function authOf(app: App): Auth {
   let authorized: AuthorizedFetch | undefined;
   const loadedFetch = async (): Promise<AuthorizedFetch> => {
     const { createAuthorizedFetch } = await import("../auth/authorized-fetch.ts");
-    return (authorized ??= createAuthorizedFetch({ ...app, tokens: tokens() }));
+    return (authorized ??= createAuthorizedFetch({ tokens: tokens(), clock: app.clock, fetch: app.fetch }));
   };
   const told = (error: unknown): unknown => {
     if (isInUse && error instanceof NotAuthenticatedError)

@@ -61,7 +61,7 @@ export function endedOutput({ user, reason, endedAt, by, said, issuedAt, refresh
 }
 
 function storageOf(app: App): StorageStatus {
-  if (!app.isKept) return { kind: "memory", key: "none" };
+  if (!app.isKept || (app.isLocal && app.missingFolder)) return { kind: "memory", key: "none" };
   if (app.sharedStore !== undefined) return { kind: "shared", ...app.sharedStore };
   const { folder, keys } = app.local;
   const key = keys.own()?.way.source;

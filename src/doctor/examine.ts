@@ -25,11 +25,12 @@ export async function examine(
   repair: boolean,
   signal: AbortSignal,
 ): Promise<Finding[]> {
-  const { clock, local } = app;
+  const { clock } = app;
+  const isThere = app.missingFolder === undefined;
   const limit = AbortSignal.any([signal, clock.timeout(limitMs)]);
   const keychain = examineKeychain(
     await app.keychain(),
-    app.isLocal ? keychainAccount(local.keys) : undefined,
+    app.isLocal && isThere ? keychainAccount(app.local.keys) : undefined,
     app.platform,
   );
   let inUse: ProfileInUse | undefined;
@@ -47,7 +48,7 @@ export async function examine(
     ...(endpoint === undefined ? [] : await examineService(app, endpoint, limit)),
     ...(inUse === undefined ? [] : examineSession(inUse, clock.now())),
     ...examineStore(app, unreadable, repair),
-    ...(await examineLocks(local.folder, repair)),
+    ...(isThere ? await examineLocks(app.folder, repair) : []),
     await keychain,
     ...examineMachine(login, app),
     examineDefences(),

@@ -11,6 +11,7 @@ import { reportFailure, reportOn, repairCommand, type Finding } from "./finding.
 
 /** `unreadable`: the error of reading the sessions, if there was one. */
 export function examineStore(app: App, unreadable: unknown, repair: boolean): Finding[] {
+  if (app.missingFolder !== undefined) return [reportFailure(reportOn("D401", "store"), app.missingFolder)];
   const { folder, keys } = app.local;
   const [top, ...entries] = inspectFolder(folder);
   const findings = [store(app, unreadable)];

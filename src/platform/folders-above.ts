@@ -2,6 +2,7 @@ import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync, statSy
 import { dirname, resolve } from "node:path";
 import { AuthError, hint } from "../base/errors.ts";
 import { userName } from "./paths.ts";
+import { modeRemedy } from "./private-files.ts";
 
 /** A folder that users other than this one and root can change. */
 export interface OpenFolder {
@@ -51,7 +52,7 @@ export function checkFoldersAbove(path: string): void {
     throw new AuthError("storage_unsafe", `"${open}" ${what}, so another folder could be put in place of "${path}"`, {
       hint:
         uid === process.geteuid?.()
-          ? hint`Run: ${{ run: ["chmod", "o-w", open] }}`
+          ? modeRemedy(open, "o-w")
           : hint`Set ${{ variable: "CONFIG_DIR" }} to a folder that you own`,
     });
   }

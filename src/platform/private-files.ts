@@ -5,7 +5,7 @@ import type { SystemCommand, ToolVariable } from "../base/hint.ts";
 
 // Not imported: for that, Node evaluates every property of the module, and so loads streams, promises and readline, which takes longer
 // than reading the file.
-const { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, statSync } =
+const { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, statfsSync, statSync } =
   process.getBuiltinModule("node:fs");
 
 /**
@@ -36,7 +36,7 @@ export function checkFolder(path: string): void {
   if (stats.uid !== process.geteuid?.()) throw foreign(path, stats);
   // A user who can write in the folder can put another file in place of ours, whatever that file's mode is. A sticky one, as /tmp is,
   // is meant for everybody.
-  const fix = (stats.mode & 0o1000) !== 0 ? otherFolder : hint`Run: ${{ run: ["chmod", "700", path] }}`;
+  const fix = (stats.mode & 0o1000) !== 0 ? otherFolder : modeRemedy(path, "700");
   if ((stats.mode & 0o022) !== 0) throw unsafe(path, `can be changed by others (mode ${octal(stats)})`, fix);
 }
 
@@ -138,8 +138,28 @@ export function checkPrivateFile(path: string, stats: Stats): void {
   if (posix && stats.uid !== process.geteuid?.()) throw foreign(path, stats);
   if (!stats.isFile()) throw unsafe(path, "is not a plain file", moveAway(path));
   if (posix && (stats.mode & 0o077) !== 0) {
-    throw unsafe(path, `can be read by others (mode ${octal(stats)})`, hint`Run: ${{ run: ["chmod", "600", path] }}`);
+    throw unsafe(path, `can be read by others (mode ${octal(stats)})`, modeRemedy(path, "600"));
   }
+}
+
+/** f_type of statfs(2): exFAT, FAT and NTFS, where every mode is one that the mount gives. */
+const typesWithoutModes = new Set([0x2011bab0, 0x4d44, 0x7366746e]);
+
+/** What gives a path another mode. */
+export function modeRemedy(
+  path: string,
+  mode: string,
+  typeOf: (path: string) => number = (at) => statfsSync(at).type,
+): Hint {
+  let type: number | undefined;
+  try {
+    type = typeOf(path);
+  } catch {
+    // Then it is a file system like most.
+  }
+  return type !== undefined && typesWithoutModes.has(type)
+    ? ["Its file system has no modes of its own: mount it with the option umask=077"]
+    : hint`Run: ${{ run: ["chmod", mode, path] }}`;
 }
 
 /** A mark that changes whenever the file is replaced; undefined when there is no file. */
