@@ -47,5 +47,5 @@ function ending(store, end) {
   };
 }
 
-/** Of the server that runs now: a test starts another for each case. */
-export const makeStore = () => makers[process.env.STORE](process.env.STORE_URL);
+/** By default of the server that the environment names: other processes get it from there. */
+export const makeStore = (name = process.env.STORE, url = process.env.STORE_URL) => makers[name](url);

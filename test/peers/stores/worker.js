@@ -1,39 +1,46 @@
-// A worker that shares a login: prints a token, or the code of the error. PAUSE names the step before which it stops itself.
+// WORKERS workers that share a login: each prints a line of JSON with what became of it. PAUSE names the step before which the process stops
+// itself.
 import { createAuth } from "../../../dist/index.js";
 import { makeStore } from "./make.js";
+import { outcomeOf } from "./outcome.js";
 
-const { ISSUER: issuer, PAUSE, SILENT_AFTER_MS } = process.env;
+const { ISSUER: issuer, LOGIN: login, PAUSE, SILENT_AFTER_MS, STATE: XDG_STATE_HOME, WORKERS } = process.env;
 const pause = (step) => step === PAUSE && process.kill(process.pid, "SIGSTOP");
 const inner = await makeStore();
-let saves = 0;
+let [saves, isAnswered] = [0, false];
 const store = {
   ...inner,
+  close: undefined,
   async save(...args) {
-    saves += 1;
-    pause(saves === 1 ? "intent" : "store");
+    const isFirst = (saves += 1) === 1;
+    if (isFirst) pause("intent");
+    if (isAnswered) pause("save");
     const version = await inner.save(...args);
-    pause(saves === 1 ? "send" : "stored");
+    if (isFirst) pause("send");
     return version;
   },
 };
-const auth = createAuth({
-  name: "fleet",
-  version: "1.0.0",
-  issuer,
-  store,
-  seal: Buffer.alloc(32, 7),
-  silentAfterMs: Number(SILENT_AFTER_MS ?? 90_000),
-  env: {},
-  fetch: async (input, init) => {
-    const response = await fetch(input, init);
-    if (String(input).endsWith("/oauth/token")) pause("answer");
-    return response;
-  },
-});
-try {
-  console.log((await auth.getToken()).token);
-  await auth.close();
-} catch (error) {
-  console.log(error.code ?? error.stack);
+
+async function work() {
+  const auth = createAuth({
+    name: "fleet",
+    version: "1.0.0",
+    issuer,
+    store,
+    login,
+    seal: Buffer.alloc(32, 7),
+    silentAfterMs: Number(SILENT_AFTER_MS ?? 90_000),
+    env: { XDG_STATE_HOME },
+    fetch: async (input, init) => {
+      const response = await fetch(input, init);
+      if (!String(input).endsWith("/oauth/token")) return response;
+      pause("answer");
+      isAnswered = true;
+      return response;
+    },
+  });
+  console.log(JSON.stringify(await outcomeOf(auth)));
 }
+
+await Promise.all(Array.from({ length: Number(WORKERS) }, work));
 process.exit();

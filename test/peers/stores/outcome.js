@@ -1,0 +1,25 @@
+import { isTransient } from "../../../dist/index.js";
+
+/**
+ * What becomes of a worker that asks until it has a token or may not go on: the token, or the code of its error; how long that took, in
+ * milliseconds; how often it was told to try again.
+ *
+ * @param {Pick<import("../../../src/app/auth.ts").Auth, "getToken" | "close">} auth
+ * @returns {Promise<{ token?: string, error?: string, ms: number, told: number }>}
+ */
+export async function outcomeOf(auth) {
+  const startedAt = performance.now();
+  /** @type {{ token?: string, error?: string, ms: number, told: number }} */
+  const outcome = { ms: 0, told: 0 };
+  while (outcome.token === undefined && outcome.error === undefined) {
+    try {
+      outcome.token = (await auth.getToken()).token;
+    } catch (error) {
+      outcome.told += 1;
+      if (!isTransient(error)) outcome.error = error.code ?? error.stack;
+    }
+  }
+  outcome.ms = performance.now() - startedAt;
+  await auth.close().catch((error) => (outcome.error ??= error.code ?? error.stack));
+  return outcome;
+}

@@ -1,0 +1,56 @@
+import { once } from "node:events";
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+
+/** A network between a store and who uses it. */
+export interface Relay {
+  /** The store's address, by way of the relay. */
+  readonly url: string;
+  /** How long each byte is on its way, in milliseconds, in either direction. */
+  delayMs: number;
+  /** Nothing arrives any more, and nobody is told; what is sent meanwhile comes when that has ended, as TCP has it. */
+  cut(): void;
+  heal(): void;
+  end(): void;
+}
+
+export async function relayTo(target: string): Promise<Relay> {
+  const { hostname, port } = new URL(target);
+  const sockets = new Set<Socket>();
+  let healed: Promise<void> | undefined;
+  let heal = (): void => undefined;
+  const pass = (from: Socket, to: Socket): void => {
+    let last = Promise.resolve();
+    const inTurn = (act: () => void): void => {
+      const due = new Promise((resolve) => setTimeout(resolve, relay.delayMs));
+      last = last
+        .then(() => due)
+        .then(() => healed)
+        .then(act);
+    };
+    from.on("data", (bytes: Buffer) => inTurn(() => void to.write(bytes)));
+    from.on("close", () => inTurn(() => void to.destroy()));
+    from.on("error", () => undefined);
+    sockets.add(from);
+    from.once("close", () => sockets.delete(from));
+  };
+  const server = createServer((near) => {
+    const far = connect(Number(port), hostname);
+    pass(near, far);
+    pass(far, near);
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const relay: Relay = {
+    url: target.replace(`${hostname}:${port}`, `127.0.0.1:${(server.address() as AddressInfo).port}`),
+    delayMs: 0,
+    cut: () => void (healed ??= new Promise((resolve) => (heal = resolve))),
+    heal() {
+      healed = undefined;
+      heal();
+    },
+    end() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+  return relay;
+}
