@@ -135,19 +135,18 @@ export class SharedClaims {
           // First: a process that finds the new session before it knows how far this machine's clock is off would refresh once more.
           noteOffset(next, machine);
           for (;;) {
-            const saved = await entries.save(entry, { profile: { ...(entry.profile as Profile), session: next } });
+            // Still the token that this one has spent: what it got for it is the session, even if another process is about to send it again.
+            const now = entry.profile?.session;
+            const isFollowed = now?.id !== session.id || !isSameToken(now, session);
+            const saved = isFollowed
+              ? entry
+              : await entries.save(entry, { profile: { ...(entry.profile as Profile), session: next } });
             if (saved !== undefined) {
               ended.abort();
-              note(next, machine);
+              if (!isFollowed) note(next, machine);
               return (entry = saved);
             }
             entry = await entries.load(name);
-            // Still the token that this one has spent: what it got for it is the session, even if another process is about to send it again.
-            const now = entry.profile?.session;
-            if (now?.id !== session.id || !isSameToken(now, session)) {
-              ended.abort();
-              return entry;
-            }
           }
         }),
       release: () =>
