@@ -26,6 +26,12 @@ if (process.argv[2] === "agents") {
   process.exit();
 }
 
+if (process.argv[2] === "fleet") {
+  const { fleet } = await import("./fleet.ts");
+  await fleet();
+  process.exit();
+}
+
 if (process.argv[2] === "explore") {
   const { explore } = await import("./explore.ts");
   await explore(process.argv.slice(3));

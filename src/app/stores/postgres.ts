@@ -85,6 +85,7 @@ export function postgresStore(pool: PostgresPool, { table = "shared_logins" }: {
         if (listeners.size === 0) void end();
       };
     },
-    close: end,
+    // Another login of this program may still wait, and closes the store after that.
+    close: async () => (listeners.size === 0 ? end() : undefined),
   };
 }

@@ -45,6 +45,7 @@ export function redisStore(client: NodeRedis | IoRedis): SharedStore {
   const run = (script: string, key: string, ...args: string[]): Promise<unknown> =>
     "isOpen" in client ? client.eval(script, { keys: [key], arguments: args }) : client.eval(script, 1, key, ...args);
   let listening: Listening | undefined;
+  let watchers = 0;
   return {
     name: "Redis",
     async load(key) {
@@ -56,9 +57,19 @@ export function redisStore(client: NodeRedis | IoRedis): SharedStore {
     },
     watch(key, changed) {
       listening ??= "isOpen" in client ? nodeRedisChannels(client) : ioRedisChannels(client);
-      return listening.to(key, changed);
+      watchers += 1;
+      const stop = listening.to(key, changed);
+      return () => {
+        watchers -= 1;
+        stop();
+      };
     },
-    close: async () => listening?.end(),
+    async close() {
+      // Another login of this program may still wait, and closes the store after that.
+      if (watchers > 0) return;
+      listening?.end();
+      listening = undefined;
+    },
   };
 }
 

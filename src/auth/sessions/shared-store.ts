@@ -32,6 +32,9 @@ export interface SharedStore {
   ): Promise<string | undefined>;
   /** Calls back whenever a key may have changed. Without it, the library asks again, ever more slowly. Returns what stops that. */
   watch?(key: string, changed: () => void): () => void;
-  /** Called once when the program closes what uses the store: ends what `watch` has opened, so that nothing keeps the process alive. */
+  /**
+   * Called by each login that is closed: once nobody watches, it ends what `watch` has opened, so that nothing keeps the process alive. The
+   * store may be used again.
+   */
   close?(): Promise<void>;
 }

@@ -19,7 +19,7 @@ const makers = {
   },
   async PostgreSQL(url) {
     const { default: pg } = await import("pg");
-    const pool = new pg.Pool({ connectionString: url, max: 4, connectionTimeoutMillis: 2_000 });
+    const pool = new pg.Pool({ connectionString: url, max: 16, connectionTimeoutMillis: 2_000 });
     pool.on("error", () => undefined);
     return ending(postgresStore(pool), () => pool.end());
   },

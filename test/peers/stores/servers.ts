@@ -126,7 +126,7 @@ export function postgresServer(): Promise<StoreServer> {
       join(folder, "data"),
       "-p",
       `${port}`,
-      ...["-c", "listen_addresses=127.0.0.1", "-c", `unix_socket_directories=${folder}`, "-c", "max_connections=300"],
+      ...["-c", "listen_addresses=127.0.0.1", "-c", `unix_socket_directories=${folder}`, "-c", "max_connections=600"],
     ],
     isReady: (port) => {
       try {

@@ -1,0 +1,113 @@
+import { fromText, textOf, type Profile } from "../../src/auth/sessions/session.ts";
+import { SharedSessions } from "../../src/auth/sessions/shared-sessions.ts";
+import type { SharedStore, StoredText } from "../../src/auth/sessions/shared-store.ts";
+import { AuthError } from "../../src/base/errors.ts";
+import type { Process } from "./process.ts";
+import type { World } from "./world.ts";
+
+/** How long a holder may show no sign of life, in milliseconds: a few looks of a waiter. */
+const silentAfterMs = 3_000;
+
+interface Stored {
+  readonly profile: Profile;
+  readonly intent?: { readonly id: string; readonly signs: number };
+}
+
+/** What a store that processes share has under the one key, and who has stored an intent there. */
+export class SharedPlace {
+  holder: Process | undefined;
+  readonly #world: World;
+  #stored: StoredText | undefined;
+  #versions = 0;
+  #intent: string | undefined;
+  #signs = 0;
+  /** When it was stored last. */
+  #signedAt = 0;
+
+  constructor(world: World, profile: Profile) {
+    this.#world = world;
+    this.#put(textOf({ profile }));
+  }
+
+  load(process: Process): StoredText | undefined {
+    process.found ??= this.#world.stored?.login;
+    process.see(this.state);
+    return this.#stored;
+  }
+
+  /** One step, as a real store does it. The rule of the protocol that shows here: nobody takes over from a process that is at work. */
+  save(process: Process, text: string | undefined, ifVersion: string | undefined): string | undefined {
+    const world = this.#world;
+    if (process.see(this.#stored?.version !== ifVersion)) return undefined;
+    const { profile, intent } = text === undefined ? {} : fromText<Stored>(text);
+    const before = this.holder;
+    if (intent !== undefined && before !== undefined && intent.id !== this.#intent) {
+      const silentMs = world.time - this.#signedAt;
+      if (before !== process && silentMs <= silentAfterMs)
+        world.ledger.violate(`${process.name} takes over from ${before.name}, which showed a sign ${silentMs} ms ago`);
+      world.ledger.takenOver(before);
+    }
+    this.#intent = intent?.id;
+    this.#signs = intent?.signs ?? 0;
+    this.#signedAt = world.time;
+    this.holder = intent === undefined ? undefined : process;
+    this.#put(text);
+    const session = profile?.session;
+    const isNew =
+      session?.refreshToken?.reveal() !== world.stored?.refresh ||
+      session?.accessToken.reveal() !== world.stored?.access;
+    if (isNew) world.setProfile(process, profile);
+    return this.#stored?.version ?? "gone";
+  }
+
+  get state(): string {
+    const { refresh, access } = this.#world.stored ?? {};
+    return [
+      this.#versions,
+      this.#stored === undefined,
+      refresh,
+      access,
+      this.holder?.name,
+      this.#signs,
+      this.#signedAt,
+    ].join();
+  }
+
+  #put(text: string | undefined): void {
+    const version = String((this.#versions += 1));
+    this.#stored = text === undefined ? undefined : { text, version };
+  }
+}
+
+/** The real code, with the store as a process sees it: a call arrives, which is when the store acts, and its answer comes later, or never. */
+export function sharedSessions(process: Process, place: SharedPlace): SharedSessions {
+  const call = async <T>(what: string, act: () => T): Promise<T> => {
+    const [there, back] = [`${what} the store`, `hear from the store`];
+    if ((await process.wait(there, () => [process.isCutOff ? "fails" : "arrives"])) === "fails")
+      throw new Error("cut off");
+    const answer = act();
+    if ((await process.wait(back, () => [process.isCutOff ? "fails" : "goes on"])) === "fails")
+      throw new Error("cut off");
+    return answer;
+  };
+  const store: SharedStore = {
+    load: () => call("ask", () => place.load(process)),
+    save: (_, text, { ifVersion }) => call("tell", () => place.save(process, text, ifVersion)),
+  };
+  return new SharedSessions({
+    store,
+    sealer: { seal: async (_, text) => text, open: async (_, text) => text },
+    clock: process.clock,
+    tool: "simulation",
+    login: "default",
+    // No process knows more of a login than it has seen itself.
+    machine: {
+      digest: "",
+      folder: () => {
+        throw new AuthError("storage_unsafe", "no home", { hint: "" });
+      },
+    },
+    silentAfterMs,
+    onWait: () => undefined,
+  });
+}
