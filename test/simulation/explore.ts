@@ -144,19 +144,19 @@ function randomWalk(seed: number): { scenario: Scenario; pick: (choices: readonl
 }
 
 function failureOf(
-  { programs, kind, isUnseen, leftMs, disturbances }: Scenario,
+  { programs, kind, isUnseen, leftMs, disturbances, place = "files" }: Scenario,
   { steps, violation, choices }: Schedule,
 ): Failure {
   return {
     steps,
     violation,
-    replay: `${programs.join("+")}/${kind}/${isUnseen ? "unseen" : "seen"}/${leftMs}/${disturbances}/${choices.join(".")}`,
+    replay: `${programs.join("+")}/${kind}/${isUnseen ? "unseen" : "seen"}/${leftMs}/${disturbances}/${place}/${choices.join(".")}`,
   };
 }
 
 /** Runs one schedule again. `word`: from a {@link Failure}. */
 export async function replay(word: string): Promise<Exploration> {
-  const [names = "", kind, sight, leftMs, disturbances, choices = ""] = word.split("/");
+  const [names = "", kind, sight, leftMs, disturbances, place, choices = ""] = word.split("/");
   const numbers = choices.split(".").map(Number);
   const scenario = {
     programs: names.split("+"),
@@ -164,6 +164,7 @@ export async function replay(word: string): Promise<Exploration> {
     isUnseen: sight === "unseen",
     leftMs: Number(leftMs),
     disturbances: Number(disturbances),
+    place,
   } as Scenario;
   const ended = await schedule(scenario, () => numbers.shift());
   return { schedules: 1, steps: ended.steps.length, states: 0, failure: failureOf(scenario, ended) };

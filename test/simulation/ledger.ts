@@ -23,7 +23,8 @@ export interface Stored {
 
 /** What may make a caller fail: an error that nothing here explains is a violation, and so is every other code. */
 const explanations: Readonly<Record<string | number, readonly string[]>> = {
-  lock_unavailable: ["stop", "lock lost", "silent", "time passes", "disk full", "write fails"],
+  lock_unavailable: ["stop", "lock lost", "silent", "time passes", "disk full", "write fails", "cut off"],
+  storage_unreachable: ["cut off"],
   network_unavailable: ["refused"],
   refresh_unconfirmed: ["silent", "reset", "dropped", "time passes", "stop"],
   service_unavailable: ["busy", "replay"],
@@ -69,7 +70,10 @@ export class Ledger {
     const request = { process, token, next: undefined, isAnswered: false };
     // The process of a login has one reason to send another session's token: to end it, when its own is stored in the place of that.
     if (process.ownLogin !== undefined) return request;
-    if (!this.#world.holdsClaim(process, login)) this.violate(`${process.name} sends ${token} without the lock`);
+    // Who has taken over from a holder that was silent for too long sends what that one may have spent.
+    const isBeyond = this.#world.shared !== undefined && this.#lost.has(login);
+    if (!isBeyond && !this.#world.holdsClaim(process, login))
+      this.violate(`${process.name} sends ${token} without the lock`);
     if (this.#replaced.has(token) && !this.#lost.has(login))
       this.violate(`${process.name} sends ${token}, which has been replaced in the store`);
     const { stored, now } = this.#world;
@@ -104,6 +108,19 @@ export class Ledger {
    */
   interrupted(process: Process): void {
     for (const request of this.#requests) if (request.process === process) this.failed(request);
+  }
+
+  /**
+   * In a shared store: a process was silent for longer than it may be. If it has sent the token, the login may be lost, also where the
+   * service has not seen it yet.
+   */
+  takenOver(process: Process): void {
+    for (const request of this.#requests) {
+      if (request.process !== process) continue;
+      this.#requests.delete(request);
+      this.#lose(request.token);
+    }
+    this.happened.add("lock lost");
   }
 
   #lose(token: string): void {
@@ -176,7 +193,9 @@ export class Ledger {
 
   /** A process ends and says that its session could not be stored. A disk that was full before the token was sent is no reason. */
   gaveUp(process: Process): void {
-    const isExplained = ["write fails", "lock lost", "stop", "time passes"].some((event) => this.happened.has(event));
+    const isExplained = ["write fails", "lock lost", "stop", "time passes", "cut off"].some((event) =>
+      this.happened.has(event),
+    );
     if (!isExplained) this.violate(`${process.name} could not store its session, although room was taken for it`);
     this.interrupted(process);
     process.end();

@@ -46,6 +46,8 @@ export class Process {
   isLogout = false;
   /** Whether it has failed to store a session: then it may give out what is stored nowhere. */
   isUnsaved = false;
+  /** Since when nothing goes between it and a shared store. */
+  cutOffSince: number | undefined;
   /** The access tokens that the service has answered with 401. */
   readonly refused = new Set<string>();
   /** The refresh token that was stored when another one, which it had sent, was refused. */
@@ -65,7 +67,7 @@ export class Process {
   }
 
   get state(): string {
-    const { status, silentSince, stoppedMs, isActing, ownLogin, found, isUnsaved, successor } = this;
+    const { status, silentSince, stoppedMs, isActing, ownLogin, found, isUnsaved, cutOffSince, successor } = this;
     const waits = [...this.waits].map(({ name, due }) => name + due());
     return [
       status,
@@ -75,6 +77,7 @@ export class Process {
       ownLogin,
       found,
       isUnsaved,
+      cutOffSince,
       successor,
       this.#seen,
       this.#seenToo,
@@ -96,8 +99,9 @@ export class Process {
     name: string,
     outcomes: () => readonly string[] = () => ["goes on"],
     due: () => number = () => Infinity,
+    signal?: AbortSignal,
   ): Promise<string> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       const wait: Wait = {
         name,
         outcomes,
@@ -105,6 +109,7 @@ export class Process {
         settle: (outcome) => (this.waits.delete(wait), resolve(this.see(outcome))),
       };
       this.waits.add(wait);
+      signal?.addEventListener("abort", () => (this.waits.delete(wait), reject(signal.reason)), { once: true });
     });
   }
 
@@ -120,10 +125,10 @@ export class Process {
   }
 
   /**
-   * The local store, as far as others can see what it does: the profile and the login are two files, read one after the other, and each written whole or
+   * The local store, unless another is put in its place, as far as others can see what it does: the profile and the login are two files, read one after the other, and each written whole or
    * not at all. A full disk refuses a claim, which takes room for the next session, and every other write.
    */
-  readonly store: SessionStore = {
+  store: SessionStore = {
     choice: async () => noChoice,
     names: async () => ["default"],
     read: (name) => this.#read(name),
@@ -253,7 +258,8 @@ export class Process {
   readonly clock: Clock = {
     now: () => this.see(this.world.now),
     monotonic: () => this.see(this.world.time),
-    sleep: async (ms, { background = false } = {}) => {
+    sleep: async (ms, { background = false, signal } = {}) => {
+      signal?.throwIfAborted();
       const due = this.world.time + ms;
       // A full disk may stay full: after a few tries in vain another one would show nothing new.
       const isInVain = (): boolean => background && this.#triesInVain > 3 && this.world.isDiskFull;
@@ -261,6 +267,7 @@ export class Process {
         "sleep",
         () => (this.world.time >= due && !isInVain() ? ["goes on"] : []),
         () => due,
+        signal,
       );
       if (background && this.see(this.world.isDiskFull)) this.#triesInVain += 1;
     },
@@ -351,8 +358,9 @@ class Limit {
     return this.#process?.see(this.#process.world.time >= this.at) ?? false;
   }
 
-  /** What is told to a user changes nothing. */
+  /** What is told to a user changes nothing, and a store's call fails or is answered. */
   addEventListener(): void {}
+  removeEventListener(): void {}
 }
 
 /**

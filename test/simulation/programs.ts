@@ -5,6 +5,7 @@ import type { AuthEventStream } from "../../src/auth/token-manager/events.ts";
 import { TokenManager } from "../../src/auth/token-manager/token-manager.ts";
 import { Process } from "./process.ts";
 import { address, lifetime, type ServiceKind } from "./service.ts";
+import { SharedPlace, sharedSessions } from "./shared.ts";
 import { World } from "./world.ts";
 
 /** What a program works with: the real things, in the world that its process sees. */
@@ -85,13 +86,21 @@ export interface Scenario {
   readonly leftMs: number;
   /** How many disturbances there may be. */
   readonly disturbances: number;
+  /** Where the session is stored; files by default. */
+  readonly place?: "files" | "shared" | undefined;
 }
 
 /** A world in which a session is stored and every process is about to start. */
-export function worldOf({ programs: names, kind, isUnseen, leftMs, disturbances }: Scenario): World {
+export function worldOf({ programs: names, kind, isUnseen, leftMs, disturbances, place }: Scenario): World {
   const world = new World(kind, isUnseen, disturbances);
-  world.setProfile(undefined, profileOf(world.service.login(world.now, leftMs)));
-  names.forEach((name, index) => void live(new Process(`${name}${index + 1}`, world), name));
+  const profile = profileOf(world.service.login(world.now, leftMs));
+  world.setProfile(undefined, profile);
+  if (place === "shared") world.shared = new SharedPlace(world, profile);
+  names.forEach((name, index) => {
+    const process = new Process(`${name}${index + 1}`, world);
+    if (world.shared !== undefined) process.store = sharedSessions(process, world.shared);
+    void live(process, name);
+  });
   return world;
 }
 

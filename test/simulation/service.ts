@@ -52,7 +52,7 @@ export class Service {
     this.#logins.push(login);
     this.#issue(login, now + leftMs, now);
     return {
-      id: login.name,
+      id: String(this.#logins.length).padStart(16, "0"),
       refreshes: 0,
       server,
       clientId: "cli",

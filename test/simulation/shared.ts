@@ -6,7 +6,7 @@ import type { Process } from "./process.ts";
 import type { World } from "./world.ts";
 
 /** How long a holder may show no sign of life, in milliseconds: a few looks of a waiter. */
-const silentAfterMs = 3_000;
+export const silentAfterMs = 400;
 
 interface Stored {
   readonly profile: Profile;
@@ -81,13 +81,14 @@ export class SharedPlace {
 
 /** The real code, with the store as a process sees it: a call arrives, which is when the store acts, and its answer comes later, or never. */
 export function sharedSessions(process: Process, place: SharedPlace): SharedSessions {
+  const isCutOff = (): boolean => process.cutOffSince !== undefined;
   const call = async <T>(what: string, act: () => T): Promise<T> => {
     const [there, back] = [`${what} the store`, `hear from the store`];
-    if ((await process.wait(there, () => [process.isCutOff ? "fails" : "arrives"])) === "fails")
-      throw new Error("cut off");
+    // When a call fails that goes nowhere makes no difference to anybody.
+    if (isCutOff()) throw new Error("cut off");
+    if ((await process.wait(there, () => [isCutOff() ? "fails" : "arrives"])) === "fails") throw new Error("cut off");
     const answer = act();
-    if ((await process.wait(back, () => [process.isCutOff ? "fails" : "goes on"])) === "fails")
-      throw new Error("cut off");
+    if ((await process.wait(back, () => [isCutOff() ? "fails" : "goes on"])) === "fails") throw new Error("cut off");
     return answer;
   };
   const store: SharedStore = {

@@ -11,6 +11,7 @@ import type { Profile, Session } from "../../src/auth/sessions/session.ts";
 import { Ledger, type Stored } from "./ledger.ts";
 import { setRunning, type Process } from "./process.ts";
 import { Service, type ServiceKind } from "./service.ts";
+import { silentAfterMs, type SharedPlace } from "./shared.ts";
 
 const beginning = 1_700_000_000_000;
 
@@ -37,7 +38,9 @@ export const disturbances: readonly string[] = [
   "time passes",
 ];
 /** What ends a disturbance. */
-export const reliefs: readonly string[] = ["continue", "disk has room"];
+export const reliefs: readonly string[] = ["continue", "disk has room", "heal"];
+/** Those that a shared store makes something else of than files do: a process that stops, and one that is cut off from the store. */
+const ofShared = new Set(["stop", "cut off"]);
 
 /** What the processes share, and what the scheduler can do with them. */
 export class World {
@@ -57,6 +60,8 @@ export class World {
   /** Whether the processes are on different machines: then nobody sees whether a holder lives, and only its silence tells. */
   readonly isUnseen: boolean;
   readonly ledger: Ledger = new Ledger(this);
+  /** Where processes share a store instead of files. */
+  shared: SharedPlace | undefined;
   #disturbancesLeft: number;
 
   constructor(kind: ServiceKind, isUnseen: boolean, disturbancesLeft: number) {
@@ -74,7 +79,7 @@ export class World {
   }
 
   holdsClaim(process: Process, login: string): boolean {
-    return this.locks.get(`login ${login}`)?.process === process;
+    return (this.shared === undefined ? this.locks.get(`login ${login}`)?.process : this.shared.holder) === process;
   }
 
   /** Writes the profile's file, and the login's before that; removes what it no longer names. `process`: undefined for what is there first. */
@@ -131,12 +136,18 @@ export class World {
     };
     if (nextTime < Infinity) choices.push({ what: "time passes", isDisturbance: isSlow, act: pass });
     for (const process of this.processes) this.#addSignals(process, choices);
+    if (this.shared !== undefined)
+      return this.#allowed(choices.filter(({ what, isDisturbance }) => !isDisturbance || ofShared.has(what)));
     const setFull = (isFull: boolean) => (): void => void (this.isDiskFull = isFull);
     if (this.isDiskFull) choices.push({ what: "disk has room", isDisturbance: false, act: setFull(false) });
     else choices.push({ what: "disk full", isDisturbance: true, act: setFull(true) });
     const { login = "" } = this.stored ?? {};
     const isAlive = login !== "" && !this.service.endedOnPurpose.has(login);
     if (isAlive) choices.push({ what: "revoke", isDisturbance: true, act: () => this.service.end(login) });
+    return this.#allowed(choices);
+  }
+
+  #allowed(choices: Choice[]): Choice[] {
     const ordinary = choices.filter(({ isDisturbance }) => !isDisturbance);
     return this.#disturbancesLeft > 0 && ordinary.length > 0 ? choices : ordinary;
   }
@@ -149,6 +160,15 @@ export class World {
       else process.stoppedMs += this.time - silentSince;
     };
     if (status === "stopped") choices.push({ what: "continue", isDisturbance: false, process, act: become("running") });
+    if (this.shared !== undefined && status !== "over" && status !== "new") {
+      const cut = (since: number | undefined) => (): void => void (process.cutOffSince = since);
+      const cutOffMs = this.time - (process.cutOffSince ?? this.time);
+      // At once, or when others may have taken over, or when every wait for it has ended.
+      const mayEnd = cutOffMs === 0 || (cutOffMs > silentAfterMs && cutOffMs < 4 * silentAfterMs) || cutOffMs > 60_000;
+      if (process.cutOffSince === undefined)
+        choices.push({ what: "cut off", isDisturbance: true, process, act: cut(this.time) });
+      else if (mayEnd) choices.push({ what: "heal", isDisturbance: false, process, act: cut(undefined) });
+    }
     if (status !== "running") return;
     choices.push({ what: "stop", isDisturbance: true, process, act: become("stopped") });
     const kill = (): void => {
@@ -200,6 +220,7 @@ export class World {
       processes,
       service.state,
       ledger.state,
+      this.shared?.state,
     ].join("|");
   }
 }

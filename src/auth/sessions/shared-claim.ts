@@ -95,7 +95,6 @@ export class SharedClaims {
     const { clock, silentAfterMs, machine } = this.#options;
     const { name } = claimed;
     const entries = this.#entries;
-    const claimedAtWall = clock.now() - (clock.monotonic() - claimedAt);
     const ended = new AbortController();
     let entry = claimed;
     /** One change at a time: each is about the version that the one before it has made. */
@@ -108,14 +107,27 @@ export class SharedClaims {
     const isOurs = ({ profile, intent: now }: Entry): boolean =>
       now?.id === intent.id && profile?.session?.id === session.id;
 
+    let signedAt = claimedAt;
+    let signedAtWall = clock.now() - (clock.monotonic() - claimedAt);
+    let signs = 0;
+    /** Stores a sign of life, unless somebody else has taken over. */
+    const sign = async (): Promise<void> => {
+      while (isOurs(entry)) {
+        const [now, wall] = [clock.monotonic(), clock.now()];
+        signs += 1;
+        const signed = await entries.save(entry, { profile: entry.profile as Profile, intent: { ...intent, signs } });
+        if (signed !== undefined) {
+          [entry, signedAt, signedAtWall] = [signed, now, wall];
+          return;
+        }
+        entry = await entries.load(name);
+      }
+    };
+
     const showSigns = async (): Promise<void> => {
-      for (let signs = 1; ; signs += 1) {
+      for (;;) {
         await clock.sleep(silentAfterMs / 5, { signal: ended.signal, background: true });
-        await inTurn(async () => {
-          if (ended.signal.aborted || !isOurs(entry)) return;
-          const next = { profile: entry.profile as Profile, intent: { ...intent, signs } };
-          entry = (await entries.save(entry, next)) ?? (await entries.load(name));
-        }).catch(() => undefined);
+        await inTurn(async () => (ended.signal.aborted ? undefined : sign())).catch(() => undefined);
       }
     };
     showSigns().catch(() => undefined);
@@ -125,9 +137,10 @@ export class SharedClaims {
       isHeld: () =>
         inTurn(async () => {
           // Both clocks: the one stands still while the machine sleeps, and the other may be set back.
-          const elapsed = Math.max(clock.monotonic() - claimedAt, clock.now() - claimedAtWall);
-          // Not at once: this process may have been stopped since, but nobody takes over sooner.
-          if (elapsed >= silentAfterMs / 10) entry = await entries.load(name);
+          const silentMs = Math.max(clock.monotonic() - signedAt, clock.now() - signedAtWall);
+          // This process may have been stopped since, and only a sign tells others that it goes on: a look at the store would be out of date
+          // when its answer comes. Not at once: nobody takes over sooner.
+          if (silentMs >= silentAfterMs / 10) await sign();
           return isOurs(entry);
         }),
       store: (next) =>

@@ -1,0 +1,66 @@
+// The claim of a login in a shared store, in the simulated world of test/simulation: every schedule of two processes, one of which is stopped,
+// or cut off from the store, at any step and for longer than it may be silent.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { textOf } from "../../simulation/explore.ts";
+import { laboratory, type Mutation } from "../../simulation/laboratory.ts";
+import type { ProgramName, Scenario } from "../../simulation/programs.ts";
+
+const shared = (other: ProgramName): Scenario => ({
+  programs: ["token", other],
+  kind: "strict",
+  isUnseen: false,
+  leftMs: 0,
+  disturbances: 1,
+  place: "shared",
+});
+
+test("NFR-018 S-003 two processes, a pause or a partition: no schedule loses a login, but for one beyond the limit", async (t) => {
+  using lab = await laboratory();
+  const { failure, schedules, states } = await lab.explore({ scenarios: [shared("token"), shared("logout")] });
+  t.diagnostic(`${schedules} schedules, ${states} states`);
+  assert.ok(!failure, failure && textOf(failure));
+  assert.ok(schedules > 10_000);
+});
+
+const file = "src/auth/sessions/shared-claim.ts";
+
+/** Ways to break the protocol, each of which the exploration has to find, by the rule that it breaks. */
+const mutations: Readonly<Record<string, Mutation & { other: ProgramName; breaks: RegExp }>> = {
+  "that takes over from a process that is at work": {
+    file,
+    from: "return clock.monotonic() - seen.since > silentAfterMs;",
+    to: "return true;",
+    other: "token",
+    breaks: / takes over from token\d, which showed a sign \d+ ms ago$/,
+  },
+  "that only looks whether it still has its claim, after a pause": {
+    file,
+    from: "if (silentMs >= silentAfterMs / 10) await sign();",
+    to: "if (silentMs >= silentAfterMs / 10) entry = await entries.load(name);",
+    other: "token",
+    breaks: / without the lock$/,
+  },
+  "that claims what was replaced": {
+    file,
+    from: "if (now?.id !== session.id || !isSameToken(now, session)) return undefined;",
+    to: "if (now === undefined) return undefined;",
+    other: "token",
+    breaks: /, which has been replaced in the store$/,
+  },
+  "that stores its answer although the login has ended": {
+    file,
+    from: "const isFollowed = now?.id !== session.id || !isSameToken(now, session);",
+    to: "const isFollowed = false;",
+    other: "logout",
+    breaks: /, which brings a session back$/,
+  },
+};
+
+for (const [how, { other, breaks, ...mutation }] of Object.entries(mutations)) {
+  test(`the exploration finds a claim ${how}`, async () => {
+    using lab = await laboratory(mutation);
+    const { failure } = await lab.explore({ scenarios: [shared(other)] });
+    assert.match(failure?.violation ?? "nothing was violated", breaks);
+  });
+}
