@@ -193,9 +193,8 @@ export class Ledger {
 
   /** A process ends and says that its session could not be stored. A disk that was full before the token was sent is no reason. */
   gaveUp(process: Process): void {
-    const isExplained = ["write fails", "lock lost", "stop", "time passes", "cut off"].some((event) =>
-      this.happened.has(event),
-    );
+    const reasons = ["write fails", "lock lost", "stop", "time passes", "cut off"];
+    const isExplained = reasons.some((event) => this.happened.has(event));
     if (!isExplained) this.violate(`${process.name} could not store its session, although room was taken for it`);
     this.interrupted(process);
     process.end();
