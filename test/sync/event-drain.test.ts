@@ -314,21 +314,29 @@ test("an event that is in two files is sent once, and removed from both", async 
   assert.deepEqual(deliveries(saas), [1, 1]);
 });
 
-test("a damaged file goes to the dead-letter folder, and its intact events are delivered", async (t) => {
-  const { saas, folder, runtime, rejections, emitTogether, waiting } = await stage(t);
-  await emitTogether(5);
-  const path =
-    filesIn(folder, "/events/")
-      .map((name) => join(folder, name))
-      .find((name) => readFileSync(name, "utf8").trim().split("\n").length === 5) ?? "";
-  writeFileSync(path, readFileSync(path, "utf8").slice(0, -40));
-  const { events } = await runtime.flush();
-  assert.deepEqual(events, { delivered: 5, duplicates: 0, pending: 0, rejected: 1 });
-  assert.equal(rejections[0]?.category, "damaged");
-  assert.equal(waiting(), 0);
-  assert.equal(readdirSync(join(path, "../../events-dead-letter")).length, 2);
-  assert.equal(saas.events.size, 5);
-});
+for (const [damage, damaged] of [
+  ["cut short", (text) => text.slice(0, -40)],
+  ["given an event ID that is none", (text) => text.replace(/"event_id":"\w+"/, '"event_id":"../01"')],
+  ["given an order that is none", (text) => text.replace(/"lamport_clock":\d+/, '"lamport_clock":-1')],
+] satisfies [string, (text: string) => string][]) {
+  test(`a file that was ${damage} goes to the dead-letter folder, and its intact events are delivered`, async (t) => {
+    const { saas, folder, runtime, rejections, emitTogether, waiting } = await stage(t);
+    await emitTogether(5);
+    const path =
+      filesIn(folder, "/events/")
+        .map((name) => join(folder, name))
+        .find((name) => readFileSync(name, "utf8").trim().split("\n").length === 5) ?? "";
+    const text = readFileSync(path, "utf8");
+    assert.notEqual(damaged(text), text);
+    writeFileSync(path, damaged(text));
+    const { events } = await runtime.flush();
+    assert.deepEqual(events, { delivered: 5, duplicates: 0, pending: 0, rejected: 1 });
+    assert.equal(rejections[0]?.category, "damaged");
+    assert.equal(waiting(), 0);
+    assert.equal(readdirSync(join(path, "../../events-dead-letter")).length, 2);
+    assert.equal(saas.events.size, 5);
+  });
+}
 
 test("an event whose text has line breaks arrives unchanged", async (t) => {
   const { saas, runtime } = await stage(t);
