@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { until } from "../helpers/until.ts";
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -187,7 +188,7 @@ test("events without a result in the middle of a drain are sent again in the sam
   await emitTogether(1500);
   let batch = 0;
   saas.faults.always(batchPath, { edit: (answer) => (++batch === 2 ? { results: [] } : answer) });
-  const { events } = await runtime.flush();
+  const { events } = await until("the drain ends", runtime.flush());
   assert.equal(events.delivered + events.duplicates, 1501);
   assert.equal(waiting(), 0);
 });
@@ -278,7 +279,7 @@ for (const [title, fault, code, retryAfterMs] of [
     assert.ok(events.delivered > 0 && events.rejected === 0);
     assert.equal(left, 1501 - events.delivered);
     assert.equal(saas.count(batchPath), 2);
-    const again = await runtime.flush();
+    const again = await until("the second drain ends", runtime.flush());
     assert.equal(events.delivered + again.events.delivered + again.events.duplicates, 1501);
     assert.equal(waiting(), 0);
   });
