@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { nextName, parseName } from "../../src/platform/process-lock/holder.ts";
+import { nextName, parseName } from "../../src/platform/process-lock/entry.ts";
 import { typescript } from "../helpers/command.ts";
 import { everyCell, type Cell, type Fault } from "../helpers/fault-matrix.ts";
 import { until } from "../helpers/until.ts";

@@ -6,7 +6,7 @@ import { test, type TestContext } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { createApp } from "../../src/app/app.ts";
 import { systemClock } from "../../src/platform/clock.ts";
-import { parseName } from "../../src/platform/process-lock/holder.ts";
+import { parseName } from "../../src/platform/process-lock/entry.ts";
 import { acquireProcessLock, removeDeadLock } from "../../src/platform/process-lock/process-lock.ts";
 import { startCommand, type RunningCommand } from "../helpers/command.ts";
 import { numbersFrom } from "../simulation/random.ts";

@@ -20,31 +20,27 @@
  *
  * A process that ends while it holds the lock, however it ends, leaves it to be taken over. A child process inherits nothing.
  */
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmdirSync,
-  unlinkSync,
-} from "node:fs";
+import { closeSync, mkdirSync, openSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { AuthError, systemErrorCode, hint } from "../../base/errors.ts";
+import { AuthError, systemErrorCode } from "../../base/errors.ts";
 import { systemClock, type Clock } from "../clock.ts";
 import {
-  activityOf,
+  exists,
+  follow,
+  list,
   newName,
   nextName,
-  parseName,
-  signEveryMs,
+  notALock,
+  readHolder,
   withoutSocket,
+  type EntryName,
+  type SeenHolder,
+} from "./entry.ts";
+import {
+  activityOf,
+  signEveryMs,
   Watch,
   type Contender,
-  type EntryName,
   type Judge,
   type LockHolder,
   type ProcessLock,
@@ -259,65 +255,6 @@ function isHeld(path: string): boolean {
   }
 }
 
-interface SeenHolder {
-  readonly name: EntryName;
-  readonly since: Date;
-  /** What differs after each sign of life. */
-  readonly sign: string;
-}
-
-function readHolder(path: string): SeenHolder | undefined {
-  const names = list(path);
-  for (const entry of names) {
-    const name = parseName(entry);
-    // It may have been released meanwhile.
-    if (name !== undefined) return follow(path, name);
-  }
-  if (names.length > 0) throw notALock(path);
-  return undefined;
-}
-
-/**
- * Looks for the holder under the name that it had, and under those that its next signs of life gave it. A listing would do where the
- * file system is of this machine. A client of a network file system remembers one for 20 s (sshfs) or 60 (NFS), and asks its server
- * when a file is opened: for the name (sshfs, SMB, NFS 4), or for the attributes (NFS 3), of which a rename changes the ctime.
- */
-function follow(path: string, name: EntryName): SeenHolder | undefined {
-  for (let steps = 0; steps < 8; steps += 1, name = nextName(name)) {
-    let fd: number;
-    try {
-      fd = openSync(join(path, name.name), constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
-    } catch (error) {
-      if (systemErrorCode(error) === "ENOENT") continue;
-      throw error;
-    }
-    try {
-      const { mtime, ctimeMs } = fstatSync(fd);
-      return { name, since: mtime, sign: `${name.name} ${ctimeMs}` };
-    } finally {
-      closeSync(fd);
-    }
-  }
-  return undefined;
-}
-
-function list(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (systemErrorCode(error) === "ENOENT") return [];
-    throw systemErrorCode(error) === "ENOTDIR" ? notALock(folder) : error;
-  }
-}
-
-function exists(file: string): boolean {
-  try {
-    return lstatSync(file, { throwIfNoEntry: false }) !== undefined;
-  } catch {
-    return false;
-  }
-}
-
 /** What a network file system says while its server is away, or has forgotten what this machine remembers. */
 function isOfNetwork(error: unknown): boolean {
   return ["ESTALE", "EIO", "ETIMEDOUT", "EAGAIN"].includes(systemErrorCode(error) ?? "");
@@ -327,14 +264,4 @@ function quietly(action: () => void): void {
   try {
     action();
   } catch {}
-}
-
-function notALock(path: string): AuthError {
-  return new AuthError(
-    "storage_unwritable",
-    `"${path}" is where the lock should be, and was not made by this program`,
-    {
-      hint: hint`Move it away: ${{ run: ["mv", path, `${path}.old`] }}`,
-    },
-  );
 }

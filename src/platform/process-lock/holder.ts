@@ -20,11 +20,9 @@
  *    and the removal fails, or it finds that it lost the lock. What a client of a network file system remembers makes the removal fail
  *    too, for that name is no longer there: a living holder's lock is safe however stale the view of it is.
  */
-import { createHash, randomBytes } from "node:crypto";
-import { readFileSync, readlinkSync } from "node:fs";
-import { hostname, networkInterfaces } from "node:os";
+import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { systemClock } from "../clock.ts";
+import { NONE, ownSpace, type EntryName } from "./entry.ts";
 import { connectTo, lifeSocketPath, placeOfLifeSocket, type Connection } from "./life-socket.ts";
 
 /** A lock that is held. */
@@ -65,66 +63,6 @@ export interface Contender {
   failure(): unknown;
   /** Stops wanting it, or having wanted it. Never throws. */
   withdraw(): void;
-}
-
-/** What the name of an entry says about a process. */
-export interface EntryName {
-  /** All of it: it differs between two holders, and between two signs of life of one. */
-  readonly name: string;
-  /** Of this one hold: 64 bits. */
-  readonly id: string;
-  readonly signs: number;
-  readonly pid: number;
-  /** In which the pid means something: the pid namespace on Linux, elsewhere the machine. */
-  readonly space: string;
-  /** The device of the file system with its socket. */
-  readonly place: string;
-  readonly host: string;
-}
-
-/** Where there is no pid namespace, no machine, no socket. */
-const NONE = "0";
-const NAME = /^([0-9a-f]{16})\.(\d{1,15})\.([1-9]\d{0,9})\.([0-9a-f]{1,16})\.([0-9a-f]{1,16})\.([\w%.~-]{1,32})$/;
-
-/**
- * A name for a lock of this process. All that is said about it is in the name, because a name is never half written, whatever
- * crashes. At most 107 characters of `[\w%.~-]`: encrypted home folders allow 143.
- */
-export function newName(place: string = NONE): EntryName {
-  // Two virtual machines that go on from one picture of their memory may draw the same random numbers, but hardly in the same nanosecond.
-  const id = createHash("sha256").update(randomBytes(16)).update(String(systemClock.monotonic()));
-  return named({
-    id: id.digest("hex").slice(0, 16),
-    signs: 0,
-    pid: process.pid,
-    space: ownSpace(),
-    place,
-    host:
-      hostname()
-        .replace(/[^\w.~-]/g, "%")
-        .slice(0, 32) || "%",
-  });
-}
-
-/** The name of a holder that could not listen. */
-export function withoutSocket(of: EntryName): EntryName {
-  return named({ ...of, place: NONE });
-}
-
-/** The name after the next sign of life. */
-export function nextName(of: EntryName): EntryName {
-  return named({ ...of, signs: of.signs + 1 });
-}
-
-function named(of: Omit<EntryName, "name">): EntryName {
-  return { ...of, name: [of.id, of.signs, of.pid, of.space, of.place, of.host].join(".") };
-}
-
-/** Reads a name made by {@link newName}; undefined when it is not one. */
-export function parseName(name: string): EntryName | undefined {
-  const [, id, signs, pid, space, place, host] = NAME.exec(name) ?? [];
-  if (!id || !signs || !pid || !space || !place || !host) return undefined;
-  return { name, id, signs: Number(signs), pid: Number(pid), space, place, host };
 }
 
 export type Verdict = "dead" | "alive" | "unknown";
@@ -212,38 +150,11 @@ export class Watch {
 /** What a living holder does, as far as its pid means something here. Only for messages. */
 export function activityOf({ pid, space }: EntryName): "running" | "stopped" {
   if (space === NONE || space !== ownSpace()) return "running";
-  const stat = read(() => readFileSync(`/proc/${pid}/stat`, "latin1"));
-  // The second field is the program's name, which may contain spaces and parentheses: count from its end.
-  return /^[Tt]/.test(stat.slice(stat.lastIndexOf(")") + 2)) ? "stopped" : "running";
-}
-
-let space: string | undefined;
-
-/**
- * Elsewhere than on Linux a machine is known by its host name and the addresses of its network cards: with two of the same addresses
- * no network works, and two that see one folder share a network. When a card comes or goes, only silence tells.
- */
-function ownSpace(): string {
-  if (space !== undefined) return space;
-  const namespace = /\d+/.exec(read(() => readlinkSync("/proc/self/ns/pid")))?.[0];
-  // A /proc of another pid namespace (the host's, mounted in a container) would be about other processes.
-  if (namespace !== undefined)
-    return (space = read(() => readlinkSync("/proc/self")) === String(process.pid) ? namespace : NONE);
-  const cards = Object.values(networkInterfaces()).flatMap((all = []) => all.map(({ mac }) => mac));
-  const addresses = [...new Set(cards)].filter((mac) => mac !== "00:00:00:00:00:00").sort();
-  const isMachine = process.platform !== "linux" && addresses.length > 0;
-  return (space = isMachine
-    ? createHash("sha256")
-        .update([hostname(), ...addresses].join(" "))
-        .digest("hex")
-        .slice(0, 12)
-    : NONE);
-}
-
-function read(get: () => string): string {
   try {
-    return get();
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    // The second field is the program's name, which may contain spaces and parentheses: count from its end.
+    return /^[Tt]/.test(stat.slice(stat.lastIndexOf(")") + 2)) ? "stopped" : "running";
   } catch {
-    return "";
+    return "running";
   }
 }

@@ -15,7 +15,8 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { systemClock } from "../../../src/platform/clock.ts";
 import { inspectDirectory } from "../../../src/platform/process-lock/directory.ts";
-import { newName, type Contender } from "../../../src/platform/process-lock/holder.ts";
+import { newName } from "../../../src/platform/process-lock/entry.ts";
+import type { Contender } from "../../../src/platform/process-lock/holder.ts";
 import {
   contendForFile,
   exclusiveOpenFlag,

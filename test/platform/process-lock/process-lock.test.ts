@@ -21,7 +21,8 @@ import { after, test } from "node:test";
 import { Worker } from "node:worker_threads";
 import type { AuthError } from "../../../src/base/errors.ts";
 import { systemClock, type Clock } from "../../../src/platform/clock.ts";
-import { judgeBySocket, newName } from "../../../src/platform/process-lock/holder.ts";
+import { newName } from "../../../src/platform/process-lock/entry.ts";
+import { judgeBySocket } from "../../../src/platform/process-lock/holder.ts";
 import { placeOfLifeSocket } from "../../../src/platform/process-lock/life-socket.ts";
 import {
   acquireProcessLock,
