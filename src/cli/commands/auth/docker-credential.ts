@@ -38,7 +38,7 @@ export const command: Command = defineCommand({
     if (action === "erase") return;
     if (action === "store")
       throw usageError("there is nothing to store: the login gives the token", hint`Run: ${{ command: "auth login" }}`);
-    if (ours === undefined || hostOf(registry) !== ours) {
+    if (service === undefined || ours === undefined || originOf(registry, service) !== new URL(service).origin) {
       // By these words the clients know that there is no error, but no answer (docker-credential-helpers, credentials/error.go).
       out.answer("credentials not found in native keychain");
       return 1;
@@ -49,10 +49,10 @@ export const command: Command = defineCommand({
   },
 });
 
-/** Of a registry as the clients name it: a host, or an address as in `https://registry.example/v1/`. */
-function hostOf(registry: string): string | undefined {
-  const address = /^https?:\/\//.test(registry) ? registry : `https://${registry}`;
-  return URL.canParse(address) ? new URL(address).host : undefined;
+/** Of a registry as the clients name it: a host, or an address as in `https://registry.example/v1/`. In plain http it is another one. */
+function originOf(registry: string, service: string): string | undefined {
+  const address = /^https?:\/\//.test(registry) ? registry : `${new URL(service).protocol}//${registry}`;
+  return URL.canParse(address) ? new URL(address).origin : undefined;
 }
 
 /** A host is short, and so is what "docker login" sends. */
