@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, lstatSync, readSync, realpathSync, statSync } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, readlinkSync, readSync, realpathSync, statSync } from "node:fs";
 import { lstat, open, rm } from "node:fs/promises";
 import { join, parse, relative, resolve, sep } from "node:path";
 import { AuthError, hint } from "../base/errors.ts";
@@ -20,12 +20,14 @@ import { moveFile, temporaryPath } from "./replace-file.ts";
  * @throws {@link AuthError} `usage_invalid` for what this door refuses; otherwise what the file system says
  */
 export function readUserFile(path: string, most: number): Buffer {
-  const fd = openPlainFile(placeOf(path), constants.O_RDONLY);
+  const place = placeOf(path);
+  const fd = openPlainFile(place, constants.O_RDONLY);
   if (typeof fd === "string")
     throw new AuthError("usage_invalid", `"${path}" is not a plain file`, {
       hint: "Save the content in a file, and name that",
     });
   try {
+    requireAt(place, fd);
     // Its size is what it claims: a file of /proc claims to be empty, and another may grow meanwhile.
     const { size } = fstatSync(fd);
     const pieces: Buffer[] = [];
@@ -47,6 +49,24 @@ export function readUserFile(path: string, most: number): Buffer {
 export function tooLong(what: string, most: number): AuthError {
   return new AuthError("usage_invalid", `${what} is longer than ${most} bytes, the most that is read here`, {
     hint: "Give less, in several parts if need be",
+  });
+}
+
+/**
+ * In a folder that others can change too, one on the way may have become a link since it was looked at. Linux says what was opened; its
+ * words differ where a file system ignores case, or another file has just taken the place.
+ */
+function requireAt(place: string, fd: number): void {
+  let opened: string;
+  try {
+    opened = readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return;
+  }
+  const [found, wanted] = [opened.replace(/ \(deleted\)$/, ""), place].map((path) => path.normalize().toLowerCase());
+  if (found === wanted) return;
+  throw new AuthError("usage_invalid", `"${place}" was exchanged for "${opened}" while it was opened`, {
+    hint: "Name a file in a folder that only you can change",
   });
 }
 
@@ -106,6 +126,14 @@ export async function openUserFile(path: string): Promise<UserFileWriter> {
   const temporary = found === undefined || found.isFile() ? temporaryPath(place) : undefined;
   // With the modes of the file that it replaces, which its owner may have closed to others, for what is to be written.
   const file = await open(temporary ?? place, temporary === undefined ? "w" : "wx", found && found.mode & 0o777);
+  if (temporary !== undefined) {
+    try {
+      requireAt(temporary, file.fd);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
   let isOpen = true;
   const close = async (): Promise<void> => {
     if (isOpen) await file.close();

@@ -1,18 +1,20 @@
 // What a cloned folder can put in place of the files that a user names in it.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import {
+import fs, {
   chmodSync,
   lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   realpathSync,
+  renameSync,
   statSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { readUserFile } from "../../src/platform/user-files.ts";
@@ -220,4 +222,29 @@ test("S-005 what is written in the place of a file is as closed to others as tha
   assert.equal((await runHere(["api", echo, "-o", file], at.env)).code, 0);
   assert.equal(statSync(file).mode & 0o777, 0o600);
   assert.notEqual(readFileSync(file, "utf8"), "");
+});
+
+test("S-016 a folder that another user exchanges for a link while a file in it is opened leads nowhere", here, async (t) => {
+  const at = await cloned(t);
+  const [docs, aside, theirs] = [join(at.clone, "docs"), join(at.clone, "aside"), join(at.folder, "theirs")];
+  writeFileSync(join(docs, "spec.md"), "the plan");
+  mkdirSync(theirs);
+  writeFileSync(join(theirs, "spec.md"), "hunter2");
+  const own = fs.lstatSync;
+  t.after(() => {
+    Object.assign(fs, { lstatSync: own });
+    syncBuiltinESMExports();
+  });
+  // After the last look at the path, and before it is opened.
+  const exchanging = (path: string, ...rest: []): fs.Stats => {
+    const seen = own(path, ...rest);
+    if (path === join(docs, "spec.md")) {
+      renameSync(docs, aside);
+      symlinkSync(theirs, docs);
+    }
+    return seen;
+  };
+  Object.assign(fs, { lstatSync: exchanging });
+  syncBuiltinESMExports();
+  assert.throws(() => readUserFile(join(docs, "spec.md"), 1024), /was exchanged for "[^"]+\/theirs\/spec\.md"/);
 });
