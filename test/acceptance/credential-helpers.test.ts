@@ -201,7 +201,14 @@ test("S-001 docker-credential gives a token for the service's host, in the helpe
   assert.equal((JSON.parse((await ask("get --account token", at.host)).stdout) as DockerCredential).Username, "token");
   assert.deepEqual(JSON.parse((await ask("list", "")).stdout), { [at.host]: "oauth2" });
   // The same host by another scheme is another one, as where plain http is allowed for the registry of a service in https.
-  for (const other of ["registry.example", `https://${at.host}`, `${at.host}.evil.example`, `evil.example/${at.host}`, "", "\n"]) {
+  for (const other of [
+    "registry.example",
+    `https://${at.host}`,
+    `${at.host}.evil.example`,
+    `evil.example/${at.host}`,
+    "",
+    "\n",
+  ]) {
     const { code, stdout, stderr } = await ask("get", other);
     assert.deepEqual([code, stdout, stderr], [1, "credentials not found in native keychain\n", ""], other);
   }

@@ -224,27 +224,31 @@ test("S-005 what is written in the place of a file is as closed to others as tha
   assert.notEqual(readFileSync(file, "utf8"), "");
 });
 
-test("S-016 a folder that another user exchanges for a link while a file in it is opened leads nowhere", here, async (t) => {
-  const at = await cloned(t);
-  const [docs, aside, theirs] = [join(at.clone, "docs"), join(at.clone, "aside"), join(at.folder, "theirs")];
-  writeFileSync(join(docs, "spec.md"), "the plan");
-  mkdirSync(theirs);
-  writeFileSync(join(theirs, "spec.md"), "hunter2");
-  const own = fs.lstatSync;
-  t.after(() => {
-    Object.assign(fs, { lstatSync: own });
+test(
+  "S-016 a folder that another user exchanges for a link while a file in it is opened leads nowhere",
+  here,
+  async (t) => {
+    const at = await cloned(t);
+    const [docs, aside, theirs] = [join(at.clone, "docs"), join(at.clone, "aside"), join(at.folder, "theirs")];
+    writeFileSync(join(docs, "spec.md"), "the plan");
+    mkdirSync(theirs);
+    writeFileSync(join(theirs, "spec.md"), "hunter2");
+    const own = fs.lstatSync;
+    t.after(() => {
+      Object.assign(fs, { lstatSync: own });
+      syncBuiltinESMExports();
+    });
+    // After the last look at the path, and before it is opened.
+    const exchanging = (path: string, ...rest: []): fs.Stats => {
+      const seen = own(path, ...rest);
+      if (path === join(docs, "spec.md")) {
+        renameSync(docs, aside);
+        symlinkSync(theirs, docs);
+      }
+      return seen;
+    };
+    Object.assign(fs, { lstatSync: exchanging });
     syncBuiltinESMExports();
-  });
-  // After the last look at the path, and before it is opened.
-  const exchanging = (path: string, ...rest: []): fs.Stats => {
-    const seen = own(path, ...rest);
-    if (path === join(docs, "spec.md")) {
-      renameSync(docs, aside);
-      symlinkSync(theirs, docs);
-    }
-    return seen;
-  };
-  Object.assign(fs, { lstatSync: exchanging });
-  syncBuiltinESMExports();
-  assert.throws(() => readUserFile(join(docs, "spec.md"), 1024), /was exchanged for "[^"]+\/theirs\/spec\.md"/);
-});
+    assert.throws(() => readUserFile(join(docs, "spec.md"), 1024), /was exchanged for "[^"]+\/theirs\/spec\.md"/);
+  },
+);
