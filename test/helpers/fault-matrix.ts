@@ -62,7 +62,7 @@ export interface Fault {
   /** Called once, after the last command. */
   finish?(cells: readonly Cell[]): void | Promise<void>;
   /**
-   * The exit codes, in the order of {@link commands}, of each moment; or why it cannot occur then. A cell that cannot has a letter instead of
+   * The exit codes, in the order of {@link commands}, of each moment, `0/1` where either may be; or why it cannot occur then. A cell that cannot has a letter instead of
    * a code, which {@link reasons} explains.
    */
   readonly codes: Readonly<Record<Moment, string>>;
@@ -227,13 +227,13 @@ async function judge(
   fault: Fault,
 ): Promise<string | undefined> {
   const { saas, command, env, alice, bob, before } = cell;
-  if (String(code) !== expected) return `exit code ${code} instead of ${expected}`;
+  if (!expected.split("/").includes(String(code))) return `exit code ${code} instead of ${expected}`;
   const session = (await storedProfile(env))?.session;
   const isGood = (token: string): boolean => (saas.accessTokens.get(token)?.expiresAt ?? 0) > saas.now();
   const isEnded = (id: string): boolean => saas.sessions.get(id)?.ended !== undefined;
   const isMeant = (command === "login" || command === "logout") && code === 0;
   if (fault.isWindow)
-    return fault.says?.[expected]?.test(stderr) ? undefined : `it does not say ${fault.says?.[expected]}`;
+    return fault.says?.[String(code)]?.test(stderr) ? undefined : `it does not say ${fault.says?.[String(code)]}`;
   if (saas.counters.reuses > before.reuses) return "a spent token was sent";
   if (isEnded(bob)) return "the session of another profile was ended";
   if (isEnded(alice) && !isMeant && command !== "logout") return "the session was ended";
@@ -254,7 +254,7 @@ async function judge(
     return (await done[command]()) ? undefined : "it did not do what it says";
   }
   if (!/^error: [^\n]+\nhint: [^\n]+\n$/m.test(stderr)) return "no error with a hint";
-  const said = fault.says?.[expected];
+  const said = fault.says?.[String(code)];
   if (said !== undefined && !said.test(stderr)) return `it does not say ${said}`;
   if (/This is a bug/.test(stderr)) return "a bug";
   // What a login got and could not store is ended.
