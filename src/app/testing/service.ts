@@ -195,7 +195,9 @@ function serviceAt(
   server?: Server,
 ): FakeService {
   const clock = new ManualClock();
-  const provider = new Provider(clock, { accessTokenSeconds: expiresIn });
+  // A poll from another process really waits.
+  const deviceIntervalSeconds = server === undefined ? 5 : 1;
+  const provider = new Provider(clock, { accessTokenSeconds: expiresIn, deviceIntervalSeconds });
   provider.url = url;
   const store = new MemoryStore(clock);
   const requests: ReceivedRequest[] = [];
