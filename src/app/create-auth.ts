@@ -5,7 +5,9 @@ import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
 import { boundToken, unknownProfile, type Profile, type ProfileInUse, type Session } from "../auth/sessions/session.ts";
 import { readAll } from "../auth/sessions/store.ts";
 import type { TokenManager } from "../auth/token-manager/token-manager.ts";
-import { AuthError, NotAuthenticatedError } from "../base/errors.ts";
+import type { TokenSource } from "../auth/token-manager/token-source.ts";
+import { AuthError, hint, NotAuthenticatedError } from "../base/errors.ts";
+import type { ConsentQuestion } from "./login/options.ts";
 
 /**
  * The login of a tool: for programs that have commands of their own, or none. Any number of them, in any number of processes, share the
@@ -65,6 +67,7 @@ export function authOf(app: App): Auth {
     return result;
   };
   const sessionHere = async (): Promise<AuthSession | undefined> => {
+    if (app.tokenSource !== undefined) return sessionElsewhere(app, app.tokenSource);
     const { name, profile: stored } = await inUse();
     // What belongs to another service is nobody's login here: its tokens are not given out either.
     const isOurs = stored !== undefined && stored.service === (app.settings.service?.value ?? stored.service);
@@ -74,12 +77,21 @@ export function authOf(app: App): Auth {
   return {
     login: (options = {}) =>
       spoken(async () => {
+        refuseUseless(app.tokenSource);
         const [{ loginArguments, startLogin }, { performLogin }] = await Promise.all([
           import("./login/metadata.ts"),
           import("./login/perform.ts"),
         ]);
+        const { requireSomebody } = await import("./login/attended.ts");
         const start = await startLogin(app, loginArguments(app, { ...options, force: true }), options.signal);
-        const loggedIn = await performLogin(app, start, { ...options, screen: () => options });
+        const loggedIn = await performLogin(app, start, {
+          ...options,
+          onConsent: options.onConsent ?? nobodyAsked,
+          screen(planned) {
+            if (options.flow === undefined) requireSomebody(planned, app.env);
+            return options;
+          },
+        });
         return describeLogin(start.to.name, loggedIn);
       }),
     logout: ({ force = false, signal } = {}) =>
@@ -165,6 +177,49 @@ export function authOf(app: App): Auth {
 
 /** The Azure SDK asks for the next token two minutes before the one it has expires, and must not get the same one again. */
 const azureWindowMs = 130_000;
+
+/** Where the tokens come from elsewhere, nothing is stored of them, and a login here would not be used. */
+async function sessionElsewhere(app: App, { kind, lender }: TokenSource): Promise<AuthSession> {
+  const unknown = {
+    source: kind,
+    issuer: undefined,
+    scope: "",
+    expiresAt: undefined,
+    isRefreshable: kind !== "given",
+    authenticatedAt: undefined,
+    claims: undefined,
+  };
+  if (lender !== undefined) {
+    const { profile, service, user, teams } = await lender();
+    return withIdToken({ ...unknown, profile, service, user, teams }, undefined);
+  }
+  const { name, profile: stored } = await app.profileInUse({ mayBeNew: true });
+  const service = app.settings.service?.value ?? stored?.service;
+  return withIdToken({ ...unknown, profile: name, service, user: undefined, teams: [] }, undefined);
+}
+
+/** A user would wait for a login that nothing uses. */
+function refuseUseless(source: TokenSource | undefined): void {
+  if (source === undefined) return;
+  const { origin } = source;
+  throw new AuthError(
+    "configuration_invalid",
+    `the tokens come from ${origin}, which takes precedence over every login: there is nothing to log in to`,
+    { hint: origin === "identity" ? "Leave out `identity`" : ["To log in here: ", { set: origin, value: null }] },
+  );
+}
+
+/** In the words of a program: its author decides who is asked. */
+function nobodyAsked(question: ConsentQuestion): undefined {
+  if (question.about !== "file") return undefined;
+  throw new AuthError(
+    "consent_required",
+    `the session would be stored in an encrypted file (${question.reason}), and nobody was asked for consent`,
+    {
+      hint: hint`Pass onConsent to ask the user, or storage: "file". The user agrees beforehand by ${{ variable: "STORAGE", value: "file" }}`,
+    },
+  );
+}
 
 async function describe(name: string, { session, ...profile }: Profile): Promise<AuthSession | undefined> {
   return session && describeLogin(name, { ...profile, session });

@@ -1,6 +1,6 @@
 import { hint, hintText, issuersMistake, login, loginAnew, type Hint, type HintContext } from "./hint.ts";
 import { ownIdentity } from "./identity.ts";
-import { excerpt, withoutSecrets } from "./secret.ts";
+import { excerpt, redact, withoutSecrets } from "./secret.ts";
 import { printable } from "./text.ts";
 
 // An error is made with its hint. One import for both: every import is looked up anew, which the start of a command feels.
@@ -57,9 +57,6 @@ export interface AuthErrorOptions {
   cause?: unknown;
 }
 
-/** Outside of the errors, so that one that is printed does not show it. */
-const contexts = new WeakMap<AuthError, HintContext>();
-
 const inspect: unique symbol = Symbol.for("nodejs.util.inspect.custom");
 
 /**
@@ -69,6 +66,11 @@ const inspect: unique symbol = Symbol.for("nodejs.util.inspect.custom");
 export class AuthError extends Error {
   override readonly name: string = "AuthError";
   readonly code: AuthErrorCode;
+  /**
+   * What to do next, for people: in the words of the tool that the error comes from, with the commands that its users type. A member of the
+   * error itself, so that Node prints it with an error that nobody has caught.
+   */
+  readonly hint: string;
   /** What to do next, as data: its words depend on the tool. @internal */
   declare readonly next: Hint;
 
@@ -81,22 +83,24 @@ export class AuthError extends Error {
     this.code = code;
     // Out of sight: a program that dies of the error would print it, and these are no words yet.
     Object.defineProperty(this, "next", { value: typeof options.hint === "string" ? [options.hint] : options.hint });
-  }
-
-  /** What to do next, for people: in the words of the tool that the error comes from, with the commands that its users type. */
-  get hint(): string {
-    return hintText(this.next, contexts.get(this) ?? { identity: ownIdentity });
+    this.hint = redact(hintText(this.next, { identity: ownIdentity }));
   }
 
   /** Makes the hint speak for a tool: what throws does not know under which name. @internal */
   speakFor(context: HintContext): this {
-    contexts.set(this, context);
-    return this;
+    return Object.assign(this, { hint: redact(hintText(this.next, context)) });
   }
 
-  /** What `console.log` shows: {@link evidence}. @internal */
+  /** What logs of JSON show. */
+  toJSON(): { name: string; code: AuthErrorCode; message: string; hint: string } {
+    const { name, code, message, hint } = this;
+    return { name, code, message, hint };
+  }
+
+  /** What `console.log` shows: {@link evidence}, and what to do. @internal */
   [inspect](): string {
-    return evidence(this);
+    const [first = "", ...rest] = evidence(this).split("\n");
+    return [first, `  hint: ${this.hint}`, ...rest].join("\n");
   }
 }
 

@@ -23,8 +23,7 @@ export async function dispatch(
   const { inFront, line: typed } = splitOptions(argv);
   const line = inFull(typed, table);
   const [first, ...others] = line;
-  if (first === undefined && inFront.at(-1) === "--profile")
-    throw usageError("--profile needs a value", hint`Try: ${{ command: "--profile NAME auth status" }}`);
+  if (first === undefined) requireProfileName(inFront);
   if (first === "--version" || first === "-V") return { kind: "text", text: identity.version };
   if (first === "help") {
     const about = inFull(others, table);
@@ -62,6 +61,27 @@ export function splitOptions(argv: readonly string[]): { inFront: readonly strin
   while (/^--(json|verbose|debug|no-input|profile)$|^--profile=/.test(argv[at] ?? ""))
     at += argv[at] === "--profile" ? 2 : 1;
   return { inFront: argv.slice(0, at), line: argv.slice(at) };
+}
+
+function requireProfileName(inFront: readonly string[]): void {
+  if (inFront.at(-1) === "--profile")
+    throw usageError("--profile needs a value", hint`Try: ${{ command: "--profile NAME auth status" }}`);
+}
+
+/** The options in front of a command, by name, and what follows them. */
+export function globalOptions(argv: readonly string[]): {
+  profile: string | undefined;
+  json: boolean;
+  verbose: boolean;
+  debug: boolean;
+  argv: readonly string[];
+} {
+  const { inFront, line } = splitOptions(argv);
+  requireProfileName(inFront);
+  const at = inFront.findLastIndex((word) => word.startsWith("--profile"));
+  const profile = inFront[at] === "--profile" ? inFront[at + 1] : inFront[at]?.slice("--profile=".length);
+  const has = (name: string): boolean => inFront.includes(`--${name}`);
+  return { profile, json: has("json"), verbose: has("verbose"), debug: has("debug"), argv: line };
 }
 
 async function helpTopic(

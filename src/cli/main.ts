@@ -13,7 +13,7 @@ import { readPrivateFile } from "../platform/private-files.ts";
 import type { Terminal } from "../platform/terminal.ts";
 import type { Command, CommandEntry, Context } from "./command.ts";
 import { builtInLogin, commandTable, topicsOf } from "./command-table.ts";
-import { dispatch, splitOptions } from "./dispatch.ts";
+import { dispatch, globalOptions, splitOptions } from "./dispatch.ts";
 import { createOutput } from "./output.ts";
 import type { CommandStreams } from "./streams.ts";
 
@@ -31,6 +31,17 @@ export interface CommandOptions extends Omit<AuthOptions, "issuer" | "commands">
   commands?: readonly CommandGroup[] | undefined;
 }
 
+/** What {@link ToolCommands.options} has taken off a command line. */
+export interface GlobalOptions {
+  /** For `createAuth`. */
+  readonly profile: string | undefined;
+  readonly json: boolean;
+  readonly verbose: boolean;
+  readonly debug: boolean;
+  /** The rest: the command and what follows it. */
+  readonly argv: readonly string[];
+}
+
 /** The commands of a tool. Made by {@link createCommand}. */
 export interface ToolCommands {
   /**
@@ -41,6 +52,21 @@ export interface ToolCommands {
    * @returns the exit code, for `process.exitCode`; never rejects
    */
   run(argv: readonly string[], streams?: CommandStreams): Promise<number>;
+  /**
+   * Prints an error of the tool's own commands as these commands do: `process.exitCode = await command.fail(error)`.
+   *
+   * @param error - what was caught
+   * @param streams - as for `run`
+   * @returns the exit code of `help exit-codes`; 1 for an error that is not of this library
+   */
+  fail(error: unknown, streams?: CommandStreams): Promise<number>;
+  /**
+   * The options in front of a command, which all commands share, for the tool's own: `acme --profile work projects`.
+   *
+   * @param argv - as for `run`
+   * @throws {@link AuthError} `usage_invalid` for `--profile` without a name
+   */
+  options(argv: readonly string[]): GlobalOptions;
   /** Whether a command line is one of these commands, or the help on one: everything else is for the tool's own. */
   has(argv: readonly string[]): boolean;
 }
@@ -69,6 +95,14 @@ export function createCommand({
   return {
     run: (argv, streams = {}) =>
       untilDone(streams, (signal) => run(argv, { ...own, toolIdentity: identity }, table, streams, signal)),
+    async fail(error, { stdout = process.stdout, stderr = process.stderr, env = own.env ?? process.env } = {}) {
+      const { renderError } = await import("./render-error.ts");
+      const out = createOutput({ stdout, stderr, env, platform: process.platform }, (hint) =>
+        hintText(hint, { identity }),
+      );
+      return renderError(error, { out, identity, debug: false, json: false, mayHaveChanged: true, isSpoken: true });
+    },
+    options: (argv) => globalOptions(argv),
     has(argv) {
       const [word, next] = splitOptions(argv).line;
       return (

@@ -7,7 +7,7 @@ import type { Output } from "./output.ts";
 
 /**
  * @param how - `debug`: whether to print the stack and the evidence too; `json`: whether to print the failure as JSON too;
- * `mayHaveChanged`: for a command that was interrupted
+ * `mayHaveChanged`: for a command that was interrupted; `isSpoken`: whether the error's hint has its words already
  */
 export function renderError(
   error: unknown,
@@ -17,7 +17,8 @@ export function renderError(
     debug,
     json,
     mayHaveChanged,
-  }: { out: Output; identity: Identity; debug: boolean; json: boolean; mayHaveChanged: boolean },
+    isSpoken = false,
+  }: { out: Output; identity: Identity; debug: boolean; json: boolean; mayHaveChanged: boolean; isSpoken?: boolean },
 ): number {
   const known = isAuthError(error) ? error : undefined;
   // Commands and rare paths are loaded when they are needed: what the start of the program says of this can come later too.
@@ -40,7 +41,9 @@ export function renderError(
       : known.code === "interrupted"
         ? interrupted
         : // Words alone: of another copy of the package.
-          (known.next ?? known.hint);
+          isSpoken
+          ? known.hint
+          : (known.next ?? known.hint);
   if (json) {
     const failure: ErrorOutput = {
       error: {

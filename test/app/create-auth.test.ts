@@ -20,7 +20,7 @@ import { MockProvider } from "../conformance/mock-provider.ts";
 import type { FakeOptions } from "../fake-saas/options.ts";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
 import { approve, approveDevice, deny } from "../fake-saas/user.ts";
-import { scratchFolder } from "../helpers/command.ts";
+import { runCommand, scratchFolder, typescript } from "../helpers/command.ts";
 import { filesUnder } from "../helpers/scene.ts";
 import { scriptedBrowser } from "../helpers/scripted-browser.ts";
 
@@ -114,7 +114,7 @@ test("which login is possible is decided by the variables that a program passes,
   const { home, acme } = await stage(t);
   await assert.rejects(acme({ env: { ...machine(home), CI: "true" } }).login(), {
     code: "usage_invalid",
-    message: /^a device login needs/,
+    message: /^a login with a code has to be asked for here, since this is a CI job$/,
   });
   assert.equal(
     (await acme({ env: { ...machine(home), BROWSER: scriptedBrowser() } }).login()).user?.email,
@@ -249,7 +249,8 @@ test("without a keychain a login asks for consent to the file, through the callb
   await assert.rejects(
     logIn(auth),
     (error: AuthError) =>
-      error.code === "consent_required" && /^Agree beforehand: (export ACME_STORAGE=file|\$env)/.test(error.hint ?? ""),
+      error.code === "consent_required" &&
+      /^Pass onConsent .* storage: "file"\. .*(export ACME_STORAGE=file|\$env)/.test(error.hint),
   );
   assert.deepEqual([saas.requests.length, existsSync(join(home, ".config", "acme", "credentials.json"))], [0, false]);
   const asked: unknown[] = [];
@@ -524,6 +525,56 @@ test("a token in the tool's variable is given out as it is, without a login and 
   assert.deepEqual(await auth.getToken(), { token: access_token, tokenType: "Bearer", expiresAt: undefined });
   assert.equal(saas.requests.length, 0);
   assert.equal(((await (await auth.fetch("/api/v1/me")).json()) as { email: string }).email, "bob@example.com");
+});
+
+test("tokens from elsewhere are told of by session(), and a login that would not be used says so", async (t) => {
+  const { saas, home, acme } = await stage(t);
+  const { access_token } = saas.issue({ user: "bob" });
+  const given = acme({ env: { ...machine(home), ACME_ACCESS_TOKEN: access_token } });
+  const session = await given.session();
+  assert.deepEqual(
+    [session?.source, session?.service, session?.user, session?.isRefreshable],
+    ["given", saas.url, undefined, false],
+  );
+  await assert.rejects(given.login(), {
+    code: "configuration_invalid",
+    message:
+      "the tokens come from ACME_ACCESS_TOKEN, which takes precedence over every login: there is nothing to log in to",
+    hint: /unset ACME_ACCESS_TOKEN|Env:ACME_ACCESS_TOKEN/,
+  });
+  assert.equal((await acme({ identity: "gitlab" }).session())?.source, "exchanged");
+  await assert.rejects(acme({ identity: "gitlab" }).login(), { hint: "Leave out `identity`" });
+  assert.equal(saas.requests.length, 0);
+  await logIn(acme());
+  assert.equal((await acme().session())?.source, "login");
+});
+
+test("an error shows message, code and hint however it is printed: logged, as JSON, or by a program that dies of it", async (t) => {
+  const { acme, home, saas } = await stage(t);
+  const error = await acme()
+    .getToken()
+    .then(
+      () => assert.fail(),
+      (reason: unknown) => reason as AuthError,
+    );
+  const hint = "Run: acme auth login";
+  assert.deepEqual(JSON.parse(JSON.stringify(error)), {
+    name: "NotAuthenticatedError",
+    code: "not_authenticated",
+    message: 'not logged in (profile "default")',
+    hint,
+  });
+  assert.ok(
+    inspect(error).startsWith(`NotAuthenticatedError [not_authenticated]: ${error.message}\n  hint: ${hint}\n`),
+  );
+  const library = JSON.stringify(new URL("../../src/index.ts", import.meta.url).href);
+  const options = JSON.stringify({ name: "acme", version: "1.2.0", issuer: saas.url });
+  const program = join(home, "dies.mjs");
+  writeFileSync(program, `import { createAuth } from ${library};\nawait createAuth(${options}).getToken();\n`);
+  const { code, stderr } = await runCommand(t, [], machine(home), { program, nodeArgs: typescript });
+  assert.equal(code, 1);
+  for (const part of [error.message, "code: 'not_authenticated'", `hint: '${hint}'`])
+    assert.ok(stderr.includes(part), stderr);
 });
 
 test("an option that is missing or misspelled is refused", () => {

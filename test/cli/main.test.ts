@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { commandTable, topicTable } from "../../src/cli/command-table.ts";
+import { createAuth } from "../../src/app/create-auth.ts";
+import { AuthError } from "../../src/base/errors.ts";
 import { createCommand } from "../../src/cli/main.ts";
 import { bin } from "../helpers/command.ts";
 import { runHere } from "../helpers/command-here.ts";
@@ -125,4 +127,42 @@ test("FR-026 a run with streams and variables of its own touches none of the pro
       [4, "", 'error: not logged in (profile "default")\nhint: Run: acme auth login\n'],
     ],
   );
+});
+
+test("FR-021 an error of the tool's own command is printed as these print theirs, with the same exit code", async () => {
+  const command = createCommand(acme);
+  const failed = async (error: unknown): Promise<[code: number, stderr: string]> => {
+    const said: string[] = [];
+    const stream = { write: (text: string | Uint8Array) => void said.push(String(text)) };
+    return [await command.fail(error, { stdout: stream, stderr: stream, env: {} }), said.join("")];
+  };
+  const denied = new AuthError("access_denied", "the user said no", { hint: "Ask again" });
+  assert.deepEqual(await failed(denied), [5, "error: the user said no\nhint: Ask again\n"]);
+  const auth = createAuth({ ...acme, storage: "memory", profile: "work", env: {} });
+  const nobody = await auth.getToken().catch((error: unknown) => error);
+  const [code, stderr] = await failed(nobody);
+  assert.equal(code, 4);
+  assert.match(stderr, /^hint: .*acme auth login --profile work$/m);
+  const [ofBug, said] = await failed(new RangeError("out of range"));
+  assert.equal(ofBug, 1);
+  assert.match(said, /^error: out of range\nhint: /);
+});
+
+test("the options in front of a command are taken off for the tool's own", () => {
+  const { options } = createCommand(acme);
+  const none = { profile: undefined, json: false, verbose: false, debug: false };
+  assert.deepEqual(options(["projects", "--json"]), { ...none, argv: ["projects", "--json"] });
+  assert.deepEqual(options(["--profile", "work", "--json", "projects", "-x"]), {
+    ...none,
+    profile: "work",
+    json: true,
+    argv: ["projects", "-x"],
+  });
+  assert.deepEqual(options(["--debug", "--profile=work", "projects"]), {
+    ...none,
+    profile: "work",
+    debug: true,
+    argv: ["projects"],
+  });
+  assert.throws(() => options(["--profile"]), { code: "usage_invalid" });
 });

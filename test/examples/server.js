@@ -19,8 +19,12 @@ const server = createServer(async (_request, response) => {
       .writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "text/plain" })
       .end(Buffer.from(await answer.arrayBuffer()));
   } catch (error) {
-    if (!isAuthError(error)) throw error;
-    response.writeHead(503, { "content-type": "text/plain" }).end(`${error.message}. ${error.hint ?? ""}\n`);
+    // One request has failed, whatever the reason; the server goes on.
+    console.error(error);
+    const [status, text] = isAuthError(error)
+      ? [503, `${error.message}. ${error.hint}`]
+      : [500, "something went wrong"];
+    response.writeHead(status, { "content-type": "text/plain" }).end(`${text}\n`);
   }
 });
 server.listen(0, "127.0.0.1", () => console.log(`http://127.0.0.1:${server.address().port}`));
@@ -28,5 +32,5 @@ server.listen(0, "127.0.0.1", () => console.log(`http://127.0.0.1:${server.addre
 // A refresh under way is stored before the process ends.
 process.once("SIGTERM", async () => {
   server.close();
-  await auth.close();
+  await auth.close().catch(console.error);
 });

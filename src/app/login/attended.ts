@@ -1,0 +1,19 @@
+import { isatty } from "node:tty";
+import { AuthError, hint } from "../../base/errors.ts";
+import { isCiJob } from "../../platform/browser-or-device.ts";
+import type { Environment } from "../../platform/paths.ts";
+import type { LoginPlan } from "./plan.ts";
+
+/**
+ * A code that nobody sees is waited for until it expires: in a CI job, a quarter of an hour. So such a login is not chosen for a program where
+ * nobody may be.
+ *
+ * @throws {@link AuthError} `usage_invalid`
+ */
+export function requireSomebody({ login }: LoginPlan, env: Environment): void {
+  const why = isCiJob(env) ? "this is a CI job" : isatty(0) || isatty(2) ? undefined : "there is no terminal";
+  if (login !== "device" || why === undefined) return;
+  throw new AuthError("usage_invalid", `a login with a code has to be asked for here, since ${why}`, {
+    hint: hint`Pass flow: "device" if somebody is there to enter the code, or give a token: ${{ variable: "ACCESS_TOKEN", value: "…" }}`,
+  });
+}
