@@ -28,10 +28,21 @@ export async function explore(args: readonly string[]): Promise<void> {
   const isStrict = ({ kind, leftMs }: Scenario): boolean => kind === "strict" && leftMs === 0;
   const exhaustive = (scenarios: readonly Scenario[]): Task[] =>
     scenarios.map((scenario) => ({ scenarios: [scenario] }));
+  const shared = (["token", "logout", "login"] as const).map(
+    (other): Scenario => ({
+      programs: ["token", other],
+      kind: "strict",
+      isUnseen: false,
+      leftMs: 0,
+      disturbances: 1,
+      place: "shared",
+    }),
+  );
   const parts: [what: string, tasks: (schedules: number) => Task[]][] = [
     ["two processes, one disturbance", () => exhaustive(pairs(1))],
     ["two processes on two machines, one disturbance", () => exhaustive(pairs(1, true).filter(isStrict))],
     ["two processes, two disturbances", () => exhaustive(deep)],
+    ["two processes and a shared store, a pause or a partition", () => exhaustive(shared)],
     [`three to five processes, seeds from ${seed}`, (schedules) => walks(seed, Math.max(100_000, goal - schedules))],
   ];
   let schedules = 0;

@@ -6,7 +6,7 @@ import type { Process } from "./process.ts";
 import type { World } from "./world.ts";
 
 /** How long a holder may show no sign of life, in milliseconds: a few looks of a waiter. */
-export const silentAfterMs = 400;
+export const silentAfterMs = 100;
 
 interface Stored {
   readonly profile: Profile;

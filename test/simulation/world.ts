@@ -41,6 +41,8 @@ export const disturbances: readonly string[] = [
 export const reliefs: readonly string[] = ["continue", "disk has room", "heal"];
 /** Those that a shared store makes something else of than files do: a process that stops, and one that is cut off from the store. */
 const ofShared = new Set(["stop", "cut off"]);
+/** Longer than a store is asked, in milliseconds. */
+const longestCutMs = 9_000;
 
 /** What the processes share, and what the scheduler can do with them. */
 export class World {
@@ -136,8 +138,14 @@ export class World {
     };
     if (nextTime < Infinity) choices.push({ what: "time passes", isDisturbance: isSlow, act: pass });
     for (const process of this.processes) this.#addSignals(process, choices);
-    if (this.shared !== undefined)
-      return this.#allowed(choices.filter(({ what, isDisturbance }) => !isDisturbance || ofShared.has(what)));
+    if (this.shared !== undefined) {
+      const mustHeal = this.processes.some(
+        ({ status, cutOffSince = Infinity }) => status === "running" && this.time - cutOffSince > longestCutMs,
+      );
+      const isPossible = ({ what, isDisturbance }: Choice): boolean =>
+        isDisturbance ? ofShared.has(what) : !(mustHeal && what === "time passes");
+      return this.#allowed(choices.filter(isPossible));
+    }
     const setFull = (isFull: boolean) => (): void => void (this.isDiskFull = isFull);
     if (this.isDiskFull) choices.push({ what: "disk has room", isDisturbance: false, act: setFull(false) });
     else choices.push({ what: "disk full", isDisturbance: true, act: setFull(true) });
@@ -163,8 +171,9 @@ export class World {
     if (this.shared !== undefined && status !== "over" && status !== "new") {
       const cut = (since: number | undefined) => (): void => void (process.cutOffSince = since);
       const cutOffMs = this.time - (process.cutOffSince ?? this.time);
-      // At once, or when others may have taken over, or when every wait for it has ended.
-      const mayEnd = cutOffMs === 0 || (cutOffMs > silentAfterMs && cutOffMs < 4 * silentAfterMs) || cutOffMs > 60_000;
+      // At once, or when others may have taken over, or when a call has given up.
+      const mayEnd =
+        cutOffMs === 0 || (cutOffMs > silentAfterMs && cutOffMs < 2 * silentAfterMs) || cutOffMs > longestCutMs;
       if (process.cutOffSince === undefined)
         choices.push({ what: "cut off", isDisturbance: true, process, act: cut(this.time) });
       else if (mayEnd) choices.push({ what: "heal", isDisturbance: false, process, act: cut(undefined) });
