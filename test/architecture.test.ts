@@ -265,7 +265,7 @@ test("each effect is in its one place", () => {
   assert.deepEqual(
     offenders(/\bcreateRequire\b|(?<!\w)require\((?!"node:)/, nowhere),
     [],
-    "nothing is looked for in the folders above, as require does (S-012)",
+    "nothing is looked for in the directories above, as require does (S-012)",
   );
 });
 

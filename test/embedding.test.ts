@@ -75,7 +75,7 @@ const me = /"email":"alice@example\.com"/;
 const token = /^at_\S+\n$/;
 const scriptPrints = /^true \{[^]*alice@example\.com/;
 const unreadable = /cannot be examined \(ENOTDIR\)[^]*hint: /;
-const noKeychain = /error: [^]*\(no keychain answers here\)[^]*\nhint: Agree beforehand: /;
+const noKeychain = /error: [^]*\(no OS keychain is available\)[^]*\nhint: Accept it: /;
 
 const programs: readonly Program[] = [
   {
@@ -107,7 +107,7 @@ const programs: readonly Program[] = [
       expired: [0, /✓ Already logged in as alice@example\.com/],
       // Nobody has asked the service yet.
       revoked: [0, /✓ Already logged in as alice@example\.com/],
-      "CI with a token": [2, /^warning: ACME_ACCESS_TOKEN is set, [^]*\nhint: Agree beforehand: /],
+      "CI with a token": [2, /^warning: ACME_ACCESS_TOKEN is set, [^]*\nhint: Accept it: /],
       SSH: [0, /this is an SSH session[^]*✓ Logged in as alice@example\.com/],
       "no keychain": [2, noKeychain],
       "storage down": [1, unreadable],
@@ -152,14 +152,14 @@ const programs: readonly Program[] = [
     known: "resolution-mode",
     tool: "acme",
     ends: {
-      "logged out": [0, /^nobody is logged in\n$/],
+      "logged out": [0, /^not logged in\n$/],
       "logged in": [0, /^alice@example\.com\n$/],
       expired: [0, /^alice@example\.com\n$/],
       revoked: [0, /^alice@example\.com\n$/],
       // Only the service knows whose token it is.
-      "CI with a token": [0, /^nobody is logged in\n$/],
-      SSH: [0, /^nobody is logged in\n$/],
-      "no keychain": [0, /^nobody is logged in\n$/],
+      "CI with a token": [0, /^not logged in\n$/],
+      SSH: [0, /^not logged in\n$/],
+      "no keychain": [0, /^not logged in\n$/],
       "storage down": [1, /cannot be examined \(ENOTDIR\)[^]*hint: /],
     },
   },

@@ -18,6 +18,9 @@ const all = [...help, ...messages(), ...documentTexts()];
 /** Words that the style sheet in test/README.md replaces, each with what is written instead. */
 const replaced: readonly (readonly [wrong: RegExp, right: string])[] = [
   [/\b(who|whom|which)ever\b|\bwhom\b/i, "name the person or the program"],
+  [/(?<!\b(?:email|IP) |-)\baddress(es)?\b/i, "URL"],
+  [/(?<!-)\bfolders?\b(?!-)/i, "directory"],
+  [/\b(the|an?|no|its|token|every) answers?\b/i, "response"],
   [/\bmend(s|ed|ing)?\b/i, "fix"],
   [/\bbeside\b/i, "next to"],
   [/\bkey ring\b/i, "keychain"],
@@ -41,6 +44,39 @@ test("what users read has the words of the style sheet", () => {
       [],
       `write: ${right}`,
     );
+});
+
+test("a sentence has at most 20 words", () => {
+  // Authors and those who work on this read more.
+  const own = all.filter(({ from }) => !["src/README.md", "test/README.md", "src/EMBEDDING.md"].includes(from));
+  assert.deepEqual(
+    found(own, (sentence) => wordsOf(sentence) > 20),
+    [],
+  );
+});
+
+test("the description of an option has at most 60 characters and no clause with that, which or who", async () => {
+  const options = await optionTexts();
+  assert.deepEqual(
+    options.filter(({ text }) => text.length > 60 || /\b(that|which|who)\b/.test(text)),
+    [],
+  );
+});
+
+test("a summary, and what an example does, have no clause with that, which or who beyond the name of the user", async () => {
+  const texts = await summaries();
+  assert.deepEqual(
+    texts.filter(({ text }) => /\b(that|which)\b|\bwho\b(?! is logged in)/.test(text)),
+    [],
+  );
+});
+
+test("an error is in lower case and without a full stop, and so is an option's description", async () => {
+  const options = await optionTexts();
+  assert.deepEqual(
+    options.filter(({ text }) => /^[A-Z][a-z]|\.$/.test(text)),
+    [],
+  );
 });
 
 test("the description of a command begins with what it does", async () => {

@@ -22,20 +22,16 @@ export function agentValue(place: AgentPlace, secret: Secret): string {
 export function parseAgentValue(value: Secret, source: string): { place: AgentPlace; secret: Secret } {
   const [, where = "", secret] = /^(.+)#([\w-]{43})$/s.exec(value.reveal()) ?? [];
   if (secret === undefined)
-    throw new AuthError("configuration_invalid", `${source} is not what an agent prints: a place, "#" and a secret`, {
-      hint: hint`Copy the whole line that ${{ command: "auth agent" }} prints`,
+    throw new AuthError("configuration_invalid", `${source} is not in the form PLACE#SECRET`, {
+      hint: hint`Copy the whole line printed by ${{ command: "auth agent" }} prints`,
     });
   // A path of Windows or of everything else.
   if (/^(\/|\\\\[.?]\\pipe\\)/.test(where)) return { place: { socket: where }, secret: new Secret(secret) };
   const url = URL.canParse(where) ? new URL(where) : undefined;
   if (url === undefined || !isOnThisMachine(url))
-    throw new AuthError(
-      "configuration_invalid",
-      `${source} names a place that is neither a socket nor on this machine`,
-      {
-        hint: hint`Forward the socket to where it is used: ssh -R`,
-      },
-    );
+    throw new AuthError("configuration_invalid", `${source} must name a socket, or a port on this machine`, {
+      hint: hint`Forward the socket to where it is used: ssh -R`,
+    });
   return { place: { origin: url.origin }, secret: new Secret(secret) };
 }
 

@@ -58,9 +58,9 @@ export function agentClient(
       body,
       clock.timeout(limitMs),
     ).catch((cause: unknown) => {
-      const gone = `the agent that ${origin} names does not answer (${reasonOf(cause)})`;
+      const gone = `the agent that ${origin} names does not respond (${reasonOf(cause)})`;
       throw new AuthError("network_unavailable", gone, {
-        hint: hint`Where the login lives, start it again: ${{ command: "auth agent" }}. Here, set ${origin} to what it prints`,
+        hint: hint`On the machine of the login, start it again: ${{ command: "auth agent" }}. Here, set ${origin} to what it prints`,
         cause,
       });
     });
@@ -75,8 +75,8 @@ export function agentClient(
       const { host, service, profile, user } = loan;
       const isLoan = [host, service, profile].every((text) => typeof text === "string") && isJsonObject(user);
       if (!isLoan || typeof user["id"] !== "string" || !Array.isArray(loan["teams"]))
-        throw new AuthError("service_answer_invalid", `what ${origin} names does not answer as an agent does`, {
-          hint: hint`Set ${origin} to what ${{ command: "auth agent" }} prints where the login lives`,
+        throw new AuthError("service_answer_invalid", `what ${origin} names is not an agent`, {
+          hint: hint`Set ${origin} to what ${{ command: "auth agent" }} prints on the machine of the login`,
         });
       return loan as unknown as Loan;
     },
@@ -87,8 +87,8 @@ export function agentClient(
       };
       const { access_token, token_type, expires_in } = await ask("POST", tokenPath, question);
       if (typeof access_token !== "string" || (token_type !== "Bearer" && token_type !== "DPoP"))
-        throw new AuthError("service_answer_invalid", `the agent that ${origin} names answered without a token`, {
-          hint: hint`Use the same version here and where the login lives: ${{ command: "auth agent" }}`,
+        throw new AuthError("service_answer_invalid", `the agent that ${origin} names responded without a token`, {
+          hint: hint`Use the same version on both machines: ${{ command: "auth agent" }}`,
         });
       const issuedAt = clock.now();
       return {
@@ -145,16 +145,16 @@ function exchange(
 
 /** It may be one with another secret, or anything else that listens there now: of that, nothing is believed, and nothing is shown. */
 function notTheAgent(origin: string): AuthError {
-  return new AuthError("configuration_invalid", `the agent does not know the secret in ${origin}`, {
+  return new AuthError("configuration_invalid", `the agent refused the secret in ${origin}`, {
     hint: hint`Set ${origin} to what ${{ command: "auth agent" }} prints, where it runs now`,
   });
 }
 
 /** The agent's error is this program's: what went wrong there is why there is no token here. */
 function refusal(status: number, { error, error_description }: JsonObject, origin: string): AuthError {
-  const what = textOf(error_description) ?? `it answered ${status}`;
+  const what = textOf(error_description) ?? `it returned ${status}`;
   const code: KnownErrorCode = isAuthErrorCode(error) ? error : "service_answer_invalid";
   return new AuthError(code, `the agent that ${origin} names gave no token: ${what}`, {
-    hint: hint`Where the login lives, see: ${{ command: "auth status" }}`,
+    hint: hint`On the machine of the login, run: ${{ command: "auth status" }}`,
   });
 }

@@ -48,8 +48,8 @@ export function lenderOf(
         });
       // A proof is good for one address and for a moment. For another one, such as the issuer's, no client has a use for it.
       if (!targetOf(htu, await tokens.service()).isService)
-        throw new AuthError("access_denied", "a proof is for the service only", {
-          hint: "Send the request to the address of the service",
+        throw new AuthError("access_denied", "proofs are for the service only", {
+          hint: "Send the request to the URL of the service",
         });
       return { dpop: dpopProof(dpopKey, { htm, htu, access_token, nonce, now: clock.now() + clockOffsetMs }) };
     },

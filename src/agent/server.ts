@@ -91,8 +91,8 @@ async function answer(
     return refusal(404, "not_found", `there is no ${asked} in this version of the protocol`);
   const question = await readQuestion(request);
   if (question === undefined)
-    return refusal(400, "usage_invalid", "the question is not a JSON object of a reasonable size");
-  if (!(await isAllowed(request))) return refusal(403, "access_denied", "the user of the agent said no");
+    return refusal(400, "usage_invalid", "the request is not a JSON object of a reasonable size");
+  if (!(await isAllowed(request))) return refusal(403, "access_denied", "the user of the agent refused");
   switch (pathname) {
     case tokenPath: {
       const token = await lender.token(tokenQuestion(question));
@@ -115,8 +115,8 @@ function tokenQuestion({ min_validity, rejected }: JsonObject): TokenQuestion {
 
 function proofQuestion({ htm, htu, access_token, nonce }: JsonObject): ProofQuestion {
   if (typeof htm !== "string" || typeof htu !== "string")
-    throw new AuthError("usage_invalid", 'a proof is for a method, "htm", and an address, "htu"', {
-      hint: "Ask with both",
+    throw new AuthError("usage_invalid", 'a proof needs a method, "htm", and a URL, "htu"', {
+      hint: "Send both",
     });
   return { htm, htu, access_token: textOf(access_token), nonce: textOf(nonce) };
 }

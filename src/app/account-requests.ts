@@ -44,7 +44,7 @@ export async function ownerOfToken(
   if (service === null) {
     throw new AuthError(
       "configuration_invalid",
-      `${app.identity.variable("SAAS_URL")} is not set, so there is no service to ask who owns the token`,
+      `${app.identity.variable("SAAS_URL")} is not set: no service to ask for the owner of the token`,
       {
         hint: hint`${{ variable: "SAAS_URL", value: "https://service.example" }}`,
       },

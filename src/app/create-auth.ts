@@ -19,7 +19,7 @@ import type { ConsentQuestion } from "./login/options.ts";
  */
 export function createAuth(options: AuthOptions): Auth {
   if (typeof options.issuer !== "string")
-    throw new TypeError("createAuth needs `issuer`, the address of the authorization server");
+    throw new TypeError("createAuth needs `issuer`, the URL of the authorization server");
   return authOf(appFor(options));
 }
 
@@ -214,7 +214,7 @@ function nobodyAsked(question: ConsentQuestion): undefined {
   if (question.about !== "file") return undefined;
   throw new AuthError(
     "consent_required",
-    `the session would be stored in an encrypted file (${question.reason}), and nobody was asked for consent`,
+    `the session needs an encrypted file (${question.reason}), and nobody was asked for consent`,
     {
       hint: hint`Pass onConsent to ask the user, or storage: "file". The user agrees beforehand by ${{ variable: "STORAGE", value: "file" }}`,
     },

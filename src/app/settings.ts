@@ -87,7 +87,7 @@ export function resolveSettings(program: AppOverrides, env: Environment, identit
     throw invalid(
       accessToken,
       "does not hold an access token, which is letters, digits and punctuation without a space or a line break",
-      hint`Set it to the token alone, without "Bearer": ${{ variable: "ACCESS_TOKEN", value: "…" }}`,
+      hint`Set it to the token, without "Bearer": ${{ variable: "ACCESS_TOKEN", value: "…" }}`,
     );
   }
   return {

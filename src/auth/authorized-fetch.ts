@@ -210,7 +210,7 @@ async function sendThrough(
     const sent: RequestInit = Object.assign({}, hop.init, { redirect: redirect === "follow" ? "manual" : redirect });
     if (hop.isService && token !== undefined) sent.headers = withToken(hop.init.headers, token);
     const response = await (hop.isService ? resourceFetch : fetch)(hop.url, sent);
-    if (response === undefined) throw new TypeError("the `fetch` that was passed in gave no response");
+    if (response === undefined) throw new TypeError("the `fetch` of the program returned no response");
     const next = redirect === "follow" ? nextHop(response, hop, service, scope) : undefined;
     if (next === undefined) {
       if (hops > 0) Object.defineProperty(response, "redirected", { value: true });
@@ -224,7 +224,7 @@ async function sendThrough(
     await discardBody(response);
     if (hops === mostHops)
       throw new AuthError("service_rejected", `${shownAddress(first.url)} redirects too many times`, {
-        hint: "Check the address",
+        hint: "Check the URL",
       });
     if (!isReplayable(next.init.body)) throw notReplayable(hop.url, "redirected the request");
     hop = next;
@@ -258,11 +258,7 @@ function anotherUser({ user: before }: Credential, { user: now }: Credential): N
 }
 
 function notReplayable(url: string, why: string): AuthError {
-  return new AuthError(
-    "service_rejected",
-    `${shownAddress(url)} ${why}, and the request's body is a stream, which can be sent only once`,
-    {
-      hint: "Send the request again, with a body in memory: that is sent again automatically",
-    },
-  );
+  return new AuthError("service_rejected", `${shownAddress(url)} ${why}, and the body is a stream, sent only once`, {
+    hint: "Send the request again, with a body in memory",
+  });
 }

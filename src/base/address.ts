@@ -14,22 +14,20 @@ export function parseServiceUrl(text: string, source: string): string {
   const refuse = (why: string): AuthError =>
     new AuthError("configuration_invalid", `${source} ${why}`, {
       hint: !/^[A-Z]/.test(source)
-        ? `Give an address: ${source} ${meant ?? "https://login.example"}`
-        : source === "ADDRESS"
-          ? hint`Give an address: ${login(undefined, meant ?? "https://login.example")}`
-          : hint`Give the address of the service: ${{ set: source, value: meant ?? "https://service.example" }}`,
+        ? `Pass a URL: ${source} ${meant ?? "https://login.example"}`
+        : source === "URL"
+          ? hint`Pass a URL: ${login(undefined, meant ?? "https://login.example")}`
+          : hint`Set the URL of the service: ${{ set: source, value: meant ?? "https://service.example" }}`,
     });
-  if (!URL.canParse(text)) throw refuse(`is "${text}", which is not an address such as https://service.example`);
+  if (!URL.canParse(text)) throw refuse(`is "${text}", not a URL such as https://service.example`);
   const url = new URL(text);
-  if (url.username || url.password) throw refuse("contains a user name or password, which does not belong in it");
+  if (url.username || url.password) throw refuse("must not contain a user name or password");
   if (url.protocol !== "https:" && url.protocol !== "http:")
-    throw refuse(`is "${text}": "https:" is needed, not "${url.protocol}"`);
+    throw refuse(`is "${text}": must be https, not "${url.protocol}"`);
   if (url.search || url.hash || text.includes("?") || text.includes("#"))
-    throw refuse(`is "${text}": a query or a fragment cannot be part of it`);
+    throw refuse(`is "${text}": must have no query and no fragment`);
   if (!isConfidential(url)) {
-    throw refuse(
-      `is "${text}": plain http is for this machine only, since anyone who reads the token on the way has the session`,
-    );
+    throw refuse(`is "${text}": must be https (http is allowed only for localhost)`);
   }
   return withoutEndSlashes(url.href);
 }

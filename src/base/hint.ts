@@ -54,7 +54,7 @@ export function loginAnew(aside?: string): ToolCommand {
 }
 
 /** What to do about an answer that nobody but its operator can correct. */
-export const issuersMistake: Hint = ["This is a mistake of the issuer's: tell its operator"];
+export const issuersMistake: Hint = ["This is a mistake of the issuer: tell its operator"];
 
 /** The program that shows a hint, and where. */
 export interface HintContext {

@@ -22,6 +22,11 @@ export interface OptionSpec {
   readonly range?: readonly [least: number, greatest: number];
   readonly choices?: Choices;
   readonly multiple?: true;
+  /** Whether the profile keeps the value for the next login. */
+  readonly isSaved?: true;
+  /** Whether the help has it in its second group. */
+  readonly isAdvanced?: true;
+  /** At most 60 characters. */
   readonly help: string;
 }
 
@@ -99,7 +104,7 @@ export function defineCommand<const O extends Readonly<Record<string, OptionSpec
 }
 
 export const profileOption: { readonly profile: OptionSpec & { type: "string" } } = {
-  profile: { type: "string", value: "NAME", choices: "profiles", help: "account to use instead of the active one" },
+  profile: { type: "string", value: "NAME", choices: "profiles", help: "account to use (default: the active one)" },
 };
 export const jsonOption: { readonly json: OptionSpec & { type: "boolean" } } = {
   json: { type: "boolean", help: "print JSON, even on failure" },
@@ -110,9 +115,9 @@ export const commonOptions: Readonly<Record<"json" | "verbose" | "debug" | "no-i
   json: { type: "boolean", help: "print a failure as JSON" },
   verbose: {
     type: "boolean",
-    help: "log each request to stderr: method, address, status, time, headers without secrets",
+    help: "log each request to stderr, without secrets",
   },
-  debug: { type: "boolean", help: "show where an error comes from" },
+  debug: { type: "boolean", help: "show the stack trace of an error" },
   "no-input": { type: "boolean", help: "ask nothing on the terminal" },
   help: { type: "boolean", short: "h", help: "show this help" },
 };

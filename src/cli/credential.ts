@@ -6,7 +6,7 @@ import type { Context } from "./command.ts";
 
 /** What to do when another program needs a token, and this one is bound to a key that only this program has (RFC 9449). */
 const loginWithoutKey = login(undefined, "--force", "--no-dpop");
-export const unboundToken: Hint = hint`To send a request with it: ${{ command: "api" }}. To get one that others can use: ${loginWithoutKey}`;
+export const unboundToken: Hint = hint`Send a request with it: ${{ command: "api" }}. Get a plain one: ${loginWithoutKey}`;
 
 /**
  * A valid access token that another program can use, or the token from the environment as is, with an unknown expiry.
@@ -36,7 +36,7 @@ export async function idTokenOf(
   { app, signal }: Context,
   rejected?: string,
 ): Promise<{ token: string; expiresAt: number }> {
-  if (app.tokenSource !== undefined) throw noIdToken(`${app.tokenSource.origin} gives access tokens only`);
+  if (app.tokenSource !== undefined) throw noIdToken(`${app.tokenSource.origin} has access tokens only`);
   const { idTokenExpiry } = await import("../auth/oauth/id-token.ts");
   const tokens = app.tokens();
   let session = await tokens.getSession({ signal });
@@ -46,8 +46,8 @@ export async function idTokenOf(
   if (known !== undefined && (known.reveal() === rejected || leftMs(session) < leastMs))
     session = await tokens.getSession({ rejected: session.accessToken.reveal(), signal });
   const { signedIdToken } = session;
-  if (signedIdToken === undefined) throw noIdToken("the issuer gave no ID token at the login");
-  if (leftMs(session) <= 0) throw noIdToken("the ID token has expired, and the issuer gives no new one at a refresh");
+  if (signedIdToken === undefined) throw noIdToken("the login has no ID token");
+  if (leftMs(session) <= 0) throw noIdToken("the ID token has expired, and a refresh brings no new one");
   return { token: signedIdToken.reveal(), expiresAt: app.clock.now() + leftMs(session) };
 }
 

@@ -39,10 +39,8 @@ export async function dispatch(
     return { kind: "text", text: (await import("./help.ts")).commandHelp(command, identity) };
   const [least, most] = command.arguments ?? [0, 0];
   if (positionals.length < least) {
-    throw usageError(
-      `"${words.join(" ")}" needs ${least} argument${least === 1 ? "" : "s"}, and got ${positionals.length}`,
-      usageOf(command),
-    );
+    const required = command.usage.split(" ").filter((word, index) => index >= words.length && !word.startsWith("["));
+    throw usageError(`missing argument: ${required[positionals.length]}`, usageOf(command));
   }
   if (positionals.length > most) throw usageError(`unexpected argument "${positionals[most]}"`, usageOf(command));
   return { kind: "run", command, values, positionals };

@@ -41,7 +41,7 @@ export async function configureGit(env: App["env"], ...args: readonly string[]):
       {
         hint: missing
           ? "Install git, then run the command again"
-          : hint`To see its configuration: ${{ run: ["git", "config", "--global", "--list"] }}`,
+          : hint`See its configuration: ${{ run: ["git", "config", "--global", "--list"] }}`,
         cause,
       },
     );

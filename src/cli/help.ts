@@ -1,16 +1,35 @@
 import type { Identity } from "../base/identity.ts";
-import { optionsOf, type Command, type CommandEntry, type HelpText, type TopicEntry } from "./command.ts";
+import { commonOptions, type Command, type CommandEntry, type HelpText, type TopicEntry } from "./command.ts";
 import { columns } from "./format.ts";
 
 export function commandHelp(command: Command, identity: Identity): string {
-  const options = optionsOf(command).map(([name, { type, short, value = "VALUE", help }]): [string, string] => [
-    `${short ? `-${short}, ` : "    "}--${name}${type === "boolean" ? "" : ` ${value}`}`,
-    help,
-  ]);
+  const options = Object.entries(command.options).map(
+    ([name, { type, short, value = "VALUE", help, isSaved, isAdvanced = false }]) => ({
+      row: [
+        `${short ? `-${short}, ` : "    "}--${name}${type === "boolean" ? "" : ` ${value}`}`,
+        `${help}${isSaved ? " *" : ""}`,
+      ] satisfies [string, string],
+      isAdvanced,
+    }),
+  );
+  const shared = Object.keys(commonOptions).filter((name) => !Object.hasOwn(command.options, name));
+  const group = (title: string, advanced: boolean): string[] => {
+    const rows = options.filter(({ isAdvanced }) => isAdvanced === advanced).map(({ row }) => row);
+    return rows.length === 0 ? [] : [`${title}\n${columns(rows)}`];
+  };
+  const saved = Object.values(command.options).some(({ isSaved }) => isSaved) ? ["* saved in the profile"] : [];
   const examples = command.examples.map(([line, does]): [string, string] => [exampleLine(line, identity), does]);
   const description = typeof command.description === "function" ? command.description(identity) : command.description;
   const usage = `Usage: ${identity.command} ${command.usage} [options]`;
-  return `${usage}\n\n${description}\n\nOptions\n${columns(options)}\n\nExamples\n${columns(examples)}`;
+  return [
+    usage,
+    description,
+    ...group("Options", false),
+    ...group("Advanced options", true),
+    ...saved,
+    `Options of every command: ${shared.map((name) => `--${name}`).join(", ")} (see: ${identity.command} --help)`,
+    `Examples\n${columns(examples)}`,
+  ].join("\n\n");
 }
 
 export function exampleLine(line: HelpText, identity: Identity): string {
@@ -18,9 +37,9 @@ export function exampleLine(line: HelpText, identity: Identity): string {
 }
 
 export const groupSummaries: Readonly<Record<string, string>> = {
-  auth: "log in, log out, and see who is logged in",
-  sync: "send events and artifacts, now or when there is a network",
-  tracker: "exchange work packages with the tracker behind the service",
+  auth: "log in, log out, and show who is logged in",
+  sync: "queue and send events and artifacts",
+  tracker: "exchange work packages with a tracker",
 };
 
 const groupExamples: Readonly<Record<string, readonly string[]>> = {
@@ -47,20 +66,23 @@ export function groupHelp(
   return [
     `Usage: ${name} COMMAND [options]`,
     isTop
-      ? "Log in to a service from the terminal, once, and stay logged in."
+      ? "Log in once from the terminal, and stay logged in."
       : `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`,
     `Commands\n${columns([...below])}`,
     isTop
       ? `Options\n${columns([
-          ["-h, --help", "show this help, at every level"],
+          ["-h, --help", "show help, at every level"],
           ["    --version", "show the version"],
-          ["    --json, --verbose, --debug, --no-input", "of every command, also before its name, like --profile NAME"],
+          ["    --json", "print results and failures as JSON"],
+          ["    --verbose", commonOptions.verbose.help],
+          ["    --debug", commonOptions.debug.help],
+          ["    --no-input", commonOptions["no-input"].help],
         ])}`
       : "",
     `Examples\n${(groupExamples[words[0] ?? ""] ?? []).map((line) => `  ${identity.command} ${line}`).join("\n")}`,
     topics.length === 0
       ? ""
-      : `More to read\n${columns(topics.map((topic) => [`${name} help ${topic.name}`, topic.summary]))}`,
+      : `Topics\n${columns(topics.map((topic) => [`${name} help ${topic.name}`, topic.summary]))}`,
   ]
     .filter(Boolean)
     .join("\n\n");

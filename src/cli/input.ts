@@ -54,7 +54,7 @@ export async function openNamedFile(path: string, option: string): Promise<UserF
       throw refused(cause, `--${option}: `, () =>
         usageError(
           `--${option}: cannot write "${path}" (${reasonOf(cause)})`,
-          "Name a file in an existing folder that you can write to, on a disk with enough space",
+          "Name a file in a writable directory, on a disk with free space",
         ),
       );
     }

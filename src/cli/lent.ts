@@ -13,7 +13,7 @@ export async function refuseLent({ tokenSource }: App, what: "log in" | "log out
     if (isTransient(error)) return undefined;
     throw error;
   });
-  const whose = found === undefined ? "that does not answer" : `on ${found.host}, where the login lives`;
+  const whose = found === undefined ? "not responding" : `on ${found.host}, the machine of the login`;
   throw usageError(`${origin} names an agent ${whose}`, [
     ...(found === undefined ? [] : [`${what === "log in" ? "Log in" : "Log out"} there. `]),
     `To ${what} here: `,

@@ -274,7 +274,7 @@ async function untilDone({ stdout }: CommandStreams, work: (signal: AbortSignal)
   };
   // A program that runs out of work before there is an outcome has not succeeded. One that is ended on purpose does not come here.
   const onOutOfWork = (): void =>
-    fail("the command ended before its work was done", "This is a bug. Run it again with --debug to see more");
+    fail("the command ended early", "This is a bug. Run it again with --debug to see more");
   for (const name of signals) process.on(name, onSignal);
   process.once("beforeExit", onOutOfWork);
   if (stdout === undefined) watchOutput();
@@ -296,8 +296,7 @@ function watchOutput(): void {
     // The reader may stop early: `… | head -1` is not a failure.
     if (code === "EPIPE") process.exit(0);
     // Everything else is one; the work goes on, or a session could be lost.
-    if (!isOutputLost)
-      fail(`the output could not be written (${code})`, "Free some space, or redirect the output to another place");
+    if (!isOutputLost) fail(`cannot write the output (${code})`, "Free some space, or redirect the output elsewhere");
     isOutputLost = true;
   });
 }

@@ -10,7 +10,7 @@ export async function showSuggestion(
   { path, text }: ProfileFile,
 ): Promise<void> {
   const name = text.trim();
-  if (!isProfileName(name)) return out.warn(`"${path}" does not hold the name of a profile, and is ignored`);
+  if (!isProfileName(name)) return out.warn(`"${path}" is not the name of a profile, and was ignored`);
   const stored = await app.store.choice().catch((error: unknown) => {
     // The command itself reports what cannot be read.
     if (!isAuthError(error)) throw error;
@@ -27,6 +27,6 @@ export async function showSuggestion(
     return out.warn(`"${path}" suggests the profile "${name}", which does not exist: "${stored.active}" is used`);
   const go = folder === app.folderHere ? "" : hint`${{ run: ["cd", folder] }}, then `;
   out.hint(
-    hint`"${path}" suggests the profile "${name}"; "${stored.active}" is used. To agree: ${go}${{ command: "auth switch", options: [name, "--here"] }}`,
+    hint`"${path}" suggests the profile "${name}"; "${stored.active}" is used. To use it: ${go}${{ command: "auth switch", options: [name, "--here"] }}`,
   );
 }

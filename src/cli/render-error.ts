@@ -25,15 +25,17 @@ export function renderError(
   const unloadable =
     known === undefined ? /^(?:E[MN]FILE|ERR_MODULE_NOT_FOUND)$/.exec(systemErrorCode(error) ?? "")?.[0] : undefined;
   const message = unloadable
-    ? `the program could not be loaded (${unloadable})`
+    ? `the program cannot be loaded (${unloadable})`
     : error instanceof Error
       ? error.message
       : String(error);
   const interrupted = mayHaveChanged
-    ? "The request may have taken effect: check before you run it again"
+    ? "The request may have taken effect: check before another try"
     : "Nothing was changed";
   const reload =
-    unloadable === "ERR_MODULE_NOT_FOUND" ? "Install it again" : "Close some programs or raise the limit of open files";
+    unloadable === "ERR_MODULE_NOT_FOUND"
+      ? "Install it again"
+      : "Close some programs, or raise the limit of open files";
   const next = unloadable
     ? reload
     : known === undefined

@@ -49,7 +49,7 @@ function service({ identity, settings }: App, inUse: ProfileInUse | undefined): 
   const isBuiltIn = /^[a-z]/.test(service.source);
   if (stored?.session && stored.service !== service.value) {
     // S-001: every command would say that nobody is logged in there.
-    const said = `${isBuiltIn ? `the service of ${identity.command}` : service.source} is ${service.value}, but profile "${name}" is logged in to ${stored.service}, and its tokens go nowhere else`;
+    const said = `${isBuiltIn ? `the service of ${identity.command}` : service.source} is ${service.value}, but profile "${name}" is logged in to ${stored.service}, and its tokens go only there`;
     return report(
       "warning",
       said,
@@ -67,9 +67,7 @@ function knownVariables({ env, identity, settings, tokenSource }: App): Finding[
   });
   return [
     ...shown,
-    ...(tokenSource
-      ? [report("note", `${tokenSource.origin} is set: its tokens are used for every request, instead of the login`)]
-      : []),
+    ...(tokenSource ? [report("note", `${tokenSource.origin} is set, and takes precedence over the login`)] : []),
     ...(settings.passphrase ? [report("ok", `${identity.variable("PASSPHRASE")} is set`)] : []),
   ];
 }
@@ -81,8 +79,7 @@ function unknownVariables({ env, identity }: App): Finding[] {
   const unknown = Object.keys(env).filter(
     (name) => name.startsWith(identity.variable("")) && !known.includes(name) && env[name],
   );
-  const said = (name: string): string =>
-    `${name} is set, but there is no such variable. The variables are: ${known.join(", ")}`;
+  const said = (name: string): string => `${name} is set, but unknown. Known are: ${known.join(", ")}`;
   return unknown.sort().map((name) => report("warning", said(name), [{ set: name, value: null }]));
 }
 

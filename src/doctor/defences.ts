@@ -5,14 +5,14 @@ import { reportOn, type Finding } from "./finding.ts";
 export function examineDefences(): Finding {
   const report = reportOn("D705", "defences");
   const missing = [
-    ...(tellsOwners() ? [] : ["callback-owner (nobody says whose a connection is)"]),
+    ...(tellsOwners() ? [] : ["callback-owner (the system does not name the owner of a connection)"]),
     ...(obeysFolder()
       ? ["folder-profile, code-loading (Bun obeys .env and bunfig.toml of the working directory)"]
       : []),
-    ...(process.platform === "win32" ? ["files-private, files-above (access lists are not read)"] : []),
+    ...(process.platform === "win32" ? ["files-private, files-above (access lists are not checked)"] : []),
   ];
   return missing.length === 0
-    ? report("ok", "every claim of the security model can hold here")
+    ? report("ok", "every defense is available")
     : report("note", `not available here: ${missing.join(", ")}`, [{ command: "help security" }]);
 }
 

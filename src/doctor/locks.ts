@@ -33,7 +33,7 @@ async function examineLock(path: string, name: string, repair: boolean): Promise
           : [
               report(
                 "warning",
-                `${held}, and that process is dead: the next one that needs the lock takes it over`,
+                `${held}, and that process is dead: the next command takes the lock over`,
                 repairCommand,
               ),
             ];
@@ -46,8 +46,8 @@ async function examineLock(path: string, name: string, repair: boolean): Promise
           ),
         ];
       case "unknown": {
-        const fix = "Nothing to do: if it has ended, a command that needs the lock takes it over after 30 s";
-        return [report("warning", `${held}, and that process cannot be seen from this machine`, fix)];
+        const fix = "Nothing to do: if it has ended, the lock is free after 30 s";
+        return [report("warning", `${held}, and that process is on another machine or in another container`, fix)];
       }
       case "running":
         return [report("note", `${held}, and that process is running`)];

@@ -28,8 +28,8 @@ function browser(login: LoginEnvironment, { env, platform }: App): Finding {
   const report = reportOn("D702", "browser");
   const candidates = browserCommands("https://service.example/", platform, env).map(({ program }) => program);
   const found = candidates.map((program) => findProgram(program, env, platform)).find((path) => path !== undefined);
-  if (found !== undefined) return report("ok", `${found} opens addresses`);
-  const said = `no program to open addresses with was found: ${[...new Set(candidates)].join(", ")}`;
+  if (found !== undefined) return report("ok", `${found} opens URLs`);
+  const said = `no browser was found: ${[...new Set(candidates)].join(", ")}`;
   return login.login === "device"
     ? report("note", `${said}; none is needed here`)
     : report("warning", said, [loginCommand(undefined, "--no-browser")]);
@@ -47,9 +47,9 @@ function node(version: string): Finding {
 
 function webSocket(exists: boolean): Finding {
   const report = reportOn("D704", "WebSocket");
-  if (exists) return report("ok", "this Node has one");
+  if (exists) return report("ok", "this Node.js has one");
   const fix = { set: "NODE_OPTIONS", value: "--experimental-websocket" };
-  return report("note", "this Node has one only behind a flag, which programs that use the library must set", [fix]);
+  return report("note", "this Node.js has one behind a flag, for programs to set", [fix]);
 }
 
 /** An account that no session has: reading it asks the keychain and finds nothing. */
@@ -70,10 +70,10 @@ export async function examineKeychain(
   try {
     const key = await keychain.read(account ?? probe);
     // The Secret Service is asked for by name: the kernel's key ring, which would answer instead, forgets at logout.
-    const answers = `${names[platform] ?? "the Secret Service"} answers and is persistent`;
+    const answers = `${names[platform] ?? "the Secret Service"} is available and persistent`;
     if (account === undefined) return report("ok", `${answers}; it is not in use`);
-    if (key !== undefined) return report("ok", `${answers}; it has the key of the sessions`);
-    return report("critical", `it answers, but no longer has the key of the sessions ("${account}")`, startOver);
+    if (key !== undefined) return report("ok", `${answers}; it holds the key of the sessions`);
+    return report("critical", `the key of the sessions is missing from it ("${account}")`, startOver);
   } catch (error) {
     if (!isAuthError(error)) throw error;
     const said = error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message;

@@ -41,15 +41,15 @@ async function* examineSteps(
   try {
     yield dns("ok", `${name} is ${(await resolveName(next.host, limit())).join(", ")}`);
   } catch (error) {
-    const fix = proxy ? `Correct the proxy's address in ${proxy.variable}` : [{ run: ["nslookup", next.host] }];
-    return yield dns("critical", `${name} has no address (${failureReason(error)})`, fix);
+    const fix = proxy ? `Correct the proxy's URL in ${proxy.variable}` : [{ run: ["nslookup", next.host] }];
+    return yield dns("critical", `${name} has no IP address (${failureReason(error)})`, fix);
   }
 
   const tcp = reportOn("D203", "TCP");
   try {
     yield tcp("ok", `${await openConnection(next, limit())} answers on port ${port}`);
   } catch (error) {
-    const fix = hint`Check the address, the network and any firewall: ${{ run: ["nc", "-vz", next.host, port] }}`;
+    const fix = hint`Check the URL, the network and any firewall: ${{ run: ["nc", "-vz", next.host, port] }}`;
     return yield tcp("critical", `nothing answers at ${name}, port ${port} (${failureReason(error)})`, fix);
   }
 
@@ -79,7 +79,7 @@ async function* examineSteps(
       yield reportFailure(
         http,
         error,
-        `${url.origin} does not answer (${failureReason(error)})`,
+        `${url.origin} does not respond (${failureReason(error)})`,
         "Try again in a moment",
       );
   }
@@ -94,7 +94,7 @@ function certificateFinding(
   const report = reportOn("D204", "TLS");
   const certificate = `for ${subject}, issued by ${issuer}, valid until ${validTo}`;
   if (failure === undefined || isAnswered) {
-    const by = failure === undefined ? "" : "; an authority of this system vouches for it";
+    const by = failure === undefined ? "" : "; an authority of this system signed it";
     return report("ok", `${protocol}, with a certificate ${certificate}${by}`);
   }
   const said = `the certificate of ${name} is not trusted (${failure}): it is ${certificate}`;
@@ -118,7 +118,7 @@ function responseFinding(response: Response, url: URL): Finding {
   const { status, headers } = response;
   const report = reportOn("D205", "HTTP");
   const address = `${url.origin}${url.pathname}`;
-  if (status === 401) return report("ok", `${address} answers 401 to a request without a token, as it should`);
+  if (status === 401) return report("ok", `${address} answers 401 to a request without a token, as expected`);
   if (isTransientStatus(status))
     return report(
       "critical",
@@ -128,11 +128,11 @@ function responseFinding(response: Response, url: URL): Finding {
   if (status >= 300 && status < 400) {
     const to = headers.get("location") ?? "";
     const target = URL.canParse(to, url.href) ? new URL(to, url).origin : "nowhere";
-    const said = `${address} redirects to ${target}: the network may require a sign-in of its own, or the address is wrong`;
+    const said = `${address} redirects to ${target}: the network may require a login, or the URL is wrong`;
     return report("warning", said, `Open it in a browser: ${url.origin}`);
   }
   const said = `${address} answers ${status} to a request without a token, not 401: this may be another service`;
-  return report("warning", said, hint`Check the address: echo "$${{ variable: "SAAS_URL" }}"`);
+  return report("warning", said, hint`Check the URL: echo "$${{ variable: "SAAS_URL" }}"`);
 }
 
 const skewMs = 60_000;
@@ -145,17 +145,17 @@ const setClock: Partial<Record<NodeJS.Platform, string>> = {
 function clockFinding({ headers }: Response, here: number): Finding {
   const report = reportOn("D206", "clock");
   const date = Date.parse(headers.get("date") ?? "");
-  if (Number.isNaN(date)) return report("note", "the service does not say what time it is");
+  if (Number.isNaN(date)) return report("note", "the service sends no Date");
   // The header has whole seconds (RFC 9110 §6.6.1): half a second is the best guess at the rest.
   const offset = date + 500 - here;
   const seconds = Math.max(1, Math.round(Math.abs(offset) / 1000));
   if (Math.abs(offset) <= skewMs) return report("ok", `within ${seconds} s of the service's`);
   const difference = `${seconds} s ${offset > 0 ? "behind" : "ahead of"} the service's`;
-  const said = `this machine's clock is ${difference}. Sessions allow for it; certificates and other programs do not`;
+  const said = `the clock of this machine is ${difference}. Sessions tolerate it; certificates may not`;
   return report("warning", said, setClock[process.platform] ?? "sudo timedatectl set-ntp true");
 }
 
 function failureReason(error: unknown): string {
   if (isAuthError(error)) return error.message;
-  return error instanceof Error && error.name === "TimeoutError" ? "no answer in time" : reasonOf(error);
+  return error instanceof Error && error.name === "TimeoutError" ? "no response in time" : reasonOf(error);
 }

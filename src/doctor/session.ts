@@ -34,10 +34,9 @@ function accessToken(session: Session, now: number): Finding {
 
 function refreshToken(session: Session, now: number, profile: string): Finding {
   const report = reportOn("D303", "refresh token");
-  if (session.refreshToken === undefined)
-    return report("note", "there is none: the session ends when the access token expires");
+  if (session.refreshToken === undefined) return report("note", "none: the session ends with the access token");
   const expires = session.refreshTokenExpiresAt;
-  if (expires === undefined) return report("ok", "only the service knows when it expires");
+  if (expires === undefined) return report("ok", "only the service knows its expiry");
   const left = refreshRemainingMs(session, now);
   if (left > soonMs) return report("ok", `valid until ${expires}`);
   return report("warning", left > 0 ? `expires soon: ${expires}` : `expired at ${expires}`, [

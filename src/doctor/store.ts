@@ -51,7 +51,7 @@ function store({ identity, isKept, sharedStore, local: { keys, folder } }: App, 
   const key = {
     keychain: "a key in the OS keychain",
     passphrase: identity.variable("PASSPHRASE"),
-    machine: "a secret that only your user can read: it is safe from a copy, not from your own programs",
+    machine: "a secret of your user, not protected from your own programs",
   }[slot.way.source];
   return report("ok", `${folder}, sealed with ${key}`);
 }
@@ -68,13 +68,13 @@ function folderModes({ path, mode }: Inspected, stranger: string | undefined): F
     return reportFailure(report, error);
   }
   if (stranger !== undefined) {
-    const another = hint`Set ${{ variable: "CONFIG_DIR" }} to a folder that you own, for this program alone`;
-    return report("warning", `${path} contains files that this program did not create, such as ${stranger}`, another);
+    const another = hint`Set ${{ variable: "CONFIG_DIR" }} to a directory of yours, for this program only`;
+    return report("warning", `${path} contains files of others, such as ${stranger}`, another);
   }
   if (mode === undefined) return report("ok", path);
   if ((mode & 0o077) !== 0)
     return report("warning", `${path} can be listed by others (mode ${octal(mode)})`, [command("chmod", "700", path)]);
-  return report("ok", `${path} is yours alone (mode ${octal(mode)})`);
+  return report("ok", `${path} is private (mode ${octal(mode)})`);
 }
 
 function fileModes({ path, mode }: Inspected): Finding {
@@ -84,7 +84,7 @@ function fileModes({ path, mode }: Inspected): Finding {
   } catch (error) {
     return reportFailure(report, error);
   }
-  return report("ok", mode === undefined ? path : `${path} is yours alone (mode ${octal(mode)})`);
+  return report("ok", mode === undefined ? path : `${path} is private (mode ${octal(mode)})`);
 }
 
 /** Locks can be read by everybody on purpose: another user's process, after `sudo`, must see which process holds one. */
@@ -100,7 +100,7 @@ function otherModes(folder: string, entries: readonly Inspected[]): Finding {
   if (open.length > 0)
     return report("warning", `${some(open)} is open to others`, [command("chmod", "-R", "go=", folder)]);
   const files = counted.filter(({ kind }) => kind === "file").length;
-  return report("ok", files === 0 ? "there are none" : `${files}, all of them yours alone`);
+  return report("ok", files === 0 ? "there are none" : `${files}, all private`);
 }
 
 function temporaries(folder: string, repair: boolean): Finding {
@@ -114,8 +114,8 @@ function temporaries(folder: string, repair: boolean): Finding {
   }
   if (left.length === 0) return report("ok", "none left over");
   const names = left.map((path) => relative(folder, path)).join(", ");
-  if (repair) return report("note", `removed what a killed process left: ${names}`);
-  return report("warning", `a killed process left ${names}`, repairCommand);
+  if (repair) return report("note", `removed leftovers of a killed process: ${names}`);
+  return report("warning", `leftovers of a killed process: ${names}`, repairCommand);
 }
 
 /**
@@ -123,9 +123,9 @@ function temporaries(folder: string, repair: boolean): Finding {
  * was moved away.
  */
 function foldersAbove(folder: string): Finding[] {
-  const report = reportOn("D406", "folders above");
+  const report = reportOn("D406", "directories above");
   const me = process.geteuid?.();
-  const danger = "so another folder could be put in its place";
+  const danger = "so another directory could be put in its place";
   try {
     const open = openFoldersAbove(folder).map(({ path, uid, mode }) => {
       if (uid !== me && uid !== 0) {
@@ -136,7 +136,7 @@ function foldersAbove(folder: string): Finding[] {
       const fix = uid === me ? command("chmod", "go-w", path) : command("sudo", "chmod", "+t", path);
       return report("warning", `${path} can be changed by others (mode ${octal(mode)}), ${danger}`, [fix]);
     });
-    return open.length > 0 ? open : [report("ok", "nobody else can change them")];
+    return open.length > 0 ? open : [report("ok", "no one else can change them")];
   } catch (error) {
     return [reportFailure(report, error, "they cannot be examined", [command("ls", "-ld", dirname(folder))])];
   }

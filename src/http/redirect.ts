@@ -28,23 +28,22 @@ export function nextHop(response: Response, from: Hop, service: string, scope: R
   if (location === null) return undefined;
   const refuse = (why: string): AuthError =>
     new AuthError("service_rejected", `${shownAddress(from.url)} redirects to ${why}: it was not followed`, {
-      hint: "Use the address that it redirects to, if it is one that you trust",
+      hint: "Use the new URL, if you trust it",
     });
-  if (!URL.canParse(location, from.url)) throw refuse("something that is not an address");
+  if (!URL.canParse(location, from.url)) throw refuse("an invalid URL");
   const url = new URL(location, from.url);
   const where = shownAddress(url);
   // `fetch` would throw, and a name in front of an `@` is there to be taken for the host.
   if (url.username || url.password) throw refuse(`${where} with a user name or password`);
   // A service elsewhere has no business with what runs on this machine.
-  if (leadsToThisMachine(url, new URL(from.url))) throw refuse(`${where}, which is this machine`);
-  if (!isConfidential(url)) throw refuse(`${where}, where anyone on the way could read it`);
+  if (leadsToThisMachine(url, new URL(from.url))) throw refuse(`${where}, this machine`);
+  if (!isConfidential(url)) throw refuse(`${where}, unencrypted`);
   const init = redirected(from.init, status);
   const isService = targetOf(url, service).isService;
   if (isService && from.isService) return { url: url.href, init, isService };
-  if (scope === "service") throw refuse(`${where}, which is not the service`);
+  if (scope === "service") throw refuse(`${where}, not the service`);
   // RFC 9110 §15.4: only what reads may be sent again without asking the user.
-  if (!/^(GET|HEAD)$/i.test(init.method ?? "GET"))
-    throw refuse(`${where}, which is not the service and would get what was sent`);
+  if (!/^(GET|HEAD)$/i.test(init.method ?? "GET")) throw refuse(`${where}, not the service`);
   const { method, signal } = init;
   return { url: url.href, init: { ...(method && { method }), ...(signal && { signal }) }, isService: false };
 }

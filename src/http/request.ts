@@ -82,7 +82,7 @@ export function serviceFailure(response: Response, body: JsonObject | undefined)
   const summary = [response.status, error && `"${excerpt(error, 200)}"`, description && `(${description})`]
     .filter(Boolean)
     .join(" ");
-  const message = `${where(response.url)} answered ${summary}`;
+  const message = `${where(response.url)} returned ${summary}`;
   const facts = { status: response.status, error, retryAfterMs: retryAfter(response, body) };
   if (isTransientStatus(response.status)) {
     return new ServiceError("service_unavailable", message, {
@@ -91,7 +91,7 @@ export function serviceFailure(response: Response, body: JsonObject | undefined)
     });
   }
   if (error === undefined) {
-    return new ServiceError("service_answer_invalid", `${message}, which is not how an OAuth service answers`, {
+    return new ServiceError("service_answer_invalid", `${message}, not as an OAuth service does`, {
       ...facts,
       hint: checkAddress,
     });
@@ -112,9 +112,9 @@ export function invalidAnswer(response: Response, what: string): ServiceError {
   });
 }
 
-const checkAddress: Hint = hint`Check the address of the service: ${{ command: "auth status" }}`;
-const checkClient: Hint = hint`This is a mistake in the configuration: check ${{ variable: "CLIENT_ID" }} and, if the issuer gave one, ${{ variable: "CLIENT_SECRET" }}`;
-const checkConfiguration: Hint = hint`This is a mistake in the configuration: check ${{ variable: "SAAS_URL" }}, ${{ variable: "CLIENT_ID" }} and --scope`;
+const checkAddress: Hint = hint`Check the URL of the service: ${{ command: "auth status" }}`;
+const checkClient: Hint = hint`Check ${{ variable: "CLIENT_ID" }} and, if there is one, ${{ variable: "CLIENT_SECRET" }}`;
+const checkConfiguration: Hint = hint`Check ${{ variable: "SAAS_URL" }}, ${{ variable: "CLIENT_ID" }} and --scope`;
 
 /** For a request that got no answer; if the caller's own signal ended it, that signal's reason. */
 export function unreachable(url: string, cause: unknown, signal: AbortSignal | undefined): unknown {
@@ -124,9 +124,9 @@ export function unreachable(url: string, cause: unknown, signal: AbortSignal | u
   const timedOut = cause instanceof Error && cause.name === "TimeoutError";
   return new ServiceError(
     "network_unavailable",
-    timedOut ? `${where(url)} did not answer in time` : `cannot reach ${where(url)} (${reasonOf(cause)})`,
+    timedOut ? `${where(url)} did not respond in time` : `cannot reach ${where(url)} (${reasonOf(cause)})`,
     {
-      hint: "Nothing was lost. Check the network and the address of the service, then try again",
+      hint: "Nothing was lost. Check the network and the URL, then try again",
       cause,
     },
   );

@@ -24,7 +24,7 @@ export function targetOf(input: string | URL, base: string): Target {
   const isPath = text.startsWith("/") || !URL.canParse(text);
   const leaves = (): AuthError =>
     new AuthError("usage_invalid", `"${text}" leaves the service`, {
-      hint: `Give a path on ${base}, such as /api/v1/me`,
+      hint: `Use a path on ${base}, such as /api/v1/me`,
     });
   if (isPath && /^[/\\]{2}/.test(text)) throw leaves();
   const url = new URL(isPath ? `${base}/${text.replace(/^\//, "")}` : text);

@@ -66,7 +66,7 @@ export function traced(fetch: Fetch, clock: Clock, say: (line: string) => void):
       );
       return response;
     } catch (error) {
-      tell(`< ${mark} no answer after ${took()}: ${reasonOf(error)}`);
+      tell(`< ${mark} no response after ${took()}: ${reasonOf(error)}`);
       throw error;
     }
   };

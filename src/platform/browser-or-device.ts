@@ -107,7 +107,7 @@ const inWsl: Rule = (facts) => {
   return {
     name: interop,
     value: "enabled",
-    meaning: `this is WSL ${version}, and Windows opens addresses for it`,
+    meaning: `this is WSL ${version}, and Windows opens URLs for it`,
     login: "browser",
   };
 };
@@ -161,7 +161,7 @@ const onScreen: Rule = ({ env, platform, uid, consoleUid }) => {
         meaning: "this user is at the screen (/dev/console)",
         login: "browser",
       };
-    const meaning = consoleUid === 0 ? "nobody is at the screen" : "another user is at the screen";
+    const meaning = consoleUid === 0 ? "no user is at the screen" : "another user is at the screen";
     return { name: "/dev/console", value: `uid ${consoleUid}`, meaning: `${meaning} (/dev/console)`, login: "device" };
   }
   const name = ["WAYLAND_DISPLAY", "DISPLAY"].find((name) => env[name]);
@@ -205,9 +205,7 @@ const rules: readonly Rule[] = [
   rootForAnother,
   onScreen,
   ({ stdinIsTTY }) =>
-    stdinIsTTY
-      ? undefined
-      : { name: "stdin", value: "not a terminal", meaning: "there is no user to ask", login: "either" },
+    stdinIsTTY ? undefined : { name: "stdin", value: "not a terminal", meaning: "there is no user", login: "either" },
 ];
 
 export function describeEnvironment(facts: EnvironmentFacts): LoginEnvironment {

@@ -31,15 +31,14 @@ const earlyExitMs = 1_000;
 export async function openBrowser(address: string, options: BrowserOptions): Promise<BrowserOutcome> {
   const url = URL.canParse(address) ? new URL(address) : undefined;
   if (url === undefined || !isConfidential(url)) {
-    const found = url === undefined ? "no address at all" : `an address of "${url.protocol}//${url.hostname}"`;
-    throw new AuthError("service_answer_invalid", `the browser opens https addresses only, and this is ${found}`, {
-      hint: hint`Check the address of the service: ${{ command: "auth doctor" }}`,
+    const found = url === undefined ? "no URL at all" : `a URL of "${url.protocol}//${url.hostname}"`;
+    throw new AuthError("service_answer_invalid", `the browser opens https URLs only, and this is ${found}`, {
+      hint: hint`Check the URL of the service: ${{ command: "auth doctor" }}`,
     });
   }
   // Windows shows the command line of a process to its own user and to administrators, and macOS takes the address from the input.
   const isShown = options.platform !== "win32" && options.platform !== "darwin";
-  if (isShown && !options.mayBeRead)
-    return { failed: "its command line would show the address to other users, whose connections look like yours here" };
+  if (isShown && !options.mayBeRead) return { failed: "its command line would show the URL to other users" };
   const failures: string[] = [];
   // `href`, not the text as given: the parser has percent-encoded quotes, spaces and everything that is not ASCII.
   for (const command of browserCommands(url.href, options.platform, options.env)) {

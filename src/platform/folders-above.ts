@@ -49,12 +49,16 @@ export function checkFoldersAbove(path: string): void {
     const what = isOwners
       ? `can be changed by everybody (mode ${mode.toString(8).padStart(4, "0")})`
       : `belongs to another user (uid ${uid})`;
-    throw new AuthError("storage_unsafe", `"${open}" ${what}, so another folder could be put in place of "${path}"`, {
-      hint:
-        uid === process.geteuid?.()
-          ? modeRemedy(open, "o-w")
-          : hint`Set ${{ variable: "CONFIG_DIR" }} to a folder that you own`,
-    });
+    throw new AuthError(
+      "storage_unsafe",
+      `"${open}" ${what}, so another directory could be put in place of "${path}"`,
+      {
+        hint:
+          uid === process.geteuid?.()
+            ? modeRemedy(open, "o-w")
+            : hint`Set ${{ variable: "CONFIG_DIR" }} to a directory of yours`,
+      },
+    );
   }
 }
 

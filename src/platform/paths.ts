@@ -30,12 +30,7 @@ export function configFolder(
   // The XDG base directory specification says to ignore a relative path.
   const xdg = env["XDG_CONFIG_HOME"];
   if (platform !== "win32" && platform !== "darwin" && xdg && path.isAbsolute(xdg)) return path.join(xdg, name);
-  const folder = homeFolder(
-    path,
-    home,
-    "the session",
-    hint`Set ${{ variable: "CONFIG_DIR" }} to a folder that you own`,
-  );
+  const folder = homeFolder(path, home, "the session", hint`Set ${{ variable: "CONFIG_DIR" }} to a directory of yours`);
   if (platform === "win32") return path.join(folder, "AppData", "Roaming", name);
   if (platform === "darwin") return path.join(folder, "Library", "Application Support", name);
   return path.join(folder, ".config", name);
@@ -45,9 +40,9 @@ function absolute(path: typeof posix, folder: string, source: string): string {
   try {
     return path.resolve(folder);
   } catch (cause) {
-    const gone = "the folder that this command was started in no longer exists";
-    throw new AuthError("configuration_invalid", `${source} is "${folder}", which is relative, and ${gone}`, {
-      hint: hint`Set ${{ variable: "CONFIG_DIR" }} to an absolute path, or go to the folder that it is relative to: cd FOLDER`,
+    const gone = "the current directory no longer exists";
+    throw new AuthError("configuration_invalid", `${source} is "${folder}", a relative path, and ${gone}`, {
+      hint: hint`Set ${{ variable: "CONFIG_DIR" }} to an absolute path, or run: cd DIRECTORY`,
       cause,
     });
   }
@@ -62,7 +57,7 @@ function homeFolder(path: typeof posix, home: () => string, what: string, remedy
     // No HOME, and a user number without a name, as in a container.
   }
   if (path.isAbsolute(folder)) return folder;
-  throw new AuthError("configuration_invalid", `there is no home folder to store ${what} in`, { hint: remedy });
+  throw new AuthError("configuration_invalid", `there is no home directory to store ${what} in`, { hint: remedy });
 }
 
 /**
@@ -82,7 +77,7 @@ export function stateFolder(
   const variable = stateVariable(platform);
   const chosen = env[variable];
   if (platform !== "darwin" && chosen && path.isAbsolute(chosen)) return path.join(chosen, name);
-  const remedy = hint`Set ${variable} to a folder that you own, or log in with a passphrase: set ${{ variable: "PASSPHRASE" }}`;
+  const remedy = hint`Set ${variable} to a directory of yours, or log in with a passphrase: set ${{ variable: "PASSPHRASE" }}`;
   const folder = homeFolder(path, home, "the secret of the session's key", remedy);
   if (platform === "win32") return path.join(folder, "AppData", "Local", name);
   if (platform === "darwin") return path.join(folder, "Library", "Application Support", `${name}-state`);

@@ -71,7 +71,7 @@ export function reservePrivateFile(path: string, bytes: number): Reservation {
           "storage_unwritable",
           `"${path}" would be ${length} bytes long, and at most ${maxBytes} are read`,
           {
-            hint: hint`Log out where you no longer need a login: ${{ command: "auth logout", profile: "NAME" }}`,
+            hint: hint`Log out of unused accounts: ${{ command: "auth logout", profile: "NAME" }}`,
           },
         );
       }

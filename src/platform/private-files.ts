@@ -31,7 +31,7 @@ export function checkFolder(path: string): void {
   const stats = statsOf(path);
   if (stats === undefined) return;
   // Whatever it is, it may be precious: nothing is advised that would change it.
-  if (!stats.isDirectory()) throw unsafe(path, "is not a folder", otherFolder);
+  if (!stats.isDirectory()) throw unsafe(path, "is not a directory", otherFolder);
   if (!posix) return;
   if (stats.uid !== process.geteuid?.()) throw foreign(path, stats);
   // A user who can write in the folder can put another file in place of ours, whatever that file's mode is. A sticky one, as /tmp is,
@@ -46,7 +46,7 @@ function statsOf(path: string): Stats | undefined {
   } catch (cause) {
     // Such as ENOTDIR: one of the folders above it is a file.
     throw new AuthError("storage_unreadable", `"${path}" cannot be examined (${reasonOf(cause)})`, {
-      hint: hint`Look at what is there: ${list(dirname(path))}`,
+      hint: hint`Look at it: ${list(dirname(path))}`,
       cause,
     });
   }
@@ -171,24 +171,24 @@ export function fileMark(path: string): string | undefined {
 /** A failure to read or list, with what to do about it. */
 export function unreadable(path: string, cause: unknown): AuthError {
   return new AuthError("storage_unreadable", `"${path}" cannot be read (${reasonOf(cause)})`, {
-    hint: hint`Look at what is there: ${list(dirname(path), path)}`,
+    hint: hint`Look at it: ${list(dirname(path), path)}`,
     cause,
   });
 }
 
 function unsafe(path: string, what: string, next: Hint): AuthError {
-  return new AuthError("storage_unsafe", `"${path}" ${what}, so it is not trusted`, { hint: next });
+  return new AuthError("storage_unsafe", `"${path}" ${what}: not trusted`, { hint: next });
 }
 
 function foreign(path: string, stats: Stats): AuthError {
   return unsafe(path, `belongs to another user (uid ${stats.uid})`, otherFolder);
 }
 
-const otherFolder: Hint = hint`Set ${folderVariable} to a folder that you own`;
+const otherFolder: Hint = hint`Set ${folderVariable} to a directory of yours`;
 
 /** What to do about something else in place of a file, under a name that only this program gives. */
 export function moveAway(path: string): Hint {
-  return hint`Move it away: ${{ run: ["mv", path, `${path}.old`] }}`;
+  return hint`Move it: ${{ run: ["mv", path, `${path}.old`] }}`;
 }
 
 /** The command that shows who may change something. */

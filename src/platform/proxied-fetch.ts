@@ -126,15 +126,15 @@ function bodyOf(answer: IncomingMessage, signal: AbortSignal | null | undefined)
 function refused(proxy: ProxyServer, url: URL, status: number): ServiceError {
   const hints: Partial<Record<number, Hint>> = {
     407: proxy.authorization
-      ? hint`The proxy does not accept the user name and password in ${proxy.variable}: correct them there`
+      ? hint`The proxy refuses the user name and password in ${proxy.variable}: correct them there`
       : hint`The proxy requires a user name and password: ${{ set: proxy.variable, value: proxy.address.replace("//", "//USER:PASSWORD@") }}`,
-    403: hint`The proxy does not allow this address. Ask its operators, or ${bypassProxy(url)}`,
+    403: hint`The proxy blocks this URL. Ask its operators, or ${bypassProxy(url)}`,
   };
   return new ServiceError(
     "network_unavailable",
-    `cannot reach ${shownAddress(url)} via proxy ${proxy.address}: the proxy answered ${status}`,
+    `cannot reach ${shownAddress(url)} via proxy ${proxy.address}: the proxy returned ${status}`,
     {
-      hint: hints[status] ?? hint`Check ${proxy.variable} and the address of the service, or ${bypassProxy(url)}`,
+      hint: hints[status] ?? hint`Check ${proxy.variable} and the URL of the service, or ${bypassProxy(url)}`,
     },
   );
 }

@@ -120,10 +120,10 @@ function parse({ name, value }: Variable): ProxyServer {
   // Without the value itself: wherever it is wrong, there may be a password in it.
   const refuse = (why: string): AuthError =>
     new AuthError("configuration_invalid", `${name} ${why}`, {
-      hint: hint`Give the address of the proxy: ${{ set: name, value: "http://proxy.example:3128" }}`,
+      hint: hint`Set the URL of the proxy: ${{ set: name, value: "http://proxy.example:3128" }}`,
     });
   const text = /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`;
-  if (!URL.canParse(text)) throw refuse("is not the address of a proxy");
+  if (!URL.canParse(text)) throw refuse("is not the URL of a proxy");
   const { protocol, host, username, password } = new URL(text);
   if (protocol !== "http:" && protocol !== "https:")
     throw refuse(`names a proxy with the scheme "${protocol}", and only "http:" and "https:" can be used`);

@@ -106,12 +106,8 @@ function untrusted(input: string | URL, error: unknown): ServiceError {
     error instanceof AuthError
       ? error.message
       : `cannot reach ${shownAddress(new URL(input))} (${unknownAuthority(error)})`;
-  return new ServiceError(
-    "network_unavailable",
-    `${message}: its certificate is from an authority that is not trusted here`,
-    {
-      hint: hint`If the network has an authority of its own, name its certificate: ${{ set: "NODE_EXTRA_CA_CERTS", value: "/path/to/authority.pem" }}`,
-      cause: error instanceof Error ? error.cause : undefined,
-    },
-  );
+  return new ServiceError("network_unavailable", `${message}: its certificate is from an unknown authority`, {
+    hint: hint`If the network has its own authority, set its certificate: ${{ set: "NODE_EXTRA_CA_CERTS", value: "/path/to/authority.pem" }}`,
+    cause: error instanceof Error ? error.cause : undefined,
+  });
 }

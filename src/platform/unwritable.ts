@@ -29,7 +29,7 @@ export function unwritable(path: string, cause: unknown): AuthError {
 /** For what can be fixed. Anything else is a file system that lacks something (ENOTSUP of a network volume, say): hence the hint above. */
 function explanations(path: string): Partial<Record<string, [reason: string, next: Hint]>> {
   const folder = dirname(path);
-  const anotherTime = hint`Run the command again; if that does not help, set ${folderVariable} to a directory on a local disk`;
+  const anotherTime = hint`Try again; if that does not help, set ${folderVariable} to a directory on a local disk`;
   return {
     ENOENT: [
       "there is no such directory",
@@ -45,7 +45,7 @@ function explanations(path: string): Partial<Record<string, [reason: string, nex
     EDQUOT: ["the disk quota is used up", hint`Free some of it, then try again`],
     ESTALE: ["the file server no longer knows it", anotherTime],
     EIO: ["input/output error", anotherTime],
-    ETIMEDOUT: ["the file server does not answer", anotherTime],
+    ETIMEDOUT: ["the file server does not respond", anotherTime],
     ENOTCONN: ["the file server is not connected", anotherTime],
   };
 }

@@ -24,7 +24,7 @@ export function readUserFile(path: string, most: number): Buffer {
   const fd = openPlainFile(place, constants.O_RDONLY);
   if (typeof fd === "string")
     throw new AuthError("usage_invalid", `"${path}" is not a plain file`, {
-      hint: "Save the content in a file, and name that",
+      hint: "Save the content in a file, and use it",
     });
   try {
     requireAt(place, fd);
@@ -47,8 +47,8 @@ export function readUserFile(path: string, most: number): Buffer {
 
 /** @param what - the file, or where else the content comes from */
 export function tooLong(what: string, most: number): AuthError {
-  return new AuthError("usage_invalid", `${what} is longer than ${most} bytes, the most that is read here`, {
-    hint: "Give less, in several parts if need be",
+  return new AuthError("usage_invalid", `${what} is longer than ${most} bytes, the maximum`, {
+    hint: "Send less, or in several parts",
   });
 }
 
@@ -66,7 +66,7 @@ function requireAt(place: string, fd: number): void {
   const [found, wanted] = [opened.replace(/ \(deleted\)$/, ""), place].map((path) => path.normalize().toLowerCase());
   if (found === wanted) return;
   throw new AuthError("usage_invalid", `"${place}" was exchanged for "${opened}" while it was opened`, {
-    hint: "Name a file in a folder that only you can change",
+    hint: "Name a file in a directory that only you can change",
   });
 }
 
@@ -86,9 +86,9 @@ function placeOf(path: string): string {
     if (!target.startsWith(join(place, sep)) && !isOfSystem(place)) {
       throw new AuthError(
         "usage_invalid",
-        `"${next}" is a link out of its folder, to "${target}": it is not followed`,
+        `"${next}" is a link out of its directory, to "${target}": it is not followed`,
         {
-          hint: hint`If you mean what it leads to, name that: ${{ run: [join(target, ...names.slice(index + 1))] }}`,
+          hint: hint`To use its target: ${{ run: [join(target, ...names.slice(index + 1))] }}`,
         },
       );
     }

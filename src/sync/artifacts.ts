@@ -40,7 +40,7 @@ export function artifactItem({ content, ...about }: ArtifactInput, id: string, n
   const refuse = (what: string, hint: string): AuthError =>
     new AuthError("usage_invalid", `"${name}" ${what}`, { hint });
   if (!extensions.includes(extname(name)))
-    throw refuse("is not an artifact that the service accepts", `Upload one of ${extensions.join(", ")}`);
+    throw refuse("is not an artifact of a known kind", `Upload one of ${extensions.join(", ")}`);
   if (content.length > mostArtifactBytes)
     throw refuse(`is ${content.length} bytes long`, `Upload at most ${mostArtifactBytes} bytes`);
   let body: string;
@@ -123,7 +123,7 @@ async function upload(text: string, options: DrainOptions): Promise<UploadVerdic
 
 function judgeUpload({ status, body, retryAfterMs }: ServiceAnswer): UploadVerdict {
   const code = serviceText(body?.["error"]) ?? serviceText(body?.["code"]);
-  const reason = `the service answered ${status}${code ? ` "${code}"` : ""} to the upload`;
+  const reason = `the service returned ${status}${code ? ` "${code}"` : ""} to the upload`;
   if (status >= 200 && status < 300) return { kind: "stored" };
   const failure = drainFailure(status, retryAfterMs, "an artifact");
   if (status === 401) return { kind: "stop", failure };

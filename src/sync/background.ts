@@ -64,7 +64,7 @@ export function startBackground({
       }
       if (ended.signal.aborted) return;
       givenUp = true;
-      giveUp.abort(new Error("the process has nothing else to do"));
+      giveUp.abort(new Error("the process has nothing left to do"));
     };
     givenUp = false;
     if (!keepAlive) void watch();

@@ -35,7 +35,7 @@ export function judgeBatch({ status, retryAfterMs, body }: ServiceAnswer, sent: 
     return halve(sent, {
       kind: "rejected",
       category: "too_large",
-      reason: "the service does not accept an event of this size (413)",
+      reason: "the event is too large for the service (413)",
       final: true,
     });
   }
@@ -67,24 +67,20 @@ export function drainFailure(status: number, retryAfterMs: number | undefined, w
     });
   const facts = { status, retryAfterMs };
   if (status === 403) {
-    return new ServiceError(
-      "access_denied",
-      "the service does not accept events from this account for this team (403)",
-      {
-        ...facts,
-        hint: hint`Look at the teams of this account: ${{ command: "auth team" }}`,
-      },
-    );
+    return new ServiceError("access_denied", "the service refuses events of this account for this team (403)", {
+      ...facts,
+      hint: hint`Look at the teams of this account: ${{ command: "auth team" }}`,
+    });
   }
   const isPassing = isTransientStatus(status);
   return new ServiceError(
     isPassing ? "service_unavailable" : "service_answer_invalid",
-    `the service answered ${status} to ${what}`,
+    `the service returned ${status} to ${what}`,
     {
       ...facts,
       hint: isPassing
         ? hint`Nothing was lost. Try again ${retryAfterMs === undefined ? "later" : whenToRetry(retryAfterMs)}: ${{ command: "sync now" }}`
-        : hint`Check the address of the service: ${{ command: "auth status" }}`,
+        : hint`Check the URL of the service: ${{ command: "auth status" }}`,
     },
   );
 }
@@ -103,7 +99,7 @@ function judgeResult(result: JsonObject): EventVerdict | undefined {
     default:
       // Only an unknown status is a refusal; an entry without a status says nothing.
       return typeof result["status"] === "string"
-        ? rejected(result, `the service answered "${serviceText(result["status"])}"`)
+        ? rejected(result, `the service returned "${serviceText(result["status"])}"`)
         : undefined;
   }
 }

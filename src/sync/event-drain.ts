@@ -162,8 +162,7 @@ export async function drainEvents(
   };
 
   const onDamaged = async ({ entry, items }: BatchFile): Promise<void> => {
-    const reason =
-      "the file in the queue does not contain the events that were written to it; those that could be read were kept";
+    const reason = "a file of the queue was damaged; the readable events were kept";
     // With an event too many, what could be read has the damaged file's own name, and has taken its place.
     if (!(await queue.add(items)).includes(entry.name)) queue.giveUp(entry, reason);
     counts.rejected++;

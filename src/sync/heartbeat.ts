@@ -32,8 +32,8 @@ export function heartbeat(clock: Clock): Heartbeat {
       const leftMs = heardAt + limitMs - clock.monotonic();
       if (leftMs <= 0)
         return lost.abort(
-          new AuthError("network_unavailable", `the service has been silent for ${Math.round(limitMs / 1000)} s`, {
-            hint: "Nothing was lost: it connects again by itself",
+          new AuthError("network_unavailable", `no message from the service for ${Math.round(limitMs / 1000)} s`, {
+            hint: "Nothing was lost: it reconnects",
           }),
         );
       await clock.sleep(Math.min(leftMs, longestSleepMs), { signal: ended.signal, background: true });

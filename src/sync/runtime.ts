@@ -170,7 +170,7 @@ class Runtime implements SyncRuntime {
       return error instanceof AuthError
         ? error
         : new AuthError("interrupted", "the queue was not fully drained", {
-            hint: "What is left waits on disk, and is sent the next time",
+            hint: "The rest stays on disk, for the next time",
             cause: error,
           });
     }
@@ -181,7 +181,7 @@ class Runtime implements SyncRuntime {
     try {
       return (
         (await this.#options.owner?.(origin, signal)) ??
-        new NotAuthenticatedError("nobody is logged in", { hint: hint`Run: ${login(origin.profile)}` })
+        new NotAuthenticatedError("not logged in", { hint: hint`Run: ${login(origin.profile)}` })
       );
     } catch (error) {
       if (error instanceof AuthError && !signal?.aborted) return error;

@@ -124,7 +124,7 @@ function routed(
   if (bindingRef) return { provider, binding_ref: bindingRef };
   if (projectSlug) return { provider, project_slug: projectSlug };
   if (need === "optional") return { provider };
-  throw new AuthError("usage_invalid", `neither a binding nor a project says which tracker of "${provider}" is meant`, {
+  throw new AuthError("usage_invalid", `no binding and no project selects a tracker of "${provider}" is meant`, {
     hint: "Name the project, or its binding",
   });
 }

@@ -63,7 +63,7 @@ export function trackerFailure(
   // Programs print these too, and a crash does.
   const said = (name: string): string | undefined => textOf(excerpt(printable(textOf(body?.[name]) ?? ""), 200));
   const errorCode = said("error_code") ?? said("code") ?? said("error");
-  const named = errorCode && `the tracker answered ${status} "${errorCode}"`;
+  const named = errorCode && `the tracker returned ${status} "${errorCode}"`;
   const error = new TrackerError(textOf(body?.["message"]) ?? named ?? `HTTP ${status}`, {
     status,
     errorCode,
@@ -88,10 +88,10 @@ function codeOf({ status, retryable }: TrackerFacts): KnownErrorCode {
 }
 
 function hintOf(facts: TrackerFacts): Hint {
-  if (facts.userActionRequired) return hint`Fix this on the service's website first`;
+  if (facts.userActionRequired) return hint`Fix this on the website of the service`;
   if (facts.retryAfterMs !== undefined || codeOf(facts) === "service_unavailable")
     return hint`Try again ${whenToRetry(facts.retryAfterMs)}`;
-  return hint`See how it is connected: ${trackerStatus}`;
+  return hint`See its connection: ${trackerStatus}`;
 }
 
 export const trackerStatus = { command: "tracker status", options: ["--provider", "PROVIDER"] } as const;

@@ -76,7 +76,7 @@ async function send(
     const response = await fetch(url, init);
     const body = await readJsonObject(response, maxResultBytes, signal);
     if (response.ok && body !== undefined) return { status: response.status, result: body };
-    if (response.ok) throw invalidAnswer(response, "answered without a JSON object");
+    if (response.ok) throw invalidAnswer(response, "responded without a JSON object");
     const askedMs = retryAfter(response);
     const waitMs = retryAfterSeconds(body) ?? askedMs ?? 5000;
     if (response.status !== 429 || isResend || waitMs > longestWaitMs)
@@ -97,7 +97,7 @@ async function resultOfOperation(
   const { clock, random = Math.random } = access;
   // It becomes part of a path, and must not lead to another one.
   if (typeof id !== "string" || !/^[\w-][\w.:-]{0,199}$/.test(id)) {
-    throw new AuthError("service_answer_invalid", 'the tracker answered 202 without a usable "operation_id"', {
+    throw new AuthError("service_answer_invalid", 'the tracker returned 202 without a usable "operation_id"', {
       hint: "Report this to the operator of the service",
     });
   }
@@ -107,7 +107,7 @@ async function resultOfOperation(
     const pauseMs = Math.min(longestPauseMs, retryDelay({ attempt, random: random() }));
     if (clock.monotonic() - startedAt + pauseMs > longestWaitMs) {
       throw new AuthError("timed_out", `operation "${id}" did not finish within ${longestWaitMs / 1000} s`, {
-        hint: hint`It may still finish. See: ${trackerStatus}`,
+        hint: hint`It may still finish: ${trackerStatus}`,
         cause: problem,
       });
     }

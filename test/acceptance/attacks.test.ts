@@ -37,10 +37,7 @@ test("an answer that cannot be written is a failure of one line, and the work is
     const [stderr, [status]] = await Promise.all([text(child.stderr as Readable), once(child, "exit")]);
     assert.deepEqual(
       [status, stderr],
-      [
-        1,
-        "error: the output could not be written (ENOSPC)\nhint: Free some space, or redirect the output to another place\n",
-      ],
+      [1, "error: cannot write the output (ENOSPC)\nhint: Free some space, or redirect the output elsewhere\n"],
       args.join(" "),
     );
   }

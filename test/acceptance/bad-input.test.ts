@@ -54,12 +54,12 @@ async function assertClosed(port: number): Promise<void> {
 }
 
 for (const [what, url, error] of [
-  ["no SPEC_KITTY_SAAS_URL", undefined, /SPEC_KITTY_SAAS_URL is not set, so there is no service to log in to/],
+  ["no SPEC_KITTY_SAAS_URL", undefined, /SPEC_KITTY_SAAS_URL is not set: there is no service to log in to/],
   ["an empty SPEC_KITTY_SAAS_URL", "  ", /SPEC_KITTY_SAAS_URL is not set/],
   [
     "a user name in the address",
     "https://alice:hunter2@service.example",
-    /SPEC_KITTY_SAAS_URL contains a user name or password/,
+    /SPEC_KITTY_SAAS_URL must not contain a user name or password/,
   ],
 ] as const) {
   test(`a login refuses ${what}`, async (t) => {
@@ -92,7 +92,7 @@ test("--port with a port in use is refused before anything is opened", async (t)
   assertFailure(await run(`auth login --port ${port}`), {
     code: 2,
     error: new RegExp(`port ${port} is in use by another program`),
-    hint: /Leave --port out/,
+    hint: /Omit --port/,
   });
   assert.equal(saas.count("/oauth/authorize"), 0);
   assert.equal(filesUnder(join(folder, "config")).size, 0);
@@ -133,10 +133,10 @@ test("S-006 a wrong state gets a page and ends nothing; if no right one arrives 
   const [link] = await running.shows(address);
   const visit = await tamper(link, (callback) => callback.searchParams.set("state", "A".repeat(43)));
   assert.equal(visit.status, 400);
-  assert.match(visit.page, /This is not the login we started/);
+  assert.match(visit.page, /This is not the login in progress/);
   assertFailure(await running.ended, {
     code: 6,
-    error: /nobody answered in the browser within 2 seconds/,
+    error: /the login in the browser timed out after 2 seconds/,
     hint: /--timeout 600/,
   });
   assert.equal(saas.count("/oauth/token"), 0);
@@ -150,7 +150,7 @@ for (const [what, fault, expected] of [
     { status: 400, body: { error: "invalid_grant", error_description: "the code has expired" } },
     {
       code: 1,
-      error: /answered 400 "invalid_grant" \(the code has expired\)/,
+      error: /returned 400 "invalid_grant" \(the code has expired\)/,
       hint: /Try again: spec-kitty auth login/,
     },
   ],
@@ -159,8 +159,8 @@ for (const [what, fault, expected] of [
     { body: "<!doctype html><h1>Welcome</h1>" },
     {
       code: 1,
-      error: /which is not how an OAuth service answers|with a body that is not a JSON object/,
-      hint: /Check the address of the service/,
+      error: /not as an OAuth service does|with a body that is not a JSON object/,
+      hint: /Check the URL of the service/,
     },
   ],
   [
@@ -189,7 +189,7 @@ test("a token endpoint that hangs gets 10 seconds", async (t) => {
   const { saas, env, folder } = await scene(t);
   saas.faults.next("/oauth/token", { hang: true });
   const running = startCommand(t, ["auth", "login"], env, { nodeArgs: hurried(10_000, 2_000) });
-  assertFailure(await running.ended, { code: 3, error: /\/oauth\/token" did not answer in time/, hint: /try again/ });
+  assertFailure(await running.ended, { code: 3, error: /\/oauth\/token" did not respond in time/, hint: /try again/ });
   assert.equal(filesUnder(join(folder, "config")).size, 0);
 });
 
@@ -203,13 +203,13 @@ test("a response whose body hangs gets the same 10 seconds", async (t) => {
     { ...env, SPEC_KITTY_SAAS_URL: service },
     { nodeArgs: hurried(10_000, 2_000) },
   );
-  assertFailure(await running.ended, { code: 3, error: /did not answer in time/, hint: /try again/ });
+  assertFailure(await running.ended, { code: 3, error: /did not respond in time/, hint: /try again/ });
 });
 
 test("when /api/v1/me fails after the exchange, the user is told, nothing is stored, and the server session is ended", async (t) => {
   const { saas, run, folder } = await scene(t);
   saas.faults.next("/api/v1/me", { status: 500 });
-  const error = /the login was granted, but the service did not say who you are: .*\/api\/v1\/me" answered 500/;
+  const error = /logged in, but the service does not name the user: .*\/api\/v1\/me" returned 500/;
   assertFailure(await run("auth login"), {
     code: 3,
     error,
@@ -335,9 +335,8 @@ test("a login works in a deleted folder, and a relative SPEC_KITTY_CONFIG_DIR is
   assert.equal(code, 0, stderr);
   const failure = {
     code: 2,
-    error:
-      /SPEC_KITTY_CONFIG_DIR is "config", which is relative, and the folder that this command was started in no longer exists/,
-    hint: /Set SPEC_KITTY_CONFIG_DIR to an absolute path, or .*: cd FOLDER/,
+    error: /SPEC_KITTY_CONFIG_DIR is "config", a relative path, and the current directory no longer exists/,
+    hint: /Set SPEC_KITTY_CONFIG_DIR to an absolute path, or .*: cd DIRECTORY/,
   };
   assertFailure(await runNowhere(t, "auth token", { ...env, SPEC_KITTY_CONFIG_DIR: "config" }), failure);
 });
@@ -352,7 +351,7 @@ test(
     const [before, requests] = [lstatSync(it.credentials), it.saas.requests.length];
     const refused = {
       code: 1,
-      error: /can be read by others \(mode 0644\), so it is not trusted/,
+      error: /can be read by others \(mode 0644\): not trusted/,
       hint: /Run: chmod 600 \S+keys$/,
     };
     for (const result of await Promise.all(
@@ -370,7 +369,7 @@ for (const [what, spoil, restore, why, left] of [
     "a file of keys that is damaged is moved aside",
     ({ credentials }) => writeFileSync(credentials, readFileSync(credentials).subarray(0, 200)),
     () => undefined,
-    /is damaged: it is cut short or was changed/,
+    /is damaged: it was cut short or changed/,
     ({ credentials }) => `are kept in "${credentials}.1"`,
   ],
   [
@@ -380,8 +379,8 @@ for (const [what, spoil, restore, why, left] of [
       rmSync(join(folder, "state", "spec-kitty"), { recursive: true }),
       renameSync(join(folder, "backup"), join(folder, "state", "spec-kitty"))
     ),
-    /the secret that opens the session is missing: there is no "\S+credentials\.secret"/,
-    () => "stay as they are",
+    /the secret of the session is missing: "\S+credentials\.secret"/,
+    () => "were left as they are",
   ],
 ] as [string, (it: Scene) => void, (it: Scene) => void, RegExp, (it: Scene) => string][]) {
   test(`S-018 ${what} by auth login --force, which says so, and it can be put back`, unix, async (t) => {

@@ -29,7 +29,7 @@ function alone(t: TestContext, args: readonly string[], more: CommandEnvironment
 test("FR-008 help is an answer: of the tool, and of a command", async (t) => {
   for (const [args, usage] of [
     [[], /^Usage: spec-kitty COMMAND/],
-    [["auth", "login", "-h"], /^Usage: spec-kitty auth login \[ADDRESS\]/],
+    [["auth", "login", "-h"], /^Usage: spec-kitty auth login \[URL\]/],
   ] as const) {
     const { code, stdout, stderr } = await alone(t, args);
     assert.deepEqual([code, stderr], [0, ""]);

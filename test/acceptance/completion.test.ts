@@ -122,7 +122,7 @@ test("zsh completes commands, options and their values, with descriptions", {
   await types("spec-kitty auth login --storage k", /^> spec-kitty auth login --storage keychain$/m);
   await types("spec-kitty auth login --storage=m", /^> spec-kitty auth login --storage=memory$/m);
   await types("spec-kitty completion f", /^> spec-kitty completion fish$/m);
-  await types("spec-kitty ", /^auth +-- log in, log out, and see who is logged in$/m);
+  await types("spec-kitty ", /^auth +-- log in, log out, and show who is logged in$/m);
 });
 
 const hostile = ["a`id>ran`.md", "b$(id>ran).md", "c;id>ran;.md", "d e'f\".md", "g&id>ran&.md"];

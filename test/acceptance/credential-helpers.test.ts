@@ -319,17 +319,14 @@ test(
     const env = { GIT_CONFIG_GLOBAL: config };
     const own = `[user]\n\tname = alice\n[credential "${at.saas.url}"]\n\thelper = cache\n[credential]\n\thelper = store\n`;
     writeFileSync(config, own);
-    assert.equal(
-      (await at.here("auth setup-git --undo", env)).stdout,
-      "git does not ask this program for any address.\n",
-    );
+    assert.equal((await at.here("auth setup-git --undo", env)).stdout, "git does not use the login.\n");
     assert.equal((await at.here("auth setup-git", env)).code, 0);
     assert.match(
       (await at.here("auth logout", env)).stderr,
-      /^hint: git still asks this program for http:\/\/127[^\n]*\. To undo that: spec-kitty auth setup-git --undo$/m,
+      /^hint: git still uses the login for http:\/\/127[^\n]*\. Undo it: spec-kitty auth setup-git --undo$/m,
     );
     const undone = await at.here("auth setup-git --undo", env);
-    assert.equal(undone.stdout, `✓ git no longer asks this program for ${at.saas.url}.\n`);
+    assert.equal(undone.stdout, `✓ git no longer uses the login for ${at.saas.url}.\n`);
     const left = readFileSync(config, "utf8");
     assert.doesNotMatch(left, /spec-kitty|useHttpPath/);
     assert.match(left, /name = alice/);

@@ -73,7 +73,7 @@ test("S-008 neither the code nor the address from the service can move the curso
   const screen = await startOnScreen(t, headless, env);
   await screen.shows(/^Waiting for approval/m);
   const lines = await screen.lines();
-  assert.equal(lines[0], "Open this address in a browser, on any device:");
+  assert.equal(lines[0], "Open this URL in a browser, on any device:");
   assert.ok(lines.includes("  AB[2J]0;owned error: CD"), lines.join("\n"));
   assert.ok(lines.includes("  https://id.example/%1B[31mdevice%20%20EVIL-CODE"), lines.join("\n"));
 });
@@ -88,6 +88,6 @@ test("without a terminal nothing is drawn or counted down", async (t) => {
   assert.equal(stdout, "✓ Logged in as alice@example.com (Acme Corp). Access token valid for 1 hour.\n");
   assert.equal(
     stderr,
-    `Open this address in a browser, on any device:\n\n  ${saas.url}/device\n\nand enter this code:\n\n  ${code}\n\n`,
+    `Open this URL in a browser, on any device:\n\n  ${saas.url}/device\n\nand enter this code:\n\n  ${code}\n\n`,
   );
 });

@@ -14,7 +14,7 @@ const success = "✓ Logged in as alice@example.com (Acme Corp). Access token va
 
 /** The address and the code that the user is shown. */
 async function announced(running: RunningCommand): Promise<{ address: string; code: string }> {
-  const [, address = ""] = await running.shows(/Open this address in a browser, on any device:\n\n {2}(\S+)\n/);
+  const [, address = ""] = await running.shows(/Open this URL in a browser, on any device:\n\n {2}(\S+)\n/);
   const [, code = ""] = await running.shows(/and enter this code:\n\n {2}(\S+)\n/);
   return { address, code };
 }
@@ -189,9 +189,9 @@ test("FR-002 two device logins at once each get their own account", async (t) =>
 });
 
 for (const [what, fault, exit, error] of [
-  ["has no device login", { status: 404, body: "<h1>not found</h1>" }, 1, /answered 404/],
-  ["refuses the client", { status: 401, body: { error: "invalid_client" } }, 1, /answered 401 "invalid_client"/],
-  ["is down", { status: 500 }, 3, /answered 500/],
+  ["has no device login", { status: 404, body: "<h1>not found</h1>" }, 1, /returned 404/],
+  ["refuses the client", { status: 401, body: { error: "invalid_client" } }, 1, /returned 401 "invalid_client"/],
+  ["is down", { status: 500 }, 3, /returned 500/],
   [
     "gives no code",
     { body: { device_code: "dc", verification_uri: "https://service.example/device", expires_in: 900 } },
@@ -202,7 +202,7 @@ for (const [what, fault, exit, error] of [
     "gives an address that is no page",
     { body: { device_code: "dc", user_code: "A", verification_uri: "javascript:alert(1)", expires_in: 900 } },
     1,
-    /"verification_uri" is not the https: address of a page/,
+    /"verification_uri" is not the https: URL of a page/,
   ],
   [
     "gives a code that has expired already",

@@ -110,15 +110,15 @@ const locks: Record<string, Fault> = {
   "a file in the place of a lock": {
     ...inPlace((lock) => lock),
     codes: { "before sending": "1 1 1 1 1 1", "after sending": "0 0 0 1 1 s", "while storing": "0 0 0 1 1 s" },
-    says: { 1: /was not made by this program[^]*hint: (Move it away|Fix that)/ },
+    says: { 1: /exists and is not a lock of this program[^]*hint: (Move it|Fix this)/ },
   },
   "a lock of a stopped process": {
     ...heldBy((pid) => void process.kill(pid, "SIGSTOP"), held),
-    says: { 3: /is stopped[^]*hint: (Continue it: kill -CONT|Fix that)/ },
+    says: { 3: /is stopped[^]*hint: (Continue it: kill -CONT|Fix this)/ },
   },
   "a lock of a running process on another machine": {
     ...unseen(true, held),
-    says: { 3: /cannot be seen from this machine/ },
+    says: { 3: /is on another machine or in another container/ },
   },
   "a lock of a dead process on another machine": unseen(false, harmless),
   "a lock of a dead process": heldBy((pid) => void process.kill(pid, "SIGKILL"), harmless),
@@ -154,7 +154,7 @@ const disks: Record<string, Fault> = {
     lasts: true,
     codes: { "before sending": unasked, "after sending": unrenewed, "while storing": "1 1 1 1 1 s" },
     isWindow: true,
-    says: { 1: /could not be stored and ends with this process|is still stored here|cannot be examined/ },
+    says: { 1: /cannot be stored, and ends with this process|is still stored here|cannot be examined/ },
   },
 };
 
@@ -189,7 +189,7 @@ const services: Record<string, Fault> = {
   "a network that answers with HTML": answers(
     { body: "<html>", headers: { "Content-Type": "text/html" } },
     "1 1 1 1 0 s",
-    /not a JSON object\nhint: Check the address/,
+    /not a JSON object\nhint: Check the URL/,
   ),
   "a connection that is cut after the service has renewed the session": {
     answer: { reset: "after" },

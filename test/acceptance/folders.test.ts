@@ -38,7 +38,7 @@ test(
       assert.match(
         stderr,
         new RegExp(
-          `^error: "(${open}|${folder}/link)" can be changed by everybody \\(mode 0777\\), so another folder could be put in place of "[^"]+"\nhint: Run: chmod o-w \\S+\n$`,
+          `^error: "(${open}|${folder}/link)" can be changed by everybody \\(mode 0777\\), so another directory could be put in place of "[^"]+"\nhint: Run: chmod o-w \\S+\n$`,
         ),
       );
     }
@@ -74,7 +74,7 @@ test("a login refuses a way to its folder that leads over a link of another user
     assert.match(
       stderr,
       new RegExp(
-        `^error: "${shared}/link" belongs to another user \\(uid 12345\\), so another folder could be put in place of "[^"]+"\nhint: `,
+        `^error: "${shared}/link" belongs to another user \\(uid 12345\\), so another directory could be put in place of "[^"]+"\nhint: `,
       ),
     );
   }
@@ -111,7 +111,7 @@ test("root in somebody else's home creates nothing there", asRoot, async (t) => 
       assert.match(
         stderr,
         new RegExp(
-          `^error: "${home}" belongs to another user \\(uid 12345\\)[^\n]*\nhint: Set SPEC_KITTY_CONFIG_DIR to a folder that you own\n$`,
+          `^error: "${home}" belongs to another user \\(uid 12345\\)[^\n]*\nhint: Set SPEC_KITTY_CONFIG_DIR to a directory of yours\n$`,
         ),
         `${command} ${code}`,
       );
@@ -184,7 +184,7 @@ test("the doctor advises nothing for a folder that holds other things, or is som
         findings: { fix?: string }[];
       }
     ).findings.flatMap(({ fix }) => fix ?? []);
-  assert.ok((await fixes()).includes("Set SPEC_KITTY_CONFIG_DIR to a folder that you own, for this program alone"));
+  assert.ok((await fixes()).includes("Set SPEC_KITTY_CONFIG_DIR to a directory of yours, for this program only"));
   assert.doesNotMatch((await fixes()).join("\n"), /\b(mv|rm|chmod|chown)\b/);
   if (process.getuid?.() !== 0) return;
   rmSync(join(shared, "letters.txt"));
@@ -206,7 +206,7 @@ for (const [what, spoil, message] of [
   [
     "that others can read",
     (path) => chmodSync(path, 0o644),
-    /can be read by others \(mode 0644\), so it is not trusted\nhint: Run: chmod 600 /,
+    /can be read by others \(mode 0644\): not trusted\nhint: Run: chmod 600 /,
   ],
   [
     "that is a link",
@@ -216,12 +216,12 @@ for (const [what, spoil, message] of [
   [
     "that is a named pipe",
     (path) => (rmSync(path), void execFileSync("mkfifo", ["-m", "600", path])),
-    /is not a plain file, so it is not trusted/,
+    /is not a plain file: not trusted/,
   ],
   [
     "in a folder that others can change",
     (path) => chmodSync(dirname(path), 0o777),
-    /can be changed by others \(mode 0777\), so it is not trusted\nhint: Run: chmod 700 /,
+    /can be changed by others \(mode 0777\): not trusted\nhint: Run: chmod 700 /,
   ],
   [
     "in a queue that others can change",
@@ -233,7 +233,7 @@ for (const [what, spoil, message] of [
         [
           "of another user's",
           (path: string) => chownSync(path, 12345, 12345),
-          /belongs to another user \(uid 12345\), so it is not trusted/,
+          /belongs to another user \(uid 12345\): not trusted/,
         ] as const,
       ]
     : []),

@@ -26,7 +26,7 @@ test("S-015 a command that runs out of work before it has an outcome is a failur
   const broken = "data:text/javascript,globalThis.fetch=()=>new%20Promise(()=>{})";
   const { code, stdout, stderr } = await run("auth token", { NODE_OPTIONS: `--import=${broken}` });
   assert.deepEqual([code, stdout], [1, ""]);
-  assert.match(stderr, /^error: the command ended before its work was done\nhint: [^\n]+\n$/m);
+  assert.match(stderr, /^error: the command ended early\nhint: [^\n]+\n$/m);
 });
 
 for (const [args, path, fault] of [
@@ -50,7 +50,7 @@ for (const [args, path, fault] of [
     await running.shows(/hint: /);
     assert.match(
       running.stderr(),
-      /^error: interrupted \(SIGINT\)\nhint: The request may have taken effect: check before you run it again$/m,
+      /^error: interrupted \(SIGINT\)\nhint: The request may have taken effect: check before another try$/m,
     );
     // A refresh is waited for, so that its answer is not lost; the service gives none here.
     if (args === "auth refresh") running.child.kill("SIGINT");

@@ -44,9 +44,9 @@ test("S-012 what somebody has put in a node_modules above the package is not run
   assert.equal(code, 1);
   assert.match(
     stderr,
-    /^error: there is no keychain here: the optional package "@napi-rs\/keyring" cannot be loaded \(it is not installed next to this program\)$/m,
+    /^error: no OS keychain is available: the optional package "@napi-rs\/keyring" cannot be loaded \(it is not installed next to this program\)$/m,
   );
-  assert.match(stderr, /^hint: Keep the key elsewhere: spec-kitty auth login --storage file/m);
+  assert.match(stderr, /^hint: Store the key elsewhere: spec-kitty auth login --storage file/m);
 });
 
 test("S-012 a library that every user could replace is not loaded, and the error says how to close its folder", {
@@ -67,7 +67,7 @@ test("S-012 a library that every user could replace is not loaded, and the error
     /^error: the keychain's library is not loaded, since "[^"]+node_modules" can be changed by others \(mode 0777\)$/m,
   );
   assert.ok(
-    stderr.includes(`hint: Run: chmod go-w ${open}; or keep the key elsewhere: spec-kitty auth login --storage file`),
+    stderr.includes(`hint: Run: chmod go-w ${open}; or store the key elsewhere: spec-kitty auth login --storage file`),
     stderr,
   );
 });

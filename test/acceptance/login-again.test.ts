@@ -58,7 +58,7 @@ test("S-015 when the service does not end the replaced session, the login is don
   assert.deepEqual([code, stdout], [0, success]);
   assert.match(
     stderr,
-    /^warning: the service did not confirm the end of the session of the previous login \(.* answered 403[^\n]*\): its tokens may remain valid until they expire$/m,
+    /^warning: the service did not confirm the logout of the previous login \(.* returned 403[^\n]*\): the tokens may stay valid until they expire$/m,
   );
 });
 
@@ -93,7 +93,7 @@ test("S-015 a login at another service into a profile is agreed to first, and th
     assert.match(
       stderr,
       new RegExp(
-        `^hint: To keep both: spec-kitty auth login --profile NAME. To change the profile to ${other.url}: spec-kitty auth login --yes$`,
+        `^hint: Keep both: spec-kitty auth login --profile NAME. Change the profile to ${other.url}: spec-kitty auth login --yes$`,
         "m",
       ),
     );

@@ -17,7 +17,7 @@ test("auth login --with-token takes over a login by its refresh token, and says 
   const login = await runCommand(t, ["auth", "login", "--with-token"], at.env, { input: refresh_token });
   assert.equal(login.code, 0, login.stderr);
   assert.equal(login.stdout, "✓ Logged in as bob@example.com (Bolt Ltd). Access token valid for 1 hour.\n");
-  assert.match(login.stderr, /^warning: this refresh token must be used here only: /);
+  assert.match(login.stderr, /^warning: use this refresh token here only: /);
   const { authFlow, hasRefreshToken } = JSON.parse((await at.here("auth status --json")).stdout) as AuthStatus;
   assert.deepEqual([authFlow, hasRefreshToken], ["token", true]);
   assert.equal((await at.here("auth refresh")).code, 0);
@@ -46,7 +46,7 @@ test("a token that is neither is refused, and nothing is stored, ended or printe
     assert.deepEqual([code, stdout], [4, ""]);
     assert.match(
       stderr,
-      /^error: the token is neither a refresh token of client "cli_native" at "http[^"]*" nor an access token that http\S* accepts\n/,
+      /^error: the token is not a refresh token of client "cli_native" at "http[^"]*" nor an access token that http\S* accepts\n/,
     );
     assert.ok(!stderr.includes(token));
   }

@@ -53,7 +53,7 @@ test("FR-005 the login announces that it waits 5 minutes, gives up after them, a
   await delayUntilExpired(decodeURIComponent(callback ?? ""));
   const { code, stderr } = await running.ended;
   assert.equal(code, 6);
-  assert.match(stderr, /^error: nobody answered in the browser within 300 seconds$/m);
+  assert.match(stderr, /^error: the login in the browser timed out after 300 seconds$/m);
   assert.match(stderr, /^hint: .*spec-kitty auth login --timeout 600.*--headless$/m);
   assert.deepEqual(filesUnder(config).size, 0);
 
@@ -92,12 +92,12 @@ test("FR-015 NFR-012 status shows user, team, expiry and where the session is st
     /^ {2}User +alice@example\.com, Alice$/m,
     /^ {2}Default team +Alice's space \(tm_alice\)$/m,
     /^ {2}Teams +Acme Corp \(admin\), Alice's space \(owner\)$/m,
-    /^ {2}Access token +59 min remaining, until \d{4}-/m,
-    /^ {2}Refresh token +89 days remaining, until \d{4}-/m,
-    new RegExp(`^ {2}Storage +file: sealed in ${config} for this machine and user, .*; lasts until you log out$`, "m"),
+    /^ {2}Access token +59 min, until \d{4}-/m,
+    /^ {2}Refresh token +89 days, until \d{4}-/m,
+    new RegExp(`^ {2}Storage +encrypted file ${config} \\(machine key\\)$`, "m"),
     /^ {2}Session +ses_/m,
     /^ {2}Refreshed +\d{4}-/m,
-    new RegExp(`^ {2}Service +${saas.url} \\(not asked; use --check\\)$`, "m"),
+    new RegExp(`^ {2}Service +${saas.url} \\(not asked; see --check\\)$`, "m"),
     /^ {2}Profile +default \(active\)$/m,
   ]) {
     assert.match(said.stdout, line);
@@ -179,14 +179,8 @@ test("FR-007 without a keychain the encrypted file needs consent: without it, no
   const { saas, run, here, folder } = await scene(t, {}, { SPEC_KITTY_STORAGE: undefined });
   const { code, stdout, stderr } = await run("auth login");
   assert.deepEqual([code, stdout], [2, ""]);
-  assert.match(
-    stderr,
-    /^error: the session would be stored in an encrypted file \(.*\), and there is no terminal to ask for your consent$/m,
-  );
-  assert.match(
-    stderr,
-    /^hint: Agree beforehand: export SPEC_KITTY_STORAGE=file, or spec-kitty auth login --storage file$/m,
-  );
+  assert.match(stderr, /^error: the session needs an encrypted file \(.*\), and there is no terminal to ask on$/m);
+  assert.match(stderr, /^hint: Accept it: export SPEC_KITTY_STORAGE=file, or spec-kitty auth login --storage file$/m);
   assert.equal(saas.requests.length, 0);
   assert.equal(filesUnder(join(folder, "config")).size, 0);
   assert.equal((await here("auth login --yes")).stdout, success);
@@ -216,14 +210,14 @@ test("FR-007 SPEC_KITTY_PASSPHRASE seals the file, and without it the session ca
   await run("auth login");
   assert.match(
     (await here("auth status")).stdout,
-    new RegExp(`Storage +file: sealed in ${config} with SPEC_KITTY_PASSPHRASE`),
+    new RegExp(`Storage +encrypted file ${config} \\(SPEC_KITTY_PASSPHRASE\\)`),
   );
   const missing = await here("auth status", { SPEC_KITTY_PASSPHRASE: undefined });
   assert.deepEqual([missing.code, missing.stdout], [1, ""]);
-  assert.match(missing.stderr, /^error: the session is sealed with a passphrase, and none is set$/m);
+  assert.match(missing.stderr, /^error: the session needs a passphrase, and none is set$/m);
   const wrong = await run("auth status", { SPEC_KITTY_PASSPHRASE: "battery staple" });
   assert.equal(wrong.code, 1);
-  assert.match(wrong.stderr, /the passphrase is not the one it was sealed with/);
+  assert.match(wrong.stderr, /the passphrase is wrong/);
   assert.ok(!wrong.stderr.includes("battery"));
 });
 
@@ -310,9 +304,9 @@ test("FR-002 over SSH, at an issuer without a login with a code, the address is 
   );
   const running = startOnTerminal(t, args, env);
   await running.shows(/^Logging in with a browser elsewhere, because no browser can be shown here: /m);
-  await running.shows(/^Open this address in a browser:/m);
+  await running.shows(/^Open this URL in a browser:/m);
   const [link] = await running.shows(/http:\S+\/authorize\?\S+/);
-  await running.shows(/paste that page's address here/);
+  await running.shows(/paste its URL here/);
   const { headers } = await fetch(link, { redirect: "manual" });
   running.type(`${headers.get("location")}\n`);
   const { code, stdout } = await running.ended;
@@ -322,7 +316,7 @@ test("FR-002 over SSH, at an issuer without a login with a code, the address is 
   assert.equal(asked.code, 2);
   assert.match(
     asked.stderr,
-    /^error: "http:\S+" has no device login\nhint: It has one through the browser\. Run: spec-kitty auth login .*--no-browser/m,
+    /^error: "http:\S+" has no device login\nhint: Log in through the browser: spec-kitty auth login .*--no-browser/m,
   );
 });
 
@@ -331,7 +325,7 @@ test("a browser that cannot be started is a warning, and the address on the scre
   const running = startCommand(t, ["auth", "login"], env);
   const [link] = await running.shows(address);
   await running.shows(
-    /^warning: the browser could not be opened \(\/nowhere\/browser: not found.*\)\. Open the address yourself$/m,
+    /^warning: cannot open the browser \(\/nowhere\/browser: not found.*\)\. Open the URL yourself$/m,
   );
   await approve(link);
   assert.equal((await running.ended).stdout, success);
@@ -343,13 +337,11 @@ test("an address that the terminal has cut off is not used, and the login still 
   const { saas, env } = await scene(t);
   const running = startOnTerminal(t, ["auth", "login", "--no-browser"], env);
   const [link] = await running.shows(address);
-  await running.shows(/paste that page's address here/);
+  await running.shows(/paste its URL here/);
   const asked = new URL(link).searchParams;
   const callback = `${asked.get("redirect_uri")}?state=${asked.get("state")}`;
   running.type(`${callback}&code=${"a".repeat(5_000)}\n`);
-  await running.shows(
-    /longer than the terminal takes in one line and was cut off, so it was not used\r\n.*stty -icanon/,
-  );
+  await running.shows(/too long for a line of this terminal, and was ignored\r\n.*stty -icanon/);
   running.type(`${callback}&error=access_denied\n`);
   assert.equal((await running.ended).code, 5);
   assert.equal(saas.count("/oauth/token"), 0);
@@ -366,20 +358,20 @@ test("a long address is a link where the terminal has links", { skip: noTerminal
   await running.ended;
 });
 
-test("if the browser cannot reach this machine, the pasted address of the failed page completes the login", {
+test("if the browser cannot reach this machine, the pasted URL of the failed page completes the login", {
   skip: noTerminal,
 }, async (t) => {
   const { saas, env } = await scene(t);
   const running = startOnTerminal(t, ["auth", "login", "--no-browser"], env);
   const [link] = await running.shows(address);
-  await running.shows(/paste that page's address here/);
+  await running.shows(/paste its URL here/);
   const { callback = "" } = await approve(link, { follow: false });
   const wrong = new URL(callback);
   wrong.searchParams.set("state", "guessed");
   running.type(`${wrong.href}\n`);
-  await running.shows(/the pasted address does not belong to this login: state wrong/);
+  await running.shows(/the pasted URL does not belong to this login: state wrong/);
   running.type("https://elsewhere.example/callback?code=1&state=2\n");
-  await running.shows(/the pasted address does not begin with/);
+  await running.shows(/the pasted URL does not begin with/);
   assert.equal(saas.count("/oauth/token"), 0);
   running.type(`${callback}\n`);
   const { code, stdout } = await running.ended;
@@ -401,10 +393,10 @@ test("FR-007 on a terminal the user is asked about the encrypted file, and a no 
   }
   declined.type("n\n");
   assert.equal((await declined.ended).code, 2);
-  assert.match(declined.stdout(), /you are not logged in, and nothing was stored: the encrypted file was declined/);
+  assert.match(declined.stdout(), /not logged in: the encrypted file was declined/);
   assert.match(
     declined.stdout(),
-    /not from your own programs\. To agree to it: spec-kitty auth login --yes\. .*: spec-kitty auth login --storage memory/,
+    /not against your own programs\. To accept it: spec-kitty auth login --yes\. .*: spec-kitty auth login --storage memory/,
   );
   assert.equal(saas.requests.length, 0);
   assert.equal(filesUnder(join(folder, "config")).size, 0);
@@ -422,7 +414,7 @@ test("FR-007 on a terminal the user is asked about the encrypted file, and a no 
   await agreed.shows(/\[Y\/n\] /);
   agreed.type("\n");
   assert.equal((await agreed.ended).code, 0, agreed.stdout());
-  assert.match((await here("auth doctor")).stdout, /keychain +no keychain answers here \(.+\); it is not in use/);
+  assert.match((await here("auth doctor")).stdout, /keychain +no OS keychain is available \(.+\); it is not in use/);
   assert.equal((await storedSession(env))?.user.email, "alice@example.com");
 });
 
@@ -439,14 +431,11 @@ test("an address without a scheme is not guessed, and the hint has it in full", 
   const { here, saas } = await scene(t);
   const { host } = new URL(saas.url);
   for (const [line, hint] of [
-    ["auth login service.example", "Give an address: spec-kitty auth login https://service.example"],
-    [
-      "auth login service.example:8443/tenant",
-      "Give an address: spec-kitty auth login https://service.example:8443/tenant",
-    ],
-    [`auth login ${host}`, `Give an address: spec-kitty auth login http://${host}`],
-    ["auth login --issuer login.acme.example", "Give an address: --issuer https://login.acme.example"],
-    ["auth login nonsense", "Give an address: spec-kitty auth login https://login.example"],
+    ["auth login service.example", "Pass a URL: spec-kitty auth login https://service.example"],
+    ["auth login service.example:8443/tenant", "Pass a URL: spec-kitty auth login https://service.example:8443/tenant"],
+    [`auth login ${host}`, `Pass a URL: spec-kitty auth login http://${host}`],
+    ["auth login --issuer login.acme.example", "Pass a URL: --issuer https://login.acme.example"],
+    ["auth login nonsense", "Pass a URL: spec-kitty auth login https://login.example"],
   ] as const) {
     const { code, stderr } = await here(line);
     assert.deepEqual([code, stderr.split("\n").slice(1)], [2, [`hint: ${hint}`, ""]], line);

@@ -9,7 +9,7 @@ import { filesUnder, scene, type Scene } from "../helpers/scene.ts";
 
 const done = '✓ Logged out (profile "default").\n';
 const doneHere = '✓ Logged out here (profile "default").\n';
-const unconfirmed = "the service did not confirm the end of the session";
+const unconfirmed = "the service did not confirm the logout";
 
 function allEnded({ saas }: Pick<Scene, "saas">): boolean {
   return [...saas.sessions.values()].every(({ ended }) => ended !== undefined);
@@ -46,7 +46,7 @@ test("--all ends every session at the service that issued it, whatever the envir
   await signIn(other, it.env, { profile: "other" });
   const { code, stdout, stderr } = await it.run("auth logout --all");
   assert.deepEqual([code, stderr], [0, ""]);
-  assert.equal(stdout, `${done}✓ Logged out (profile "other").\n✓ No login is stored here anymore.\n`);
+  assert.equal(stdout, `${done}✓ Logged out (profile "other").\n✓ No login is stored here.\n`);
   assert.ok(allEnded(it) && allEnded({ saas: other }));
   assert.equal(filesUnder(it.config).size, 0);
 });
@@ -85,7 +85,7 @@ test("S-003 a login made while a logout refreshes its token is not ended instead
   assert.match(
     stderr,
     new RegExp(
-      `^warning: ${unconfirmed} \\([^\\n]+\\): its tokens may remain valid until they expire\\nwarning: there is a new login`,
+      `^warning: ${unconfirmed} \\([^\\n]+\\): the tokens may stay valid until they expire\\nwarning: there is a new login`,
     ),
   );
   assert.equal(saas.counters.logouts, 0);
@@ -107,7 +107,7 @@ test("S-003 a login made while the service delays logout --all stays, under a kn
     assert.deepEqual([code, stdout], [0, `${done}✓ Logged out (profile "work").\n`]);
     assert.equal(
       stderr,
-      `warning: there is a new login (profile "${name}"), made in the meantime, and it stays. To end it too: spec-kitty auth logout --all\n`,
+      `warning: there is a new login (profile "${name}"), made meanwhile. To end it, too: spec-kitty auth logout --all\n`,
     );
     assert.equal((await here("auth whoami")).stdout, "alice@example.com\n", `"${name}" is the active one now`);
     const { profiles } = JSON.parse((await here("auth list --json")).stdout) as { profiles: { profile: string }[] };
@@ -118,7 +118,7 @@ test("S-003 a login made while the service delays logout --all stays, under a kn
     );
     assert.equal(
       (await here("auth logout --all")).stdout,
-      `✓ Logged out (profile "${name}").\n✓ No login is stored here anymore.\n`,
+      `✓ Logged out (profile "${name}").\n✓ No login is stored here.\n`,
     );
     assert.equal(filesUnder(config).size, 0);
   }

@@ -254,6 +254,6 @@ test("--verbose says why no answer came", async (t) => {
   assert.equal(code, 3);
   assert.match(
     stderr,
-    /^> \[1\] GET .*\/api\/v1\/me\n(?: {4}.*\n)*< \[1\] no answer after \d+ ms: ECONNREFUSED\nerror: /,
+    /^> \[1\] GET .*\/api\/v1\/me\n(?: {4}.*\n)*< \[1\] no response after \d+ ms: ECONNREFUSED\nerror: /,
   );
 });

@@ -24,5 +24,5 @@ test("without a home folder a token from the environment is enough for what need
   const list = await run("auth list");
   assert.deepEqual([list.code, list.stdout], [2, ""]);
   const { findings } = JSON.parse((await run("auth doctor --json")).stdout) as DoctorReport;
-  assert.match(findings.find(({ number }) => number === "D401")?.sentence ?? "", /^there is no home folder/);
+  assert.match(findings.find(({ number }) => number === "D401")?.sentence ?? "", /^there is no home directory/);
 });

@@ -316,7 +316,7 @@ test("air-gapped, installed from the tarball alone, it logs in, and the doctor s
   await logsInWithoutKeychain(
     t,
     program,
-    /no keychain here: the optional package "@napi-rs\/keyring" cannot be loaded \(it is not installed next to this program\)/,
+    /no OS keychain is available: the optional package "@napi-rs\/keyring" cannot be loaded \(it is not installed next to this program\)/,
   );
 });
 
@@ -402,7 +402,7 @@ test("FR-021 a tool of twenty lines, installed from the tarball, has login, acco
   assert.match(await does(here("auth status --check")), /Logged in as alice/);
   assert.match(await does(here("api GET /api/v1/me")), /alice@example\.com/);
   assert.match(await does(acme("projects")), /alice@example\.com/);
-  assert.match(await does(here("auth doctor")), /^✓ D102 service +http:\S+, built into acme$/m);
+  assert.match(await does(here("auth doctor --verbose")), /^✓ D102 service +http:\S+, built into acme$/m);
   const { host } = new URL(saas.url);
   assert.match(
     await does(acme("auth git-credential get", { input: `protocol=http\nhost=${host}\n\n` })),

@@ -116,7 +116,7 @@ test("a client of the user's own is used as it is, and its document's address is
   assert.match(
     stderr,
     new RegExp(
-      `^error: "${provider.issuer}" does not let programs register themselves, and no client ID was given\nhint: Register .*: spec-kitty auth login ${address} --profile second --client-id ID$`,
+      `^error: "${provider.issuer}" has no client registration, and no client ID was given\nhint: Register .*: spec-kitty auth login ${address} --profile second --client-id ID$`,
       "m",
     ),
   );
@@ -200,7 +200,7 @@ test("S-011 tokens that are good for more than the address need consent that nam
   assert.match(
     stderr,
     new RegExp(
-      `^error: "${address}" wants tokens that are good for all of "${service}", and that was not agreed to\nhint: Only if .*: spec-kitty auth login ${address} --resource ${service}$`,
+      `^error: "${address}" requires tokens for all of "${service}", and that was not agreed to\nhint: If you .*: spec-kitty auth login ${address} --resource ${service}$`,
       "m",
     ),
   );
@@ -228,7 +228,7 @@ test("S-011 a resource that names an issuer gets no token by the client of the e
   assert.match(
     stderr,
     new RegExp(
-      `^hint: Unset SPEC_KITTY_CLIENT_ID\\. Or, only if .*: spec-kitty auth login ${address} --trust-host ${host}$`,
+      `^hint: Unset SPEC_KITTY_CLIENT_ID\\. Or, .*: spec-kitty auth login ${address} --trust-host ${host}$`,
       "m",
     ),
   );

@@ -39,9 +39,9 @@ test("an address that is neither an issuer nor a service ends the login at once,
     assert.equal(code, 1);
     assert.match(
       stderr,
-      /^error: "\S+" does not publish the metadata of an authorization server: "\S+\/oauth-authorization-server" answered 404, "\S+" answered 404$/m,
+      /^error: "\S+" does not publish the metadata of an authorization server: "\S+\/oauth-authorization-server" returned 404, "\S+" returned 404$/m,
     );
-    assert.match(stderr, /^hint: Check the address of the issuer$/m);
+    assert.match(stderr, /^hint: Check the URL of the issuer$/m);
   }
   const wellKnown = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
   assert.deepEqual(
@@ -52,9 +52,9 @@ test("an address that is neither an issuer nor a service ends the login at once,
 
 const troubles: [string, Fault, RegExp][] = [
   [
-    "does not answer",
+    "does not respond",
     { hang: true },
-    /^error: "\S+\/\.well-known\/oauth-authorization-server" did not answer in time$/m,
+    /^error: "\S+\/\.well-known\/oauth-authorization-server" did not respond in time$/m,
   ],
   ["hangs up", { reset: "before" }, /^error: cannot reach "\S+\/\.well-known\/oauth-authorization-server"/m],
 ];
@@ -79,7 +79,7 @@ test("metadata that names another issuer ends the login, with the name to use wh
   assert.match(
     slash.stderr,
     new RegExp(
-      `^hint: Name it as it names itself: spec-kitty auth login --issuer ${provider.issuer}/ --client-id cli_native --scope openid$`,
+      `^hint: Use its own name: spec-kitty auth login --issuer ${provider.issuer}/ --client-id cli_native --scope openid$`,
       "m",
     ),
   );

@@ -139,7 +139,7 @@ test("invalid_scope says which scopes were sent and which the provider lists, an
   assert.match(
     stderr,
     new RegExp(
-      `^error: .*invalid_scope.*: "openid project" was sent, and the issuer lists "openid", "projects"\nhint: Name those that you need: spec-kitty auth login ${provider.issuer} --scope openid --client-id cli_native$`,
+      `^error: .*invalid_scope.*: "openid project" was sent, and the issuer lists "openid", "projects"\nhint: Name the scopes you need: spec-kitty auth login ${provider.issuer} --scope openid --client-id cli_native$`,
       "m",
     ),
   );
@@ -163,7 +163,7 @@ test("a login that is granted less than it asked for says so, and so does auth s
     env,
   );
   assert.equal(code, 0);
-  assert.match(stderr, /^warning: some of the requested scopes were not granted: projects\.write$/m);
+  assert.match(stderr, /^warning: scopes not granted: projects\.write$/m);
   assert.match(
     (await here("auth status")).stdout,
     /Scope +https:\/\/api\.example\/projects\.read; not granted: projects\.write$/m,
@@ -196,7 +196,7 @@ test("an ID token of somebody else's in a refresh ends the session, and the comm
   assert.equal(code, 4);
   assert.match(
     stderr,
-    /^error: the session was not continued: the ID token of "\S+" names a user other than that of the login\nhint: Run: spec-kitty auth login --profile work\n$/,
+    /^error: the session was not continued: the ID token of "\S+" names another user than the login\nhint: Run: spec-kitty auth login --profile work\n$/,
   );
   assert.equal((await here("auth token --profile work")).code, 4);
 });

@@ -53,7 +53,7 @@ test("status and doctor say when it is the passphrase that seals a shared login,
   }
 });
 
-test("a store that does not answer: the command exits with 3, and the doctor says what to look at", async (t) => {
+test("a store not responding: the command exits with 3, and the doctor says what to look at", async (t) => {
   const at = await scene(t);
   const store = Object.assign(new TestSharedStore(), { name: "Redis" });
   store.onCall = () => {
@@ -62,11 +62,11 @@ test("a store that does not answer: the command exits with 3, and the doctor say
   const own = { store, seal, clock: fastClock(100) };
   const login = await at.here("auth login", {}, own);
   assert.equal(login.code, 3);
-  assert.match(login.stderr, /^error: Redis does not answer \(ECONNREFUSED\)\nhint: Nothing was lost\. /m);
+  assert.match(login.stderr, /^error: Redis does not respond \(ECONNREFUSED\)\nhint: Nothing was lost\. /m);
   assert.equal(at.saas.requests.length, 0, "nobody logs in for nothing");
   const report = JSON.parse((await at.here("auth doctor --json", {}, own)).stdout) as DoctorReport;
   const { severity, sentence } = report.findings.find(({ number }) => number === "D401") ?? assert.fail();
-  assert.deepEqual([severity, sentence], ["critical", "Redis does not answer (ECONNREFUSED)"]);
+  assert.deepEqual([severity, sentence], ["critical", "Redis does not respond (ECONNREFUSED)"]);
 });
 
 test("a login of another name is stored under that name, and the program goes on with its own", async (t) => {

@@ -114,7 +114,7 @@ test("where a part of the program is missing, as in a clone that was not built, 
     [code, stderr],
     [
       1,
-      "error: the program could not be loaded (ERR_MODULE_NOT_FOUND)\nhint: Install it again; in a clone, build it: npm run build\n",
+      "error: the program cannot be loaded (ERR_MODULE_NOT_FOUND)\nhint: Install it again; in a clone, build it: npm run build\n",
     ],
   );
 });
@@ -138,7 +138,7 @@ test("with too few open files to load the program, that is one error and its rem
   assert.deepEqual(
     [...said],
     [
-      "error: the program could not be loaded (EMFILE)\nhint: Close some programs or raise the limit of open files\n",
+      "error: the program cannot be loaded (EMFILE)\nhint: Close some programs, or raise the limit of open files\n",
       "hint: Run: spec-kitty auth login\n",
     ],
   );

@@ -20,7 +20,7 @@ test("events that are emitted without a service and a login wait, and are sent a
   assert.equal(early.code, 4);
   assert.match(
     early.stderr,
-    /^error: nobody is logged in, and 3 entries are still queued\nhint: Run: spec-kitty auth login\n$/,
+    /^error: not logged in, and 3 entries are still queued\nhint: Run: spec-kitty auth login\n$/,
   );
   assert.equal((await at.here("auth login")).code, 0);
   const { code, stdout, stderr } = await at.run("sync now");

@@ -23,7 +23,7 @@ test("FR-016 tracker status shows what the tracker answers, a wrong option is ex
   );
   const wrong = await run("tracker status --project kitty");
   assert.deepEqual([wrong.code, wrong.stdout], [2, ""]);
-  assert.match(wrong.stderr, /^error: --provider is missing: which tracker to use\nhint: .+\n$/);
+  assert.match(wrong.stderr, /^error: --provider is required\nhint: .+\n$/);
   assert.equal(saas.requests.length, 1);
   saas.faults.next(`${base}status/`, { status: 502, body: { message: "linear is down", retryable: true } });
   assert.deepEqual(await run(call), {

@@ -60,14 +60,14 @@ function assertRefused(
   assert.match(
     stderr,
     new RegExp(
-      `^error: logins at "${issuer.issuer}" begin at another host, "${host}", and that was not agreed to$`,
+      `^error: logins at "${issuer.issuer}" use a login page on another host, "${host}", and that was not agreed to$`,
       "m",
     ),
   );
   assert.match(
     stderr,
     new RegExp(
-      `^hint: Only if you know from elsewhere that ${host} belongs to ${issuerHost}: spec-kitty auth login ${issuer.issuer} --trust-host ${host}${repeated}$`,
+      `^hint: If you know from another source that ${host} belongs to ${issuerHost}: spec-kitty auth login ${issuer.issuer} --trust-host ${host}${repeated}$`,
       "m",
     ),
   );
@@ -135,7 +135,7 @@ test("S-011 on a terminal the user is asked, with both hosts named, and only a y
   ] as const) {
     at.issuer.requests.length = 0;
     const running = startOnTerminal(t, ["auth", "login", "--issuer", at.issuer.issuer, "--scope", "openid"], at.env);
-    await running.shows(new RegExp(`Logins at ${at.issuer.issuer} begin at another host: ${host}\\.`));
+    await running.shows(new RegExp(`Logins at ${at.issuer.issuer} use a login page on another host: ${host}\\.`));
     await running.shows(new RegExp(`Trust ${host} with logins at ${at.issuerHost}\\? \\[y/N\\] `));
     assert.ok(at.issuer.paths.every(wellKnown));
     running.type(`${answer}\n`);
@@ -198,7 +198,7 @@ test("S-011 a hostile issuer that sends the browser on to another server gets ne
   const [address] = await running.shows(/http:\S+\/lure\?\S+/);
   // What the issuer's page would redirect to: the same request, at the server where the user is logged in.
   const lured = new URL(`${at.saas.url}/oauth/authorize${new URL(address).search}`);
-  assert.match((await approve(lured.href)).page, /the redirect address is not registered/);
+  assert.match((await approve(lured.href)).page, /the redirect URL is not registered/);
   const redirect = new URL(lured.searchParams.get("redirect_uri") ?? "");
   lured.searchParams.set("redirect_uri", `${redirect.origin}/callback`);
   const { status, callback = "" } = await approve(lured.href);
@@ -238,10 +238,10 @@ test("--redirect-path is for issuers that know only one, and is remembered; a ne
   const first = await at.here(`auth login --issuer ${at.issuer.issuer} --scope openid`);
   assert.match(
     first.stderr,
-    /^The redirect address is http:\/\/127\.0\.0\.1:\d+\/callback\/[\w-]{12}\. It must be registered for this client, with any port\.$/m,
+    /^The redirect URL is http:\/\/127\.0\.0\.1:\d+\/callback\/[\w-]{12}\. Register it for this client, for any port\.$/m,
   );
   const again = await at.here("auth login --force --redirect-path /oauth/callback");
   assert.equal(again.code, 0, again.stderr);
-  assert.doesNotMatch(again.stderr, /redirect address is/);
+  assert.doesNotMatch(again.stderr, /redirect URL is/);
   assert.equal(await redirectPath(at, ""), "/oauth/callback");
 });

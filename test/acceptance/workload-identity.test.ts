@@ -244,12 +244,12 @@ test("an error names the side that refused, and what it compared", async (t) => 
       2,
       /^error: "\/nowhere\/program" gave no identity token: it did not start \(ENOENT\)\n/,
     ],
-    [identity("command:program"), 2, /^error: SPEC_KITTY_IDENTITY is "command:program", which is not a source/],
+    [identity("command:program"), 2, /^error: SPEC_KITTY_IDENTITY is "command:program", not a source/],
     [identity("jenkins"), 2, /^error: SPEC_KITTY_IDENTITY is "jenkins", .*\nhint: .*github-actions/],
     [
       identity("gitlab", { SPEC_KITTY_ID_TOKEN: "secret" }),
       2,
-      /^error: GitLab gave no identity token: what is there is not a JWT\n/,
+      /^error: GitLab gave no identity token: it is not a JWT\n/,
     ],
   ];
   for (const [env, code, pattern] of refusals) {
@@ -264,7 +264,7 @@ test("an error names the side that refused, and what it compared", async (t) => 
   assert.equal(unavailable[0], 3);
   assert.match(
     unavailable[1],
-    /^error: GitHub Actions gave no identity token: "http:\/\/127[^"]*idtoken\/job" answered 500\n/,
+    /^error: GitHub Actions gave no identity token: "http:\/\/127[^"]*idtoken\/job" returned 500\n/,
   );
 
   const other = signer("https://other.example");
@@ -274,12 +274,12 @@ test("an error names the side that refused, and what it compared", async (t) => 
   assert.equal(refused[0], 1);
   assert.ok(
     refused[1].startsWith(
-      `error: "${at.saas.url}" did not take the identity of GitLab (iss "https://other.example", sub "project:7", aud "${at.saas.url}"): `,
+      `error: "${at.saas.url}" refused the identity of GitLab (iss "https://other.example", sub "project:7", aud "${at.saas.url}"): `,
     ),
     refused[1],
   );
   assert.match(refused[1], /invalid_grant.*the signature is not that of the platform/);
-  assert.match(refused[1], /\nhint: Let the issuer trust/);
+  assert.match(refused[1], /\nhint: Make the issuer trust/);
 });
 
 test("S-005 neither the identity token nor the access token nor GitHub's request token is in any message, whatever fails", async (t) => {

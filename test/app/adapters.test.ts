@@ -23,7 +23,7 @@ const api: FakeApi = ({ url }, { scope }) =>
 const asked = ({ requests }: FakeService, path: string): string[] =>
   requests.filter((request) => request.path === path).map(({ method, status }) => `${method} ${status}`);
 
-test("FR-021 an MCP server gets no token while nobody is logged in; its refusal is a login, and the request is sent again", async () => {
+test("FR-021 an MCP server gets no token while not logged in; its refusal is a login, and the request is sent again", async () => {
   const { auth, service } = fakeAuth({ user: null, api });
   service.approveAs("bob@example.com");
   const fetch = mcpFetch(auth, {});

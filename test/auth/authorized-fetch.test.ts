@@ -409,7 +409,7 @@ test("S-004 no answer is a network error that quotes the address without its que
   assert.ok(await world.stored());
 });
 
-test("a service that does not answer is given up after the time limit of each try", async (t) => {
+test("a service not responding is given up after the time limit of each try", async (t) => {
   const world = await authorized(t);
   world.saas.faults.always(path, { hang: true });
   const answer = assert.rejects(
@@ -458,7 +458,7 @@ test("a passed-in fetch that returns no response is an error that says so, at on
     random: () => 0,
     fetch: async () => ((asked += 1), undefined as unknown as Response),
   });
-  await assert.rejects(broken(path), { name: "TypeError", message: /gave no response/ });
+  await assert.rejects(broken(path), { name: "TypeError", message: /returned no response/ });
   assert.equal(asked, 1);
 });
 

@@ -5,16 +5,16 @@ import { refusedWith } from "../helpers/hint.ts";
 
 test("the address of a service is one of https, or of this machine, and nothing but a base", () => {
   for (const [what, error] of [
-    ["service.example", /SPEC_KITTY_SAAS_URL is "service\.example", which is not an address such as https:/],
-    ["ftp://service.example", /"https:" is needed, not "ftp:"/],
-    ["http://service.example", /plain http is for this machine only/],
+    ["service.example", /SPEC_KITTY_SAAS_URL is "service\.example", not a URL such as https:/],
+    ["ftp://service.example", /must be https, not "ftp:"/],
+    ["http://service.example", /must be https/],
     // Only looks like loopback.
-    ["http://127.0.0.1.evil.example", /plain http is for this machine only/],
-    ["http://localhost.evil.example", /plain http is for this machine only/],
-    ["https://alice:hunter2@service.example", /^SPEC_KITTY_SAAS_URL contains a user name or password/],
-    ["https://service.example/?tenant=1", /a query or a fragment cannot be part of it/],
-    ["https://service.example/#top", /a query or a fragment cannot be part of it/],
-    ["https://service.example/?", /a query or a fragment cannot be part of it/],
+    ["http://127.0.0.1.evil.example", /must be https/],
+    ["http://localhost.evil.example", /must be https/],
+    ["https://alice:hunter2@service.example", /^SPEC_KITTY_SAAS_URL must not contain a user name or password/],
+    ["https://service.example/?tenant=1", /must have no query and no fragment/],
+    ["https://service.example/#top", /must have no query and no fragment/],
+    ["https://service.example/?", /must have no query and no fragment/],
   ] as const) {
     assert.throws(
       () => parseServiceUrl(what, "SPEC_KITTY_SAAS_URL"),

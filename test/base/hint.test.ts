@@ -36,18 +36,16 @@ test("a tool with commands of its own names those, and no hint tells its users t
   const said = (text: Hint): string => hintText(text, { identity: acme, platform: "linux" });
   assert.equal(said(hint`Run: ${login("work", "--force")}`), "Run: acme sign-in");
   assert.equal(
-    said(hint`Fix that, then run: ${{ command: "auth logout", options: ["--profile", "work"] }}`),
-    "Fix that, then run: acme sign-out",
+    said(hint`Fix this, then run: ${{ command: "auth logout", options: ["--profile", "work"] }}`),
+    "Fix this, then run: acme sign-out",
   );
   assert.equal(
-    said(
-      hint`Unlock it and run the command again, or keep the key elsewhere: ${login(undefined, "--storage", "file")}`,
-    ),
-    "Unlock it and run the command again",
+    said(hint`Unlock it and try again, or store the key elsewhere: ${login(undefined, "--storage", "file")}`),
+    "Unlock it and try again",
   );
   assert.equal(
-    said(hint`Agree beforehand: ${{ variable: "STORAGE", value: "file" }}, or ${login(undefined, "--yes")}`),
-    "Agree beforehand: export ACME_STORAGE=file",
+    said(hint`Accept it: ${{ variable: "STORAGE", value: "file" }}, or ${login(undefined, "--yes")}`),
+    "Accept it: export ACME_STORAGE=file",
   );
   assert.equal(said(hint`Run: ${{ command: "auth doctor" }}`), "Try again: acme sign-in");
 });

@@ -52,7 +52,7 @@ test("S-005 a secret that a server quotes is not in the message of an error, how
   for (const echo of echoes) {
     const { message } = new AuthError(
       "service_answer_invalid",
-      `the service answered ${echo}, which is not the protocol`,
+      `the service returned ${echo}, which is not the protocol`,
       { hint: "Try again" },
     );
     assert.doesNotMatch(message, /with|quotes/);
@@ -72,8 +72,8 @@ test("S-005 a secret that a service quotes as it was sent, in a form or as a cli
     "https://service.example",
     form({ refresh_token: secret.reveal() }),
   );
-  const { message } = new AuthError("service_rejected", `the service answered ${sent}`, { hint: "Try again" });
-  assert.equal(message, "the service answered Basic [secret] refresh_token=[secret]");
+  const { message } = new AuthError("service_rejected", `the service returned ${sent}`, { hint: "Try again" });
+  assert.equal(message, "the service returned Basic [secret] refresh_token=[secret]");
 });
 
 test("S-005 a secret is replaced before a long text of a service is cut, so that no half of it is left", () => {

@@ -33,9 +33,9 @@ test(
       const { code, stdout, stderr } = await here(line, { SPEC_KITTY_CONFIG_DIR: "config" });
       assert.deepEqual([line, code, stdout], [line, 2, ""]);
       const error =
-        /^error: SPEC_KITTY_CONFIG_DIR is "config", which is relative, and the folder that this command was started in no longer exists$/m;
+        /^error: SPEC_KITTY_CONFIG_DIR is "config", a relative path, and the current directory no longer exists$/m;
       assert.match(stderr, error);
-      assert.match(stderr, /^hint: Set SPEC_KITTY_CONFIG_DIR to an absolute path, or .*: cd FOLDER/m);
+      assert.match(stderr, /^hint: Set SPEC_KITTY_CONFIG_DIR to an absolute path, or .*: cd DIRECTORY/m);
     }
   },
 );

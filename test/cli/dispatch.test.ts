@@ -23,12 +23,12 @@ for (const [line, error, hint] of [
   [
     "auth login --stroage file",
     '"--stroage" is not an option of "auth login"',
-    "Did you mean --storage? Usage: spec-kitty auth login [ADDRESS] [options]",
+    "Did you mean --storage? Usage: spec-kitty auth login [URL] [options]",
   ],
   [
     "auth login --device",
     '"--device" is not an option of "auth login"',
-    "Did you mean --headless? Usage: spec-kitty auth login [ADDRESS] [options]",
+    "Did you mean --headless? Usage: spec-kitty auth login [URL] [options]",
   ],
   [
     "auth --device",
@@ -48,24 +48,24 @@ for (const [line, error, hint] of [
   [
     "login --device",
     '"--device" is not an option of "auth login"',
-    "Did you mean --headless? Usage: spec-kitty auth login [ADDRESS] [options]",
+    "Did you mean --headless? Usage: spec-kitty auth login [URL] [options]",
   ],
   ["api GET", "no path was given for GET", "Usage: spec-kitty api [METHOD] PATH"],
-  ["auth login -x", '"-x" is not an option of "auth login"', "Usage: spec-kitty auth login [ADDRESS] [options]"],
+  ["auth login -x", '"-x" is not an option of "auth login"', "Usage: spec-kitty auth login [URL] [options]"],
   [
     "auth login --constructor",
     '"--constructor" is not an option of "auth login"',
-    "Usage: spec-kitty auth login [ADDRESS] [options]",
+    "Usage: spec-kitty auth login [URL] [options]",
   ],
   [
     "auth login --password hunter2",
     '"--password" is not an option of "auth login"',
-    "Usage: spec-kitty auth login [ADDRESS] [options]",
+    "Usage: spec-kitty auth login [URL] [options]",
   ],
   [
     "auth login --port no",
     '--port is "no", not a whole number from 1 to 65535',
-    "Usage: spec-kitty auth login [ADDRESS] [options]",
+    "Usage: spec-kitty auth login [URL] [options]",
   ],
   ["auth status extra", 'unexpected argument "extra"', "Usage: spec-kitty auth status [options]"],
 ] as const) {

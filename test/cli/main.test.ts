@@ -30,7 +30,7 @@ test("FR-021 help, topics and mistakes have the tool's name alone; sync and trac
   }
   assert.doesNotMatch(
     (await run("auth login --help")).stdout,
-    /ADDRESS|--(issuer|service|provider|client-id)\b/,
+    /\[URL\]|--(issuer|service|provider|client-id)\b/,
     "the author has said where to log in",
   );
   for (const line of [

@@ -109,7 +109,7 @@ test("a file that suggests a profile is a hint with the command to agree, until 
   const { project, inProject } = await twoAccounts(t);
   const file = join(project, ".spec-kitty-profile");
   writeFileSync(file, "work\n");
-  const suggestion = `hint: "${file}" suggests the profile "work"; "default" is used. To agree: `;
+  const suggestion = `hint: "${file}" suggests the profile "work"; "default" is used. To use it: `;
   assert.equal((await inProject("auth whoami")).stderr, `${suggestion}spec-kitty auth switch work --here\n`);
   const below = join(project, "it's below");
   mkdirSync(below);
@@ -154,7 +154,7 @@ test("S-010 a file that does not name one of the user's profiles is ignored, wit
         code: 0,
         signal: null,
         stdout: "alice@example.com\n",
-        stderr: `warning: "${file}" does not hold the name of a profile, and is ignored\n`,
+        stderr: `warning: "${file}" is not the name of a profile, and was ignored\n`,
       },
       text,
     );
@@ -212,7 +212,7 @@ test("a token in the environment is shown as one, takes precedence over every pr
   assert.match(stdout, /^✓ A token from SPEC_KITTY_ACCESS_TOKEN is used$/m);
   assert.match(
     stdout,
-    /^ {2}Access token +from SPEC_KITTY_ACCESS_TOKEN, used as is: it takes precedence over every login/m,
+    /^ {2}Access token +from SPEC_KITTY_ACCESS_TOKEN, used as is; takes precedence over every login/m,
   );
   assert.match(stdout, /^ {2}Profile +default \(active\); its own session is not used$/m);
   assert.ok(!(stdout + stderr).includes(token) && !stdout.includes("alice"));

@@ -123,12 +123,12 @@ test("oidcc-client-test-kid-absent-multiple-jwks: without a key id and with seve
 
 test("oidcc-client-test-userinfo-invalid-sub: UserInfo of another user is not used", async (t) => {
   const { client } = await start(t, { userinfo: (claims) => ({ ...claims, sub: "u_mallory" }) });
-  await refuses(client.login(), /a user other than that of the ID token/);
+  await refuses(client.login(), /another user than the ID token/);
 });
 
 test("oidcc-client-test-userinfo-invalid-sub: nor is UserInfo without a user", async (t) => {
   const { client } = await start(t, { userinfo: ({ sub: _, ...claims }) => claims });
-  await refuses(client.login(), /a user other than that of the ID token/);
+  await refuses(client.login(), /another user than the ID token/);
 });
 
 test("oidcc-client-test-discovery-openid-config: the endpoints come from the metadata", async (t) => {
@@ -275,7 +275,7 @@ const refusedAfterRefresh: [module: string, title: string, change: Record<string
     "oidcc-client-test-refresh-token-invalid-sub",
     "another subject",
     { sub: "u_mallory" },
-    /a user other than that of the login/,
+    /another user than the login/,
   ],
   ["oidcc-client-test-refresh-token-invalid-aud", "another audience", { aud: "other" }, /not for the client/],
   ["Core §12.2", "another nonce", { nonce: "other" }, /nonce has changed/],

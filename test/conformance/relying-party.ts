@@ -50,7 +50,7 @@ export class RelyingParty {
           headers: { cookie },
         });
         // Such a callback ends nothing: the login goes on waiting, and in the test no other browser will come.
-        if ((await response.text()).includes("not the login we started"))
+        if ((await response.text()).includes("not the login in progress"))
           ended.abort(new AuthError("interrupted", "the callback was ignored", { hint: "Try again" }));
         return { launched: "the test" };
       },

@@ -59,7 +59,7 @@ test("S-005 the doctor prints no secret: no token, passphrase, key or credential
     HTTP_PROXY: "http://me:hidden-proxy@127.0.0.1:9",
   };
   for (const service of [at.saas.url, "https://service.example"]) {
-    for (const args of ["auth doctor", "auth doctor --json", "auth doctor --debug"]) {
+    for (const args of ["auth doctor --verbose", "auth doctor --json", "auth doctor --verbose --debug"]) {
       const { stdout, stderr } = await at.here(args, { ...more, SPEC_KITTY_SAAS_URL: service });
       assert.match(stdout, /SPEC_KITTY_PASSPHRASE is set/);
       assert.doesNotMatch(stdout + stderr, /hidden/);
@@ -170,7 +170,7 @@ test(
     const at = await healthyScene(t);
     const above = async (more: CommandEnvironment = {}): Promise<[severity: string, sentence: string][]> =>
       (await examined(at.here, more)).of("D406").map(({ severity, sentence }) => [severity, sentence]);
-    const safe = [["ok", "nobody else can change them"]];
+    const safe = [["ok", "no one else can change them"]];
     assert.deepEqual(await above(), safe);
     chmodSync(at.folder, 0o1777);
     assert.deepEqual(await above(), safe);
@@ -181,7 +181,7 @@ test(
     const [{ sentence, fix = "" } = { sentence: "" }] = report.of("D406");
     assert.equal(
       sentence,
-      `${at.folder} can be changed by others (mode 0777), so another folder could be put in its place`,
+      `${at.folder} can be changed by others (mode 0777), so another directory could be put in its place`,
     );
     const elsewhere = scratchFolder(t);
     symlinkSync(at.config, join(elsewhere, "link"));
@@ -243,16 +243,16 @@ test("a folder above that a group can change is a warning unless the group is th
     findings
       .filter(({ number }) => number === "D406")
       .map(({ severity, sentence, fix = "" }) =>
-        `${severity}: ${sentence}; ${fix}`.replaceAll(places[index]?.folder ?? "", "FOLDER"),
+        `${severity}: ${sentence}; ${fix}`.replaceAll(places[index]?.folder ?? "", "DIRECTORY"),
       ),
   );
-  const danger = "so another folder could be put in its place";
+  const danger = "so another directory could be put in its place";
   assert.deepEqual(found, [
-    ["ok: nobody else can change them; "],
-    ["ok: nobody else can change them; "],
-    [`warning: FOLDER can be changed by others (mode 0770), ${danger}; chmod go-w FOLDER`],
-    [`warning: FOLDER can be changed by others (mode 0775), ${danger}; sudo chmod +t FOLDER`],
-    [`warning: FOLDER belongs to another user (uid 12345), ${danger}; export SPEC_KITTY_CONFIG_DIR=…`],
+    ["ok: no one else can change them; "],
+    ["ok: no one else can change them; "],
+    [`warning: DIRECTORY can be changed by others (mode 0770), ${danger}; chmod go-w DIRECTORY`],
+    [`warning: DIRECTORY can be changed by others (mode 0775), ${danger}; sudo chmod +t DIRECTORY`],
+    [`warning: DIRECTORY belongs to another user (uid 12345), ${danger}; export SPEC_KITTY_CONFIG_DIR=…`],
   ]);
 });
 
@@ -349,13 +349,13 @@ test(
     mkdirSync(join(at.config, "profiles.lock.0123456789abcdef"), { mode: 0o700 });
 
     const report = await examined(at.here);
-    assert.equal(report.of("D405")[0]?.sentence, `a killed process left ${dead}`);
+    assert.equal(report.of("D405")[0]?.sentence, `leftovers of a killed process: ${dead}`);
     assert.deepEqual(
       report.of("D501").map(({ severity }) => severity),
       ["note"],
     );
     const repaired = await examined(at.here, {}, " --repair");
-    assert.equal(repaired.of("D405")[0]?.sentence, `removed what a killed process left: ${dead}`);
+    assert.equal(repaired.of("D405")[0]?.sentence, `removed leftovers of a killed process: ${dead}`);
     const left = readdirSync(at.config).filter((entry) => !/^profiles\.lock\.[0-9a-f]{16}\.[0-9a-f]+$/.test(entry));
     assert.deepEqual(left.sort(), [mine, "keys", "profiles.lock", "sessions"], "and the socket of the living one");
   },
@@ -372,11 +372,11 @@ test("a clock that is minutes off is reported with its direction", async (t) => 
   const at = await healthyScene(t, { clockOffsetMs: 300_000 });
   const behind = (await examined(at.here)).of("D206")[0];
   assert.equal(behind?.severity, "warning");
-  assert.match(behind.sentence, /^this machine's clock is (299|300|301) s behind the service's/);
+  assert.match(behind.sentence, /^the clock of this machine is (299|300|301) s behind the service's/);
   at.saas.clockOffsetMs = -300_000;
   assert.match(
     (await examined(at.here)).of("D206")[0]?.sentence ?? "",
-    /^this machine's clock is (299|300|301) s ahead of the service's/,
+    /^the clock of this machine is (299|300|301) s ahead of the service's/,
   );
 });
 
@@ -387,7 +387,10 @@ test("the way to the service ends at the step that fails", async (t) => {
 
   const nowhere = await examined(at.here, { SPEC_KITTY_SAAS_URL: "https://service.invalid" });
   assert.deepEqual(steps(nowhere), ["D201 ok", "D202 critical"]);
-  assert.match(nowhere.of("D202")[0]?.sentence ?? "", /^"service\.invalid" has no address \((ENOTFOUND|EAI_AGAIN)\)$/);
+  assert.match(
+    nowhere.of("D202")[0]?.sentence ?? "",
+    /^"service\.invalid" has no IP address \((ENOTFOUND|EAI_AGAIN)\)$/,
+  );
 
   await at.saas.stop();
   const closed = await examined(at.here);
@@ -403,7 +406,7 @@ test("the way to the service ends at the step that fails", async (t) => {
       /redirects to https:\/\/portal\.example: /,
     ],
     [{ status: 200, body: "<html>" }, "warning", /answers 200 to a request without a token, not 401/],
-    [{ reset: "before" }, "critical", /does not answer/],
+    [{ reset: "before" }, "critical", /does not respond/],
   ];
   for (const [fault, severity, sentence] of answers) {
     at.saas.faults.next("/api/v1/me", fault);
@@ -416,9 +419,9 @@ test("the way to the service ends at the step that fails", async (t) => {
 test("on a machine where nothing opens a browser, the programs that were looked for are named", unix, async (t) => {
   const at = await healthyScene(t);
   const found = (await examined(at.here)).of("D702")[0];
-  assert.equal(found?.sentence, `${at.env["BROWSER"]} opens addresses`);
+  assert.equal(found?.sentence, `${at.env["BROWSER"]} opens URLs`);
   const none = (await examined(at.here, { BROWSER: "/nowhere/browser", PATH: "/nowhere" })).of("D702")[0];
   assert.equal(none?.severity, "warning");
-  assert.match(none.sentence, /^no program to open addresses with was found: \/nowhere\/browser, /);
+  assert.match(none.sentence, /^no browser was found: \/nowhere\/browser, /);
   assert.equal(none.fix, "spec-kitty auth login --no-browser");
 });

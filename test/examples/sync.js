@@ -12,7 +12,7 @@ const auth = createAuth({
 const [, , file = "projects.json"] = process.argv;
 try {
   const response = await auth.fetch("/v1/projects");
-  if (!response.ok) throw new Error(`the service answered ${response.status}`);
+  if (!response.ok) throw new Error(`the service returned ${response.status}`);
   await writeFile(file, await response.text());
 } catch (error) {
   if (!isAuthError(error)) throw error;

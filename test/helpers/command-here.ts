@@ -50,7 +50,7 @@ export function logInHere(
   const visit = browse ?? ((address) => approve(address, user === undefined ? {} : { as: user }));
   let shown: string | undefined;
   return runHere([...args, "--no-browser"], env, more, (stderr) => {
-    const address = /^Open this address in a browser:\n\n {2}(\S+)\n/m.exec(stderr)?.[1];
+    const address = /^Open this URL in a browser:\n\n {2}(\S+)\n/m.exec(stderr)?.[1];
     if (address === undefined || address === shown) return;
     shown = address;
     // Nobody listens to a browser's troubles.

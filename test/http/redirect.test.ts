@@ -59,7 +59,7 @@ for (const [title, location, init, options] of [
     { scope: "service" },
   ],
   ["something that is no web address", "javascript:alert(1)", { method: "GET" }, {}],
-  ["something that is no address at all", "https://[", { method: "GET" }, {}],
+  ["something that is no URL at all", "https://[", { method: "GET" }, {}],
 ] as const) {
   test(`S-013 a redirect to ${title} is not followed`, () => {
     assert.throws(

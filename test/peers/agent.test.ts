@@ -157,7 +157,7 @@ test("FR-023 a container uses the login through the mounted directory: as its ow
   assert.deepEqual([other.code, other.stdout], [0, "alice@example.com\n"], other.stderr);
   const refused = await ask("nobody", alone.value);
   assert.equal(refused.code, 3);
-  assert.match(refused.stderr, /does not answer \(EACCES\)/);
+  assert.match(refused.stderr, /does not respond \(EACCES\)/);
 });
 
 test("FR-023 64 processes in an SSH session and in a container make one refresh where the login is, and store nothing", {

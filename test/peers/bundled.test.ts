@@ -222,7 +222,7 @@ for (const bundler of [
       assert.deepEqual(outcome, {
         code: "keychain_unavailable",
         message:
-          'there is no keychain here: the optional package "@napi-rs/keyring" cannot be loaded (it is not installed next to this program)',
+          'no OS keychain is available: the optional package "@napi-rs/keyring" cannot be loaded (it is not installed next to this program)',
         stdin: request,
       });
       assert.deepEqual([started, runs], [0, 1]);

@@ -32,7 +32,7 @@ test("Django OAuth Toolkit: login with an ID token, refresh with rotation, a wav
   await wave();
   assert.deepEqual(asked(), ["POST /o/token/ 200"]);
   // Its metadata name no endpoint for that, although it has one.
-  assert.match((await does("auth", "logout")).stderr, /^warning: .*has no way to end a session/m);
+  assert.match((await does("auth", "logout")).stderr, /^warning: .*cannot end a session/m);
 });
 
 test("Django OAuth Toolkit: a refresh token that is presented twice ends the session, and the owner is told", {

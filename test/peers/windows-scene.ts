@@ -40,7 +40,7 @@ export async function windowsScene(
 export async function loggedInOnWindows(t: Pick<TestContext, "after">, windows: Windows): Promise<WindowsScene> {
   const at = await windowsScene(t, windows, { deviceIntervalSeconds: 1 });
   const login = at.start("auth login --headless --storage file");
-  const [, address = ""] = await login.shows(/Open this address in a browser, on any device:\n\n {2}(\S+)\n/);
+  const [, address = ""] = await login.shows(/Open this URL in a browser, on any device:\n\n {2}(\S+)\n/);
   const [, code = ""] = await login.shows(/and enter this code:\n\n {2}(\S+)\n/);
   await approveDevice(address, code);
   const { code: exit, stdout, stderr } = await login.ended;

@@ -47,7 +47,7 @@ for (const text of [
 test("S-009 where others must not read the address, no program is started with it in its command line", async (t) => {
   const { open, folder, opened } = await desktop(t, { "my browser": "exit 0", "xdg-open": "exit 0" });
   const outcome = await open(address, { BROWSER: join(folder, "my browser") }, false);
-  assert.match("failed" in outcome ? outcome.failed : "", /its command line would show the address to other users/);
+  assert.match("failed" in outcome ? outcome.failed : "", /its command line would show the URL to other users/);
   assert.deepEqual(await opened(), []);
 });
 

@@ -145,11 +145,11 @@ for (const [platform, variable] of [
   test(`without a home folder for the secret, the error on ${platform} names the variable that helps, and the passphrase`, () => {
     assert.throws(
       () => stateFolder(ownIdentity, {}, platform, () => ""),
-      refusedWith("configuration_invalid", /no home folder/, variable),
+      refusedWith("configuration_invalid", /no home directory/, variable),
     );
     assert.throws(
       () => stateFolder(ownIdentity, {}, platform, () => ""),
-      refusedWith("configuration_invalid", /no home folder/, /SPEC_KITTY_PASSPHRASE/),
+      refusedWith("configuration_invalid", /no home directory/, /SPEC_KITTY_PASSPHRASE/),
     );
   });
 }

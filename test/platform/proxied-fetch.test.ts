@@ -194,7 +194,7 @@ test("a proxy that wants a password, or another one, says which variable to corr
       assert.equal(error.code, "network_unavailable");
       assert.equal(
         error.message,
-        `cannot reach "http://service.test/oauth/token" via proxy ${setting.proxy.url}: the proxy answered 407`,
+        `cannot reach "http://service.test/oauth/token" via proxy ${setting.proxy.url}: the proxy returned 407`,
       );
       assert.match(hintOf(error), hint);
       assert.doesNotMatch(inspect(error, { depth: 9 }), /hunter2|a-code/);
@@ -213,7 +213,7 @@ test("a tunnel that the proxy refuses is an error with the proxy's status, and n
         assert.equal(error.code, "network_unavailable");
         assert.equal(
           error.message,
-          `cannot reach "https://service.test/oauth/token" via proxy ${setting.proxy.url}: the proxy answered ${refuse}`,
+          `cannot reach "https://service.test/oauth/token" via proxy ${setting.proxy.url}: the proxy returned ${refuse}`,
         );
         assert.ok(error.hint);
         assert.doesNotMatch(inspect(error, { depth: 9 }), /hunter2|a-code/);

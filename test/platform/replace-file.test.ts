@@ -51,7 +51,10 @@ function doneTo(t: TestContext, folder: string): string[] {
   replaced(t, fs, "openSync", (open) => (...args: Parameters<typeof open>) => {
     const fd = open(...args);
     const path = String(args[0]);
-    names.set(fd, path === folder ? "the folder" : basename(path).endsWith(".tmp") ? "the new file" : basename(path));
+    names.set(
+      fd,
+      path === folder ? "the directory" : basename(path).endsWith(".tmp") ? "the new file" : basename(path),
+    );
     return fd;
   });
   replaced(t, fs, "fsyncSync", (flush) => (fd: number) => {

@@ -140,7 +140,7 @@ test("an exchange of the protocol fails with what the proxy said and the hint th
     send("https://service.test/oauth/token", { method: "POST", body: "grant" }, options),
     (error: AuthError) => {
       assert.equal(error.code, "network_unavailable");
-      assert.match(error.message, /the proxy answered 407$/);
+      assert.match(error.message, /the proxy returned 407$/);
       assert.match(hintOf(error), /export HTTPS_PROXY=http:\/\/USER:PASSWORD@/);
       return true;
     },
@@ -242,11 +242,11 @@ test("a certificate of an unknown authority is refused, with and without a proxy
   );
   assert.match(
     proxied?.error?.message ?? "",
-    /^cannot reach "https:\/\/service\.test\/" via proxy \S+ \(DEPTH_ZERO_SELF_SIGNED_CERT\): its certificate is from an authority that is not trusted here/,
+    /^cannot reach "https:\/\/service\.test\/" via proxy \S+ \(DEPTH_ZERO_SELF_SIGNED_CERT\): its certificate is from an unknown authority/,
   );
   assert.match(
     direct?.error?.message ?? "",
-    /^cannot reach "https:\/\/127\.0\.0\.1:\d+\/" \(DEPTH_ZERO_SELF_SIGNED_CERT\): its certificate is from an authority that is not trusted here/,
+    /^cannot reach "https:\/\/127\.0\.0\.1:\d+\/" \(DEPTH_ZERO_SELF_SIGNED_CERT\): its certificate is from an unknown authority/,
   );
   for (const answer of [proxied, direct]) {
     assert.equal(answer?.error?.code, "network_unavailable");

@@ -48,9 +48,9 @@ for (const [what, target, error] of [
   [
     "the environment of the process",
     "/proc/self/environ",
-    /"\S+\/docs\/spec\.md" is a link out of its folder, to "\/proc\/\d+\/environ"/,
+    /"\S+\/docs\/spec\.md" is a link out of its directory, to "\/proc\/\d+\/environ"/,
   ],
-  ["a device that never ends", "/dev/zero", /"\S+\/docs\/spec\.md" is a link out of its folder, to "\/dev\/zero"/],
+  ["a device that never ends", "/dev/zero", /"\S+\/docs\/spec\.md" is a link out of its directory, to "\/dev\/zero"/],
 ] as const) {
   test(`S-016 a file of a clone that is a link to ${what} is not uploaded`, here, async (t) => {
     const at = await cloned(t);
@@ -63,7 +63,7 @@ for (const [what, target, error] of [
     assert.match(
       result.stderr,
       new RegExp(
-        `^error: ${error.source}: it is not followed\nhint: If you mean what it leads to, name that: ${target === "/dev/zero" ? target : "/proc/\\d+/environ"}\n$`,
+        `^error: ${error.source}: it is not followed\nhint: To use its target: ${target === "/dev/zero" ? target : "/proc/\\d+/environ"}\n$`,
       ),
     );
     assertKept(at, result);
@@ -89,8 +89,11 @@ test(
       ["auth", "login", "--force", "--client-secret-file", file],
     ];
     for (const [file, error] of [
-      [name("link.json"), /link\.json" is a link out of its folder, to "[^\n]+\/secret\.json": it is not followed$/m],
-      [name("up/secret.json"), /\/up" is a link out of its folder, to "[^\n]+": it is not followed$/m],
+      [
+        name("link.json"),
+        /link\.json" is a link out of its directory, to "[^\n]+\/secret\.json": it is not followed$/m,
+      ],
+      [name("up/secret.json"), /\/up" is a link out of its directory, to "[^\n]+": it is not followed$/m],
       [name("pipe.json"), /pipe\.json" is not a plain file$/m],
       ["/dev/zero", /"\/dev\/zero" is not a plain file$/m],
       [name("docs"), /docs" is not a plain file$/m],
@@ -120,7 +123,7 @@ test("a link that stays in its folder is followed, and so is one above the worki
   // The name that the hint gives works.
   symlinkSync(at.secret, join(at.clone, "link.json"));
   const { stderr } = await runHere([...line, join(at.clone, "link.json")], at.env);
-  const [, named = ""] = /name that: (\S+)\n/.exec(stderr) ?? [];
+  const [, named = ""] = /to use its target: (\S+)\n/.exec(stderr) ?? [];
   assert.equal((await runHere([...line, named], at.env)).code, 0);
 });
 
@@ -142,7 +145,7 @@ test("S-016 a file is read up to the limit and no further, whatever size it clai
     assert.deepEqual([result.code, result.stdout], [2, ""]);
     assert.match(
       result.stderr,
-      new RegExp(`^error: [^\n]+ is longer than ${most} bytes, the most that is read here\nhint: [^\n]+\n$`),
+      new RegExp(`^error: [^\n]+ is longer than ${most} bytes, the maximum\nhint: [^\n]+\n$`),
     );
     assertKept(at, result);
   }
@@ -156,10 +159,7 @@ test("S-016 standard input is read up to the limit and no further", async (t) =>
   write();
   const { code, stderr } = await ended;
   assert.equal(code, 2);
-  assert.match(
-    stderr,
-    /^error: --payload: standard input is longer than 16777216 bytes, the most that is read here\nhint: [^\n]+\n$/,
-  );
+  assert.match(stderr, /^error: --payload: standard input is longer than 16777216 bytes, the maximum\nhint: [^\n]+\n$/);
 });
 
 test("S-016 no output goes through a link out of the file's folder", links, async (t) => {
@@ -179,7 +179,7 @@ test("S-016 no output goes through a link out of the file's folder", links, asyn
         stderr,
         file === "dangling.json"
           ? /^error: --\w+: cannot write "[^\n]+" \(ENOENT\)$/m
-          : /^error: --\w+: "[^\n]+" is a link out of its folder/,
+          : /^error: --\w+: "[^\n]+" is a link out of its directory/,
       );
     }
   }
@@ -205,7 +205,7 @@ test("S-016 a clone that root has made, as for the user of an image, is a clone 
   try {
     assert.throws(
       () => readUserFile(join(clone, "spec.md"), 1024),
-      /is a link out of its folder, to "\/etc\/hostname"/,
+      /is a link out of its directory, to "\/etc\/hostname"/,
     );
   } finally {
     process.seteuid?.(own);

@@ -47,7 +47,7 @@ test(
     const all = { ...env, PATH: careless, BROWSER: "chrome:./chrome:bin/chrome" };
     const running = startCommand(t, ["auth", "login", "--force"], all, { cwd: clone });
     const [, address = ""] = await running.shows(/\n {2}(http\S+)\n/);
-    await running.shows(/the browser could not be opened \(chrome: not found; [^\n]*not found\)/);
+    await running.shows(/cannot open the browser \(chrome: not found; [^\n]*not found\)/);
     await approve(address);
     assert.equal((await running.ended).code, 0);
     assert.ok(!existsSync(trace));

@@ -92,7 +92,7 @@ export function stageFor(t: Pick<TestContext, "after">, { other, behindRoot, run
       const found = await until(
         "the browser is started, or not",
         async () => {
-          const refused = await match(/^warning: (the browser could not be opened[^\n]*(?:\n[^\n:]*)*)/m);
+          const refused = await match(/^warning: (cannot open the browser[^\n]*(?:\n[^\n:]*)*)/m);
           return refused === undefined ? notesIn(folder)[before] : { refused };
         },
         limitMs,

@@ -95,7 +95,7 @@ for (const [title, answer] of [
     await runtime.flush();
     assert.deepEqual([waiting(), dead()], [0, 1]);
     const reason = filesIn(folder, "reason.txt")[0] ?? "";
-    assert.match(readFileSync(join(folder, reason), "utf8"), new RegExp(`answered ${answer.status}`));
+    assert.match(readFileSync(join(folder, reason), "utf8"), new RegExp(`returned ${answer.status}`));
   });
 }
 

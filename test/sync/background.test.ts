@@ -134,6 +134,6 @@ test("a drain that is all the process waits for is given up after 5 s, and there
   await look(9);
   assert.equal(aborted.length, 0);
   await look(1);
-  assert.match(String(aborted[0]), /nothing else to do/);
+  assert.match(String(aborted[0]), /nothing left to do/);
   assert.equal(await background.stop(AbortSignal.timeout(1000)), false);
 });

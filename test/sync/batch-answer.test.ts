@@ -29,7 +29,7 @@ test("an unknown status is a refusal", () => {
   assert.deepEqual(one({ status: "odd" }), {
     kind: "rejected",
     category: undefined,
-    reason: 'the service answered "odd"',
+    reason: 'the service returned "odd"',
     final: false,
   });
 });

@@ -86,7 +86,7 @@ withWebSocket(import.meta.url, () => {
       ["websocket", 1],
       ["websocket", 1],
     ]);
-    await until("the queue is as it should be", () => waiting() === 0);
+    await until("the queue is as expected be", () => waiting() === 0);
     assert.equal(saas.count("/api/v1/events/batch/"), 0);
     live.close();
     await ended;
@@ -128,7 +128,7 @@ withWebSocket(import.meta.url, () => {
     await enters("Connected");
     await emit("back");
     await saas.until(() => saas.events.size === 1);
-    await until("the queue is as it should be", () => waiting() === 2);
+    await until("the queue is as expected be", () => waiting() === 2);
     assert.equal((await sync.flush()).events.delivered, 2);
     assert.deepEqual(arrived(), [
       ["websocket", 1],
@@ -142,7 +142,7 @@ withWebSocket(import.meta.url, () => {
     await connect();
     const id = await emit("taken");
     await saas.until(() => saas.events.size === 1);
-    await until("the queue is as it should be", () => waiting() === 0);
+    await until("the queue is as expected be", () => waiting() === 0);
     // The connection breaks between the event and its answer.
     saas.judge = () => {
       saas.closeSockets("abrupt");

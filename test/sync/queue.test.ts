@@ -91,7 +91,7 @@ test("a failure to write leaves nothing partly added", async (t) => {
   assert.deepEqual(filesIn(folder, "events"), [join("events", "0000000000000002-E2-1-0.jsonl")]);
 });
 
-test("NFR-010 what a killed process left of a file does not keep the next one from adding the same", async (t) => {
+test("NFR-010 what leftovers of a killed process: of a file does not keep the next one from adding the same", async (t) => {
   const folder = temporaryFolder(t);
   const queue = new QueueFolder(folder, "events", systemClock);
   // Killed in the middle: one file is in its place, another unfinished.

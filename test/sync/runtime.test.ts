@@ -72,14 +72,14 @@ test("a queue of 100,000 events refuses another, reports that, and keeps what it
   assert.equal(scope?.events.count(), 100_000);
 });
 
-test("events that are emitted while nobody is logged in wait, and are sent after a login", async (t) => {
+test("events that are emitted while not logged in wait, and are sent after a login", async (t) => {
   const saas = await fakeSaas(t);
   const folder = temporaryFolder(t);
   const offline = runtimeFor(folder, saas, undefined);
   await offline.emit(history());
   const report = await offline.flush();
   assert.ok(report.failure instanceof NotAuthenticatedError);
-  assert.match(report.failure.message, /nobody is logged in, and 1 entry is still queued/);
+  assert.match(report.failure.message, /not logged in, and 1 entry is still queued/);
   assert.equal(report.left, 1);
   assert.equal((await runtimeFor(folder, saas, alice(saas.url)).flush()).events.delivered, 1);
   assert.equal((await runtimeFor(folder, saas, bob(saas.url)).flush()).events.delivered, 0);

@@ -30,7 +30,7 @@ export function rebindingRefused(name: string, stored: Profile, to: Destination[
   return new AuthError(
     "consent_required",
     `profile "${name}" belongs to ${shownPlace(stored)}, and the login at ${place} was not agreed to`,
-    { hint: hint`To keep both: ${login("NAME")}. To change the profile to ${place}: ${login(name, "--yes")}` },
+    { hint: hint`Keep both: ${login("NAME")}. Change the profile to ${place}: ${login(name, "--yes")}` },
   );
 }
 
@@ -50,8 +50,8 @@ export async function agreeToResource(
   if (await onConsent?.({ about: "resource", address, resource })) return;
   throw new AuthError(
     "consent_required",
-    `"${address}" wants tokens that are good for all of "${resource}", and that was not agreed to`,
-    { hint: hint`Only if you trust it with all of that: ${login(undefined, address, "--resource", resource)}` },
+    `"${address}" requires tokens for all of "${resource}", and that was not agreed to`,
+    { hint: hint`If you trust it with all of that: ${login(undefined, address, "--resource", resource)}` },
   );
 }
 
@@ -89,9 +89,9 @@ export async function agreedKey(
     async consent(reason) {
       const answer = await onConsent?.({ about: "file", reason });
       if (answer !== undefined) return answer;
-      const problem = `the session would be stored in an encrypted file (${reason}), and there is no terminal to ask for your consent`;
+      const problem = `the session needs an encrypted file (${reason}), and there is no terminal to ask on`;
       throw new AuthError("consent_required", problem, {
-        hint: hint`Agree beforehand: ${{ variable: "STORAGE", value: "file" }}, or ${login(undefined, "--storage", "file", ...(startsOver ? ["--force"] : []))}`,
+        hint: hint`Accept it: ${{ variable: "STORAGE", value: "file" }}, or ${login(undefined, "--storage", "file", ...(startsOver ? ["--force"] : []))}`,
       });
     },
   });

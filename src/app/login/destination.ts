@@ -131,11 +131,11 @@ function requireClient(
 ): void {
   const again = (...options: string[]): ReturnType<typeof login> => login(undefined, "--provider", name, ...options);
   if (clientId === defaultClientId)
-    throw new AuthError("configuration_invalid", `${name} requires a client of your own, and no client ID was given`, {
-      hint: hint`Register one as ${documentation} says, then run: ${again("--client-id", "ID")}`,
+    throw new AuthError("configuration_invalid", `${name} requires a client ID of your own`, {
+      hint: hint`Register a client, see ${documentation} says, then run: ${again("--client-id", "ID")}`,
     });
   if (clientSecret === undefined && (needsSecret === "always" || (needsSecret === "browser" && flow === "browser")))
-    throw new AuthError("configuration_invalid", `${name} requires the client secret that it gave with the client ID`, {
+    throw new AuthError("configuration_invalid", `${name} requires the client secret`, {
       hint: hint`Set ${{ variable: "CLIENT_SECRET" }}, or run: ${again("--client-secret-file", "FILE")}`,
     });
 }
@@ -170,8 +170,8 @@ function placeOfSettings({ settings, identity }: LoginArguments, known: Profile 
   const isService = issuer === service && (settings.service !== undefined || isKnownService);
   if (service !== undefined) return { service, issuer: isService ? undefined : (issuer ?? remembered?.issuer) };
   const variable = identity.variable("SAAS_URL");
-  throw new AuthError("configuration_invalid", `${variable} is not set, so there is no service to log in to`, {
-    hint: hint`Name it: ${login(undefined, "https://service.example")}, or ${{ variable: "SAAS_URL", value: "https://service.example" }}`,
+  throw new AuthError("configuration_invalid", `${variable} is not set: there is no service to log in to`, {
+    hint: hint`Set it: ${login(undefined, "https://service.example")}, or ${{ variable: "SAAS_URL", value: "https://service.example" }}`,
   });
 }
 
@@ -183,12 +183,12 @@ export function addressToAsk(
   const { issuer, service } = settings;
   const names = [
     provider && { word: "--provider", again: ["--provider", provider.name] },
-    address && { word: "ADDRESS", again: [address] },
+    address && { word: "URL", again: [address] },
     issuer?.source === "--issuer" && { word: "--issuer", again: [] },
   ].filter((name) => typeof name === "object");
   const [one, other] = names;
   if (one !== undefined && other !== undefined)
-    throw new AuthError("usage_invalid", `${one.word} and ${other.word} both name the issuer`, {
+    throw new AuthError("usage_invalid", `${one.word} and ${other.word} cannot be used together`, {
       hint: hint`Name one: ${login(undefined, ...one.again)}`,
     });
   if (address === undefined) return undefined;
@@ -212,11 +212,9 @@ function placeOfAddress(address: string, { settings }: LoginArguments, found: Na
   if (found.kind === "issuer")
     return { service: set?.value ?? base, issuer: found.known.server.issuer, server: found.known };
   if (found.kind === "service" && !isOther) return { service: base, issuer: undefined, server: found.known };
-  throw new AuthError(
-    "usage_invalid",
-    `ADDRESS is "${address}", which is not an issuer, and --service names another service`,
-    { hint: hint`Name one: ${login(undefined, address)}` },
-  );
+  throw new AuthError("usage_invalid", `URL is "${address}", not an issuer, and --service names another service`, {
+    hint: hint`Name one: ${login(undefined, address)}`,
+  });
 }
 
 /** That a service has no metadata does not count once the user calls it an issuer. */

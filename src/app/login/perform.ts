@@ -64,9 +64,8 @@ export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Pr
     };
     const aside = await useKey();
     await app.store.change(name, add);
-    const where = aside === undefined ? "stay as they are" : `are kept in "${aside}"`;
-    if (start.unopened !== undefined)
-      warn(`the logins that were stored could not be opened (${start.unopened.message}), and ${where}`);
+    const where = aside === undefined ? "were left as they are" : `are kept in "${aside}"`;
+    if (start.unopened !== undefined) warn(`stored logins cannot be opened (${start.unopened.message}), and ${where}`);
     // The first profile is active from the start; a later one when the user switches to it. Of a shared store the program chooses.
     const { active } = await app.store.choice();
     if (app.sharedStore === undefined && active !== name && (await app.store.read(active)).profile === undefined)
@@ -76,7 +75,7 @@ export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Pr
     // Queued events belong to this account from now on, even if another is the first to send.
     await (app.isKept ? bindQueue(app, name, next) : undefined)?.catch((error: unknown) => {
       warn(
-        `the queue cannot be written, so the events in it are not assigned to this account yet: ${error instanceof Error ? error.message : String(error)}`,
+        `cannot assign the queued events to this account: ${error instanceof Error ? error.message : String(error)}`,
       );
     });
     return next;
@@ -103,16 +102,14 @@ export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Pr
 /** A login whose address or code nobody sees could only time out. */
 function requireScreen({ login, opens, reason }: LoginPlan, { args }: LoginStart, shown: ScreenCallbacks): void {
   if (login === "device" && shown.onCode === undefined) {
-    throw new AuthError(
-      "usage_invalid",
-      "a device login needs `onCode`: without it nobody sees the code that has to be entered",
-      { hint: "Pass `onCode`, and show what it is called with" },
-    );
+    throw new AuthError("usage_invalid", "a device login needs `onCode`, to show the code", {
+      hint: "Pass `onCode`, and show its argument",
+    });
   }
   const isUnasked = login === "browser" && !opens && args.open !== false;
   if (isUnasked && shown.onAddress === undefined)
-    throw new AuthError("usage_invalid", `the login needs \`onAddress\` to show its address, since ${reason}`, {
-      hint: "Pass `onAddress`, and show what it is called with",
+    throw new AuthError("usage_invalid", `the login needs \`onAddress\` to show its URL, since ${reason}`, {
+      hint: "Pass `onAddress`, and show its argument",
     });
 }
 
@@ -168,7 +165,7 @@ function byBrowser(
           browser?.open(address) ??
           openBrowser(address, { env: app.env, platform: app.platform, clock: app.clock, mayBeRead })
       : undefined,
-    openFailed: (reason) => warn(`the browser could not be opened (${reason}). Open the address yourself`),
+    openFailed: (reason) => warn(`cannot open the browser (${reason}). Open the URL yourself`),
     store: async (received) => accountName(await store(received)),
   });
 }

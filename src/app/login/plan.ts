@@ -36,11 +36,9 @@ export function plan(args: LoginArguments, inUse: ProfileInUse, { address, serve
   // A stranger's page would say that it does not know the client, and the command would wait for its redirect in vain.
   const mayBeKnown = !wantsRegistration || (profile.resource === undefined && listsOwnScopes(server));
   if (!mayBeKnown && server.registration_endpoint === undefined)
-    throw new AuthError(
-      "configuration_invalid",
-      `"${issuer}" does not let programs register themselves, and no client ID was given`,
-      { hint: hint`Register this program there, then run: ${login(undefined, "--client-id", "ID")}` },
-    );
+    throw new AuthError("configuration_invalid", `"${issuer}" has no client registration, and no client ID was given`, {
+      hint: hint`Register this program there, then run: ${login(undefined, "--client-id", "ID")}`,
+    });
   const scope = requestedScope(profile.scope, isDiscovered ? server : undefined, profile.issuer !== undefined);
   const names = scopeNames(scope);
   const isOpenId = isDiscovered && names.includes("openid");

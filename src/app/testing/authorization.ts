@@ -39,7 +39,7 @@ export class AuthorizationEndpoint {
     const redirectUri = get("redirect_uri");
     if (new Set(query.keys()).size !== query.size) return { problem: "a parameter is repeated" };
     if (clientId !== undefined && get("client_id") !== clientId) return { problem: "the client is not known" };
-    if (!isLoopback(redirectUri, redirectPath)) return { problem: "the redirect address is not registered" };
+    if (!isLoopback(redirectUri, redirectPath)) return { problem: "the redirect URL is not registered" };
 
     const [state, scope] = [get("state"), get("scope")];
     const refuse = (error: string, description: string): Answer =>

@@ -145,7 +145,7 @@ async function waitForResponse(
     const longer = String(Math.min(Math.max(600, (2 * options.timeoutMs) / 1000), 86_400));
     throw new AuthError(
       "timed_out",
-      `nobody answered in the browser within ${counted(options.timeoutMs / 1000, "second")}`,
+      `the login in the browser timed out after ${counted(options.timeoutMs / 1000, "second")}`,
       {
         hint: hint`Try again, with more time or without a browser on this machine: ${login(undefined, "--timeout", longer)}, or ${login(undefined, "--headless")}`,
       },
@@ -185,10 +185,10 @@ function grantedCode(response: AuthorizationResponse, server: AuthorizationServe
   if (response.kind === "mix-up") {
     const found =
       response.issuer === undefined
-        ? "the answer does not name its issuer"
-        : `the answer came from "${response.issuer}"`;
+        ? "the response does not name its issuer"
+        : `the response came from "${response.issuer}"`;
     throw new AuthError("service_rejected", `${found}, and "${server.issuer}" was asked`, {
-      hint: "Do not log in there. Check the address of the service",
+      hint: "Do not log in. Check the URL of the service",
     });
   }
   const tryAgain = hint`Try again: ${login()}`;

@@ -75,7 +75,7 @@ export async function completeLogin<T>(
 
 function notKnown({ server, clientId, service }: LoginRequest): NotAuthenticatedError {
   return new NotAuthenticatedError(
-    `the token is neither a refresh token of client "${clientId}" at "${server.issuer}" nor an access token that ${service} accepts`,
+    `the token is not a refresh token of client "${clientId}" at "${server.issuer}" nor an access token that ${service} accepts`,
   );
 }
 
@@ -91,13 +91,9 @@ async function idTokenClaims(
     return validateIdToken(id_token, { server, client_id, access_token, now, nonce }, options);
   // Servers differ on whether a device login is an OpenID Connect login, which the standard does not mention, and a refresh need not bring one.
   if (authFlow !== "authorization_code") return undefined;
-  throw new AuthError(
-    "service_answer_invalid",
-    `"${server.issuer}" gave no ID token, although "openid" was requested`,
-    {
-      hint: hint`${issuersMistake}. For a login without an ID token: ${login(undefined, "--scope", "…")}, without "openid"`,
-    },
-  );
+  throw new AuthError("service_answer_invalid", `"${server.issuer}" returned no ID token for the scope "openid"`, {
+    hint: hint`${issuersMistake}. For a login without an ID token: ${login(undefined, "--scope", "…")}, without "openid"`,
+  });
 }
 
 /**
@@ -132,14 +128,10 @@ async function findUser(
     return { user: { id, ...(email && { email }), ...(name && { name }), teams: [] }, server: rest };
   } catch (error) {
     if (!(error instanceof AuthError) || error.code === "interrupted") throw error;
-    throw new AuthError(
-      error.code,
-      `the login was granted, but the service did not say who you are: ${error.message}`,
-      {
-        hint: hint`Nothing was stored. Try again: ${login()}`,
-        cause: error,
-      },
-    );
+    throw new AuthError(error.code, `logged in, but the service does not name the user: ${error.message}`, {
+      hint: hint`Nothing was stored. Try again: ${login()}`,
+      cause: error,
+    });
   }
 }
 

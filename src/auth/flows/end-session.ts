@@ -31,8 +31,8 @@ export async function endSession(session: EndableSession, exchange: ExchangeOpti
       { ...exchange, fetch: clientFetch(session, exchange.fetch) },
     );
   }
-  throw new AuthError("configuration_invalid", `"${server.issuer}" has no way to end a session`, {
-    hint: hint`To forget it here: ${{ command: "auth logout", options: ["--force"] }}`,
+  throw new AuthError("configuration_invalid", `"${server.issuer}" cannot end a session`, {
+    hint: hint`To remove it here: ${{ command: "auth logout", options: ["--force"] }}`,
   });
 }
 

@@ -53,7 +53,7 @@ function stillStored(cause: AuthError, profile: string, { kind }: EndOutcome): A
     cause.code,
     `the session ${hasEnded ? "has ended at the service, but is" : "is"} still stored here: ${cause.message}`,
     {
-      hint: hint`Fix that, then run: ${again}`,
+      hint: hint`Fix this, then run: ${again}`,
       cause,
     },
   );
@@ -113,7 +113,7 @@ async function endAtServer(stored: Session, tokens: TokenManager, exchange: Exch
     const current = await tokens.getSession({ ...need, ...(exchange.signal && { signal: exchange.signal }) });
     // A login made meanwhile is not the one to log out of, and the session before it is no longer here (S-003).
     if (current.id !== stored.id)
-      throw new AuthError("session_ended", "a new login replaced the session", {
+      throw new AuthError("session_ended", "a new login has replaced the session", {
         hint: hint`To end that one: ${{ command: "auth logout" }}`,
       });
     return current;
@@ -141,6 +141,6 @@ export function unconfirmed(outcome: LogoutOutcome, previous: boolean = false): 
   }
   if (outcome.kind !== "local" || !outcome.error) return [];
   return [
-    `the service did not confirm the end of the session${of} (${outcome.error.message}): its tokens may remain valid until they expire`,
+    `the service did not confirm the logout${of} (${outcome.error.message}): the tokens may stay valid until they expire`,
   ];
 }

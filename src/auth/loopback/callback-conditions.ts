@@ -38,7 +38,7 @@ export async function receivedRequest(
 
   // 1. The host. DNS rebinding: a page of evil.example, when that name resolves to 127.0.0.1, is same-origin with this server and could
   // read its responses, but the browser still sends `Host: evil.example`.
-  if (request.headers.host?.toLowerCase() !== authority) return refused(421, "this port does not serve that host");
+  if (request.headers.host?.toLowerCase() !== authority) return refused(421, "the Host is not a loopback name");
 
   // 2. The origin. The redirect is a navigation, which a browser sends without one; only a script or a form in a page sends it.
   const { origin } = request.headers;
@@ -56,13 +56,13 @@ export async function receivedRequest(
   // 5. The state, which only the service and the browser of this login know; or the path of the start, which the command line of that
   // browser shows, and which is not for a browser that loads pages ahead of time: nobody has seen it, and it is opened again when somebody does.
   const isEarly = /prefetch/i.test(`${request.headers["sec-purpose"] ?? request.headers["purpose"] ?? ""}`);
-  if (isStart && isEarly) return refused(425, "not before somebody looks at it");
+  if (isStart && isEarly) return refused(425, "the page is not visible yet");
   const response = isStart ? undefined : judge(new URLSearchParams(query));
   if (response?.kind === "unrelated") return { kind: "unrelated" };
 
   // 6. Whose connection it is. Last, since it takes a look at all connections of the machine.
   const owner = await ownerOf(request.socket);
-  if (owner === "foreign") return refused(403, "this port serves another user");
+  if (owner === "foreign") return refused(403, "the connection is another user's");
   return response === undefined ? { kind: "start", owner } : { kind: "response", response };
 }
 

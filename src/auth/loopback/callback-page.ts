@@ -121,7 +121,7 @@ function wording(
     command: hintText(hint`${login()}`, { identity }),
   };
   const reason = (said: string | undefined, otherwise: string): Line[] =>
-    said?.trim() ? [`The answer of ${issuer}:`, { quoted: said.trim() }] : [otherwise];
+    said?.trim() ? [`The response of ${issuer}:`, { quoted: said.trim() }] : [otherwise];
   switch (page.kind) {
     case "success":
       return {
@@ -152,35 +152,35 @@ function wording(
         status: 410,
         mark: "bad",
         title: "This login has expired",
-        lines: ["The terminal stopped waiting before this page was reached. Nothing was changed.", tryAgain],
+        lines: ["The terminal no longer waits for it. Nothing was changed.", tryAgain],
       };
     case "wrong-state":
       return {
         status: 400,
         mark: "note",
-        title: "This is not the login we started",
+        title: "This is not the login in progress",
         lines: [
-          "The address of this page does not belong to the login in progress, so it was ignored. That login is still waiting.",
-          "If you started more than one, use the window that was opened last.",
+          "The URL of this page belongs to another login and was ignored. The login is still waiting.",
+          "If you started several, use the window opened last.",
         ],
       };
     case "opened-before":
       return {
         status: 409,
         mark: "note",
-        title: "This address was opened before",
+        title: "This URL was opened before",
         lines: [
-          "It leads to the login once, so that nobody else can use it.",
-          "Continue in the window that opened it first, or open the address that the terminal shows.",
+          "It works once, so no one else can use it.",
+          "Continue in the first window, or open the URL shown in the terminal.",
         ],
       };
     case "already-used":
       return {
         status: 409,
         mark: "note",
-        title: "This address was already used",
+        title: "This URL was already used",
         lines: [
-          "The terminal has received the answer. Opening the address again changes nothing.",
+          "The terminal has received the response. Opening the URL again changes nothing.",
           "You can close this window.",
         ],
       };

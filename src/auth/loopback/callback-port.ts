@@ -46,7 +46,7 @@ export async function takeCallbackPort<S extends Server>(
   const why =
     reasonOf(reason) === "EADDRINUSE" ? "is in use by another program" : `cannot be opened (${reasonOf(reason)})`;
   throw new AuthError("usage_invalid", `port ${port} ${why}`, {
-    hint: hint`Leave --port out to use a free one: ${login()}`,
+    hint: hint`Omit --port to use a free one: ${login()}`,
     cause: reason,
   });
 }

@@ -153,7 +153,7 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
   const close = (): Promise<void> => {
     closing ??= (async () => {
       settle?.reject(
-        new AuthError("interrupted", "the login was canceled before the browser came back", {
+        new AuthError("interrupted", "the login was canceled", {
           hint: hint`Run: ${login()}`,
         }),
       );
@@ -187,13 +187,9 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
 }
 
 function openedTwice(): AuthError {
-  return new AuthError(
-    "access_denied",
-    "the address for the browser was opened twice, so somebody else may have taken part in this login",
-    {
-      hint: hint`Nothing was changed. Try again: ${login()}. If it happens again, open the address yourself: ${login(undefined, "--no-browser")}`,
-    },
-  );
+  return new AuthError("access_denied", "the URL was opened twice: someone else may have opened it", {
+    hint: hint`Nothing was changed. Try again: ${login()}. If it happens again, open the URL yourself: ${login(undefined, "--no-browser")}`,
+  });
 }
 
 /** A server that no peer can flood, slow down or keep open: size, time and number of what it reads are bounded. */

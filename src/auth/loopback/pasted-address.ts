@@ -9,7 +9,7 @@ import { AuthError } from "../../base/errors.ts";
  */
 export function pastedParameters(pasted: string, redirectUri: string): URLSearchParams {
   const text = pasted.trim();
-  if (!URL.canParse(text)) throw pasteRefused("is not an address");
+  if (!URL.canParse(text)) throw pasteRefused("is not a URL");
   const { origin, pathname, searchParams } = new URL(text);
   if (`${origin}${pathname}` !== redirectUri) throw pasteRefused(`does not begin with "${redirectUri}"`);
   return searchParams;
@@ -17,7 +17,7 @@ export function pastedParameters(pasted: string, redirectUri: string): URLSearch
 
 /** Why a pasted address is not accepted. It is not quoted: it may hold a code. */
 export function pasteRefused(why: string): AuthError {
-  return new AuthError("usage_invalid", `the pasted address ${why}`, {
-    hint: "Copy the whole address of the page that failed to load, and paste it here",
+  return new AuthError("usage_invalid", `the pasted URL ${why}`, {
+    hint: "Paste the whole URL of the page that did not load",
   });
 }

@@ -29,7 +29,7 @@ export async function deviceAuthorizationRequest(
   const endpoint = server.device_authorization_endpoint;
   if (endpoint === undefined) {
     throw new AuthError("configuration_invalid", `"${server.issuer}" has no device login`, {
-      hint: hint`It has one through the browser. Run: ${login(undefined, "--no-browser")}`,
+      hint: hint`Log in through the browser: ${login(undefined, "--no-browser")}`,
     });
   }
   return send(endpoint, withEffect("nothing", form(request)), options);
@@ -42,7 +42,7 @@ export async function deviceAuthorizationResponse(
   const body = await readJsonObject(response);
   if (response.status !== 200 || (body?.["error"] !== undefined && body["device_code"] === undefined))
     throw serviceFailure(response, body);
-  if (body === undefined) throw invalidAnswer(response, "answered 200 with a body that is not a JSON object");
+  if (body === undefined) throw invalidAnswer(response, "returned 200 with a body that is not a JSON object");
   // Without the value: it may be the device code.
   // Google has another name for the address.
   const { verification_uri = body["verification_url"] } = body;
@@ -76,7 +76,7 @@ function pageOf(server: URL): Kind<string> {
   const isPage = (url: URL): boolean =>
     isConfidential(url) && !url.username && !url.password && !leadsToThisMachine(url, server);
   return {
-    expected: "the https: address of a page",
+    expected: "the https: URL of a page",
     read(value) {
       if (typeof value !== "string" || value.length > 2_000 || !URL.canParse(value)) return undefined;
       const url = new URL(value);

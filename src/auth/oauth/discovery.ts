@@ -42,7 +42,7 @@ export async function discoverAuthorizationServer(
     }
   }
   if (invalid !== undefined) throw invalid;
-  const said = found.map(({ address, response }) => `"${address}" answered ${response.status}`).join(", ");
+  const said = found.map(({ address, response }) => `"${address}" returned ${response.status}`).join(", ");
   // What may be different at the next try counts: the issuer is not necessarily the wrong one.
   const trouble = found.find(({ response }) => isTransientStatus(response.status));
   const reason = trouble
@@ -50,7 +50,7 @@ export async function discoverAuthorizationServer(
     : new ServiceError(
         "service_answer_invalid",
         `"${issuer}" does not publish the metadata of an authorization server: ${said}`,
-        { hint: "Check the address of the issuer" },
+        { hint: "Check the URL of the issuer" },
       );
   return { reason };
 }
@@ -85,13 +85,13 @@ function metadata(
     const named = typeof found === "string" ? `names the issuer "${excerpt(found, 200)}"` : "names no issuer";
     throw new AuthError("service_answer_invalid", `the metadata of "${asked}" ${named}`, {
       hint: differsBySlash(found, asked)
-        ? hint`Name it as it names itself: ${login(undefined, "--issuer", found)}`
-        : "Check the address of the issuer",
+        ? hint`Use its own name: ${login(undefined, "--issuer", found)}`
+        : "Check the URL of the issuer",
     });
   }
 
   const endpoint: Kind<string> = {
-    expected: 'an "https:" address without a user name or a fragment (RFC 6749 §3.1)',
+    expected: 'an "https:" URL without a user name or a fragment (RFC 6749 §3.1)',
     read(value) {
       if (typeof value !== "string" || !URL.canParse(value)) return undefined;
       const url = new URL(value);

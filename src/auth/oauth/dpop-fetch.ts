@@ -47,7 +47,7 @@ export function validateTokenType(
   issuer: string,
 ): void {
   if (tokenType !== "DPoP" || dpopKey !== undefined) return;
-  throw new AuthError("service_answer_invalid", `"${issuer}" bound the tokens to a key, and none was offered`, {
+  throw new AuthError("service_answer_invalid", `"${issuer}" bound the tokens to a key, but none was sent`, {
     hint: issuersMistake,
   });
 }

@@ -76,7 +76,7 @@ function idTokenClaims(
   // Names and addresses are shown; values that a forger may have chosen are not, nor is the nonce.
   const refuse = (why: string): AuthError =>
     new AuthError("service_answer_invalid", `the ID token of "${server.issuer}" ${why}`, {
-      hint: hint`None of it was trusted. Try again: ${login()}`,
+      hint: hint`Nothing was stored. Try again: ${login()}`,
     });
   const { required, optional } = memberReader(claims, (name, expected) =>
     refuse(claims[name] === undefined ? `has no "${name}"` : `has a "${name}" that is not ${expected}`),
@@ -112,9 +112,9 @@ function idTokenClaims(
   const sent = claims["nonce"];
   if (previous === undefined) {
     // A nonce that was not sent belongs to another login.
-    if (sent !== nonce) throw refuse("belongs to another login: its nonce is not the one that was sent");
+    if (sent !== nonce) throw refuse("belongs to another login: its nonce differs");
   } else {
-    if (sub !== previous.sub) throw refuse("names a user other than that of the login");
+    if (sub !== previous.sub) throw refuse("names another user than the login");
     if (sent !== undefined && sent !== previous.nonce) throw refuse("belongs to another login: its nonce has changed");
     const hasChanged = auth_time !== undefined && previous.auth_time !== undefined && auth_time !== previous.auth_time;
     if (hasChanged) throw refuse("belongs to another login: its auth_time has changed");

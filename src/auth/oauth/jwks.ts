@@ -36,7 +36,7 @@ async function jwkSetResponse(response: Response): Promise<readonly Jwk[]> {
   const body = await readJsonObject(response);
   if (response.status !== 200) throw serviceFailure(response, body);
   const keys = body?.["keys"];
-  if (!Array.isArray(keys)) throw invalidAnswer(response, "answered with something that is not a set of keys");
+  if (!Array.isArray(keys)) throw invalidAnswer(response, "responded with something that is not a set of keys");
   return keys.filter((key): key is Jwk => typeof key === "object" && key !== null);
 }
 

@@ -31,7 +31,7 @@ const providers: Readonly<Record<ProviderName, Omit<NamedProvider, "name">>> = {
   github: {
     documentation: "https://docs.github.com/apps/building-oauth-apps/authorizing-oauth-apps",
     limitations:
-      "no metadata, no refresh token, no expiry; without a client secret only the login with a code; a logout is local only",
+      "no refresh token and no expiry; without a client secret, only the login with a code; local logout only",
     issuer: githubIssuer,
     server: {
       issuer: githubIssuer,
@@ -49,7 +49,7 @@ const providers: Readonly<Record<ProviderName, Omit<NamedProvider, "name">>> = {
   },
   google: {
     documentation: "https://developers.google.com/identity/protocols/oauth2/native-app",
-    limitations: "gives its clients a secret and requires it; a logout ends every login of the user with this client",
+    limitations: "requires a client secret; a logout ends every login of the user with this client",
     issuer: "https://accounts.google.com",
     service: "https://www.googleapis.com",
     scope: "openid email profile",
@@ -62,7 +62,7 @@ const providers: Readonly<Record<ProviderName, Omit<NamedProvider, "name">>> = {
   microsoft: {
     documentation: "https://learn.microsoft.com/en-us/entra/identity-platform/v2-protocols-oidc",
     limitations:
-      "one issuer for each tenant (--tenant, common by default); scopes of one resource at a time; a logout is local only",
+      "one issuer for each tenant (--tenant, default: common); scopes of one resource at a time; local logout only",
     issuer: "https://login.microsoftonline.com/TENANT/v2.0",
     issuerTemplate: "https://login.microsoftonline.com/TENANT/v2.0",
     service: "https://graph.microsoft.com",

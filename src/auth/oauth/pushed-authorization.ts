@@ -30,7 +30,7 @@ export async function pushedAuthorizationResponse(
   if (!response.ok) throw serviceFailure(response, body);
   const reference = body?.["request_uri"];
   if (typeof reference !== "string" || reference === "")
-    throw invalidAnswer(response, 'answered without a "request_uri"');
+    throw invalidAnswer(response, 'responded without a "request_uri"');
   const url = new URL(server.authorization_endpoint);
   url.searchParams.set("client_id", client_id);
   url.searchParams.set("request_uri", reference);

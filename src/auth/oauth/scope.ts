@@ -84,7 +84,7 @@ export function withScopes(error: unknown, { server, scope }: { server: Authoriz
   return new ServiceError(code, `${error.message}: "${scope}" was sent, and ${known}`, {
     status,
     error: error.error,
-    hint: hint`Name those that you need: ${login(undefined, "--scope", accepted.join(" ") || "…")}`,
+    hint: hint`Name the scopes you need: ${login(undefined, "--scope", accepted.join(" ") || "…")}`,
     cause: error,
   });
 }

@@ -71,8 +71,8 @@ async function tokenResponse(response: Response, isRefresh: boolean): Promise<To
   if (response.status !== 200 || (body?.["error"] !== undefined && body["access_token"] === undefined))
     throw serviceFailure(response, body);
   const wrong = (name: string, expected: string): AuthError =>
-    invalidAnswer(response, `sent a token answer whose "${name}" is not ${expected}`);
-  if (body === undefined) throw invalidAnswer(response, "answered 200 with a body that is not a JSON object");
+    invalidAnswer(response, `sent a token response whose "${name}" is not ${expected}`);
+  if (body === undefined) throw invalidAnswer(response, "returned 200 with a body that is not a JSON object");
 
   // Some servers leave no member out, and write "" for those without a value.
   const { optional } = memberReader(

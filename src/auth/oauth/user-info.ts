@@ -35,15 +35,14 @@ export function userInfoRequest(endpoint: string, accessToken: Secret, options: 
 export async function userInfoResponse(response: Response, sub?: string): Promise<UserInfo> {
   const body = await readJsonObject(response);
   if (response.status !== 200) throw serviceFailure(response, body);
-  if (sub !== undefined && body?.["sub"] !== sub)
-    throw invalidAnswer(response, "named a user other than that of the ID token");
+  if (sub !== undefined && body?.["sub"] !== sub) throw invalidAnswer(response, "names another user than the ID token");
   // The API of a provider without OpenID Connect has a number, and a name to log in with.
   const number = body?.["id"];
   const id =
     textOf(body?.["user_id"]) ??
     textOf(body?.["sub"]) ??
     (typeof number === "number" && textOf(body?.["login"]) !== undefined ? String(number) : undefined);
-  if (body === undefined || id === undefined) throw invalidAnswer(response, 'answered without a "user_id"');
+  if (body === undefined || id === undefined) throw invalidAnswer(response, 'responded without a "user_id"');
   const email = textOf(body["email"]);
   const name = textOf(body["login"]) ?? textOf(body["name"]);
   const teams = Array.isArray(body["teams"]) ? body["teams"] : [];

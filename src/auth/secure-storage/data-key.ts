@@ -53,11 +53,9 @@ export class DataKey {
     if (text !== undefined) return text;
     const [, format = "1"] = /^(\d{1,9}) [\w-]{1,40}\n/.exec(bytes.subarray(0, 64).toString("latin1")) ?? [];
     if (format !== "1") throw newerFormat(this.path(name));
-    throw new AuthError(
-      "storage_damaged",
-      `"${this.path(name)}" is damaged: it is cut short, or it was changed or put in the place of another`,
-      { hint: hint`Log in again: ${loginAnew(this.path(name))}` },
-    );
+    throw new AuthError("storage_damaged", `"${this.path(name)}" is damaged: it was cut short, changed or exchanged`, {
+      hint: hint`Log in again: ${loginAnew(this.path(name))}`,
+    });
   }
 }
 
@@ -157,7 +155,7 @@ export function wrappingName({ key, way, machine, host }: Omit<KeySlot, "wrapped
 
 function parseSlots(bytes: Buffer, path: string): readonly KeySlot[] {
   const damaged = (): AuthError =>
-    new AuthError("storage_damaged", `"${path}" is damaged: it is cut short or was changed`, {
+    new AuthError("storage_damaged", `"${path}" is damaged: it was cut short or changed`, {
       hint: hint`Log in again: ${loginAnew(path)}`,
     });
   let file: { version?: unknown; slots?: unknown };
@@ -190,7 +188,7 @@ function isWay(way: unknown): way is KeyWay {
 }
 
 function newerFormat(path: string): AuthError {
-  return new AuthError("storage_unreadable", `"${path}" was written by a newer version`, {
+  return new AuthError("storage_unreadable", `"${path}" has the format of a newer version`, {
     hint: "Update to the latest version",
   });
 }

@@ -66,11 +66,7 @@ export async function chooseKey(facts: ChoiceFacts): Promise<KeyChoice> {
 async function agree({ consent }: ChoiceFacts, reason: string): Promise<void> {
   if (await consent(reason)) return;
   const agreed = login(undefined, "--yes");
-  throw new AuthError(
-    "consent_required",
-    "you are not logged in, and nothing was stored: the encrypted file was declined",
-    {
-      hint: hint`The file is safe from a copy and from other users, but not from your own programs. To agree to it: ${agreed}. To log in for one command, and store nothing: ${login(undefined, "--storage", "memory")}`,
-    },
-  );
+  throw new AuthError("consent_required", "not logged in: the encrypted file was declined", {
+    hint: hint`The file protects against copies and other users, not against your own programs. To accept it: ${agreed}. To store nothing: ${login(undefined, "--storage", "memory")}`,
+  });
 }

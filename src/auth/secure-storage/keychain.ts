@@ -40,7 +40,7 @@ const keyBytes = 32;
 const useFile = login(undefined, "--storage", "file");
 /** Where the sessions are sealed already, a login reads them first, unless it is told to do without. */
 const useFileInstead = login(undefined, "--storage", "file", "--force");
-const unlock = hint`Unlock it and run the command again, or keep the key elsewhere: ${useFile}`;
+const unlock = hint`Unlock it and try again, or store the key elsewhere: ${useFile}`;
 
 /**
  * The keychain of this system: macOS Keychain, Windows Credential Manager, or the Secret Service, through
@@ -67,7 +67,7 @@ export function createKeychain({ identity, clock, folder, env, timeoutMs = 3000,
       const waited = `${timeoutMs / 1000} s`;
       throw new AuthError(
         "keychain_unavailable",
-        `the keychain did not answer within ${waited}: it may be waiting to be unlocked, or the machine may be busy`,
+        `the keychain did not respond within ${waited}: it may be waiting to be unlocked`,
         { hint: unlock },
       );
     }
@@ -129,7 +129,7 @@ export function keychainAccount(slots: KeySlots): string | undefined {
 export function keychainKey(keychain: Keychain, account: string): KeySource {
   return {
     mismatch: {
-      message: "it was sealed with a key other than the one in the keychain, or it was changed",
+      message: "the keychain has another key, or the file was changed",
       hint: startOver,
     },
     async open({ way }) {
@@ -140,7 +140,7 @@ export function keychainKey(keychain: Keychain, account: string): KeySource {
       if (key !== undefined) return Buffer.from(key.reveal(), "base64url");
       throw new AuthError(
         "keychain_unavailable",
-        `the keychain no longer has the key of the session ("${way.account}")`,
+        `the key of the session is missing from the keychain ("${way.account}")`,
         { hint: startOver },
       );
     },
@@ -152,7 +152,7 @@ export function keychainKey(keychain: Keychain, account: string): KeySource {
         await keychain.write(account, fresh);
         key = await keychain.read(account);
         if (key === undefined || !key.equals(fresh)) {
-          throw new AuthError("keychain_unavailable", "the keychain accepts a key but does not return it", {
+          throw new AuthError("keychain_unavailable", "the keychain does not return the stored key", {
             hint: hint`Run: ${useFile}`,
           });
         }
@@ -175,12 +175,9 @@ function explain(answer: Exclude<KeychainAnswer, { key: unknown }>): AuthError {
   if ("failed" in answer) return explainFailure(answer.failed);
   if ("missing" in answer)
     return unavailable(
-      `there is no keychain here: the optional package "@napi-rs/keyring" cannot be loaded (${answer.missing})`,
+      `no OS keychain is available: the optional package "@napi-rs/keyring" cannot be loaded (${answer.missing})`,
     );
-  if ("noNode" in answer)
-    return unavailable(
-      `the keychain is asked in a separate Node.js process, which cannot be started here (${answer.noNode})`,
-    );
+  if ("noNode" in answer) return unavailable(`cannot start the Node.js process for the keychain (${answer.noNode})`);
   const { path, uid, mode } = answer.open;
   const isOurs = uid === process.geteuid?.() || uid === 0;
   const who = isOurs
@@ -196,15 +193,15 @@ function explainFailure(reason: string): AuthError {
   if (/prompt was dismissed|\bis locked\b|interaction is not allowed/i.test(reason)) {
     return new AuthError("keychain_unavailable", "the keychain is locked", { hint: unlock });
   }
-  if (/did not receive a reply/i.test(reason)) return unavailable("the keychain does not answer");
+  if (/did not receive a reply/i.test(reason)) return unavailable("the keychain does not respond");
   if (/no result found/i.test(reason)) return unavailable("the Secret Service has no default keyring to keep a key in");
   // The library's words, such as those of D-Bus, are for the doctor: they say nothing to somebody who is about to log in.
-  return unavailable("no keychain answers here", new Error(reason));
+  return unavailable("no OS keychain is available", new Error(reason));
 }
 
 function unavailable(message: string, cause?: unknown): AuthError {
   return new AuthError("keychain_unavailable", message, {
-    hint: hint`Keep the key elsewhere: ${useFile}. A program can pass a "storage" of its own`,
+    hint: hint`Store the key elsewhere: ${useFile}. A program can pass a "storage" of its own`,
     cause,
   });
 }

@@ -73,17 +73,15 @@ export function machineKey({ identity, folder, platform, clock, machine = machin
       const secret = await read();
       const isHere = of === digestHere;
       if (secret === undefined && isHere)
-        throw new AuthError(
-          "storage_unreadable",
-          `the secret that opens the session is missing: there is no "${path()}"`,
-          { hint: restore },
-        );
+        throw new AuthError("storage_unreadable", `the secret of the session is missing: "${path()}"`, {
+          hint: restore,
+        });
       const isOurSecret = secret !== undefined && digestOf(secret) === way.secret;
       if (!isHere) throw elsewhere(host, isOurSecret, id === undefined);
       if (secret === undefined || !isOurSecret)
         throw new AuthError(
           "storage_damaged",
-          `the session cannot be opened: it was sealed with a secret other than the one in "${path()}"`,
+          `the session cannot be opened: it belongs to another secret than "${path()}"`,
           { hint: restore },
         );
       return derive(secret, way.salt);
@@ -104,7 +102,7 @@ function elsewhere(host: string, hasSecret: boolean, hasNoId: boolean): AuthErro
   const why = hasSecret ? `: the secret is the right one, and ${id}` : "";
   return new AuthError(
     "storage_unreadable",
-    `the logins that are stored were sealed on another machine or in another container ("${host}")${why}`,
+    `the stored logins are those of another machine or container ("${host}")${why}`,
     {
       hint: hint`To share them, set ${{ variable: "PASSPHRASE" }} there and here, and log in there again. To log in here and leave them: ${loginAnew()}`,
     },
@@ -144,7 +142,7 @@ async function about<T>(variable: string, action: () => T | Promise<T>): Promise
   } catch (error) {
     if (!(error instanceof AuthError)) throw error;
     const isOfOtherFolder = error.next?.some((part) => typeof part === "object" && "variable" in part);
-    const elsewhere: Hint = hint`Set ${variable} to a writable folder that you own, or log in with a passphrase: set ${{ variable: "PASSPHRASE" }}`;
+    const elsewhere: Hint = hint`Set ${variable} to a writable directory of yours, or log in with a passphrase: set ${{ variable: "PASSPHRASE" }}`;
     throw new AuthError(error.code, `the secret of the session's key cannot be stored or read: ${error.message}`, {
       ...(error.next && { hint: isOfOtherFolder ? elsewhere : error.next }),
       cause: error,

@@ -18,7 +18,7 @@ export function passphraseKey(passphrase: Secret | undefined): KeySource {
   const derive = async (way: KeyWay): Promise<Buffer> => {
     if (way.source !== "passphrase") throw new TypeError("not a key of a passphrase");
     if (passphrase === undefined)
-      throw new AuthError("storage_unreadable", "the session is sealed with a passphrase, and none is set", {
+      throw new AuthError("storage_unreadable", "the session needs a passphrase, and none is set", {
         hint: setIt,
       });
     const { N, r, p, salt } = way;
@@ -27,7 +27,7 @@ export function passphraseKey(passphrase: Secret | undefined): KeySource {
       const asked = `N ${N}, r ${r}, p ${p}`;
       throw new AuthError(
         "storage_damaged",
-        `the session's key asks for scrypt with ${asked}, which this version never wrote`,
+        `the session's key requires scrypt with ${asked}, unknown to this version`,
         { hint: startOver },
       );
     }
@@ -35,7 +35,7 @@ export function passphraseKey(passphrase: Secret | undefined): KeySource {
     return run(Buffer.from(passphrase.reveal().normalize("NFC")), Buffer.from(salt, "base64"), keyBytes, cost);
   };
   return {
-    mismatch: { message: "the passphrase is not the one it was sealed with, or the file was changed", hint: setIt },
+    mismatch: { message: "the passphrase is wrong, or the file was changed", hint: setIt },
     open: ({ way }) => derive(way),
     async create() {
       const way: KeyWay = { source: "passphrase", kdf: "scrypt", ...cost, salt: randomBytes(16).toString("base64") };

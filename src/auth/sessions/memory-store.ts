@@ -48,7 +48,7 @@ export class MemoryStore implements SessionStore {
     for (let other = this.#claimed.get(id); other !== undefined; other = this.#claimed.get(id)) {
       const left = until - this.#clock.monotonic();
       if (left <= 0)
-        throw new AuthError("lock_unavailable", "another part of this program is still refreshing the session", {
+        throw new AuthError("lock_unavailable", "this process is still refreshing the session", {
           hint: "Try again",
         });
       const isOver = new AbortController();

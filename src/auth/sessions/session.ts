@@ -157,7 +157,7 @@ export function boundToken(
 ): AuthError {
   return new AuthError(
     "configuration_invalid",
-    `the access token is bound to a key that stays here, so no other ${user} can use it`,
+    `the access token is bound to a key (DPoP): no other ${user} can use it`,
     { hint: next },
   );
 }

@@ -217,7 +217,7 @@ export class SharedClaims {
 }
 
 function busy(): AuthError {
-  return new AuthError("lock_unavailable", "another program is still refreshing the session", {
+  return new AuthError("lock_unavailable", "another process is still refreshing the session", {
     hint: "Nothing was lost. Try again in a moment",
   });
 }

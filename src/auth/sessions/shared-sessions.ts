@@ -31,7 +31,7 @@ export class SharedSessions implements SessionStore {
     const after = change(before);
     if (after.active === before.active) return before;
     throw new AuthError("configuration_invalid", `this program uses the login "${before.active}" of a shared store`, {
-      hint: "Nothing was changed. Another login is chosen by the program",
+      hint: "Nothing was changed. The program chooses the login",
     });
   }
 

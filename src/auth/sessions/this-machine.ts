@@ -59,7 +59,7 @@ export function refuseOlder({ refreshes }: Session, last: number): void {
   if (!(refreshes < last)) return;
   throw new AuthError(
     "storage_damaged",
-    `the session that is stored is older than the last one here (refresh ${refreshes} of ${last}): an old copy was put back`,
+    `the stored session is older than the last one here (refresh ${refreshes} of ${last}): an old copy was put back`,
     { hint: hint`Nothing was sent. Put the newer one back, or log in again: ${login(undefined, "--force")}` },
   );
 }

@@ -106,7 +106,7 @@ function unconfirmed({ server }: Session, profile: string, cause: unknown): Auth
   const why = cause instanceof Error ? `: ${cause.message}` : "";
   return new AuthError(
     "refresh_unconfirmed",
-    `the refresh was sent, and no answer came back${why}. "${server.issuer}" may have renewed the session`,
+    `no response to the refresh${why}. "${server.issuer}" may have renewed the session`,
     {
       hint: hint`Try again in a moment. If the session has ended by then: ${login(profile)}`,
       cause,

@@ -321,7 +321,7 @@ function expiredOnArrival({ server }: Session): ServiceError {
 function refreshedElsewhere(profile: string, cause: unknown): ServiceError {
   return new ServiceError(
     "service_unavailable",
-    "another program has just refreshed this session, and its result is not stored here",
+    "another process has refreshed this session, but did not store it here",
     {
       status: 409,
       hint: hint`Try again in a moment. If it happens every time, log in again: ${login(profile, "--force")}`,

@@ -166,9 +166,9 @@ export class TokenManager {
       if (!(error instanceof AuthError)) throw error;
       throw new AuthError(
         error.code,
-        `the refreshed session could not be stored and ends with this process: ${error.message}`,
+        `the refreshed session cannot be stored, and ends with this process: ${error.message}`,
         {
-          hint: hint`Fix that, then log in again: ${login(this.profile, "--force")}`,
+          hint: hint`Fix this, then log in again: ${login(this.profile, "--force")}`,
           cause: error,
         },
       );
@@ -352,7 +352,7 @@ class Current implements CurrentSession {
     this.#service ??= (await this.inUse()).profile?.service;
     if (this.#service !== undefined) return this.#service;
     throw new AuthError("configuration_invalid", `no service is known for profile "${this.profile}"`, {
-      hint: hint`Set its address: ${{ variable: "SAAS_URL", value: "https://service.example" }}`,
+      hint: hint`Set its URL: ${{ variable: "SAAS_URL", value: "https://service.example" }}`,
     });
   }
 
@@ -373,7 +373,7 @@ class Current implements CurrentSession {
       throw new NotAuthenticatedError(
         `profile "${this.profile}" is logged in to ${profile.service}, not to ${this.#service}`,
         {
-          hint: hint`Log in there with a profile of its own: ${{ command: "auth login", options: ["--profile", "NAME"] }}`,
+          hint: hint`Use another profile there: ${{ command: "auth login", options: ["--profile", "NAME"] }}`,
         },
       );
     }

@@ -93,12 +93,12 @@ function refused(url: URL, status: number): ServiceError {
   if (status === 0)
     return new ServiceError("network_unavailable", `cannot open a connection to ${where}`, { hint: batches });
   if (status === 401 || status === 403) {
-    return new ServiceError("access_denied", `${where} answered ${status} to a fresh ticket`, {
+    return new ServiceError("access_denied", `${where} returned ${status} to a fresh ticket`, {
       status,
       hint: hint`Try again. If it happens again, log in again: ${login(undefined, "--force")}`,
     });
   }
-  return new ServiceError("service_unavailable", `${where} answered ${status} to the upgrade to a WebSocket`, {
+  return new ServiceError("service_unavailable", `${where} returned ${status} to the upgrade to a WebSocket`, {
     status,
     hint: batches,
   });
@@ -113,6 +113,6 @@ function unusable(url: URL, what: string): ServiceError {
 
 function noWebSocket(): AuthError {
   return new AuthError("configuration_invalid", `Node.js ${process.versions.node} has no WebSocket`, {
-    hint: "Start it with --experimental-websocket, as in NODE_OPTIONS=--experimental-websocket, or use Node.js 22 or later",
+    hint: "Set NODE_OPTIONS=--experimental-websocket, or use Node.js 22 or later",
   });
 }

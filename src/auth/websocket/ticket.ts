@@ -47,11 +47,11 @@ async function ticketResponse(response: Response, team: string, service: string)
   if (response.status !== 200) throw refusal(response, body, team);
   const { ws_token: ticket, ws_url: url, expires_in: expiresIn, session_id: sessionId } = body ?? {};
   if (typeof ticket !== "string" || !/^[\w.~+/=-]+$/.test(ticket))
-    throw invalidAnswer(response, 'answered without a usable "ws_token"');
-  if (typeof url !== "string") throw invalidAnswer(response, 'answered without "ws_url"');
+    throw invalidAnswer(response, 'responded without a usable "ws_token"');
+  if (typeof url !== "string") throw invalidAnswer(response, 'responded without "ws_url"');
   if (typeof expiresIn !== "number" || !(expiresIn > 0))
-    throw invalidAnswer(response, 'answered without a usable "expires_in"');
-  if (typeof sessionId !== "string") throw invalidAnswer(response, 'answered without "session_id"');
+    throw invalidAnswer(response, 'responded without a usable "expires_in"');
+  if (typeof sessionId !== "string") throw invalidAnswer(response, 'responded without "session_id"');
   return { url: socketAddress(url, service), ticket: new Secret(ticket) };
 }
 
@@ -59,7 +59,7 @@ function refusal(response: Response, body: Readonly<Record<string, unknown>> | u
   const cause = serviceFailure(response, body);
   const options: AuthErrorOptions = { hint: hint`Your teams: ${{ command: "auth team" }}`, cause };
   if (response.status === 401)
-    return new NotAuthenticatedError("the service refuses the access token even after a refresh", { cause });
+    return new NotAuthenticatedError("the service refuses the access token, even after a refresh", { cause });
   if (response.status === 403) return new AuthError("access_denied", `you are not a member of team "${team}"`, options);
   if (response.status === 404)
     return new AuthError("service_rejected", `the service does not know the team "${team}"`, options);
@@ -74,10 +74,10 @@ function refusal(response: Response, body: Readonly<Record<string, unknown>> | u
  */
 function socketAddress(text: string, service: string): URL {
   const refuse = (why: string): AuthError =>
-    new AuthError("service_answer_invalid", `the service gave an address for live updates that ${why}`, {
+    new AuthError("service_answer_invalid", `the service's URL for live updates ${why}`, {
       hint: hint`Report this to the operator of the service. Events are still sent in batches: ${{ command: "sync now" }}`,
     });
-  if (!URL.canParse(text)) throw refuse("is not an address");
+  if (!URL.canParse(text)) throw refuse("is not a URL");
   const url = new URL(text.replace(/^\s*(http|ws)(s?):/i, "http$2:"));
   // Without quoting it: what is refused here may hold a credential.
   if (url.protocol !== "http:" && url.protocol !== "https:") throw refuse(`is neither "ws:" nor "wss:"`);

@@ -93,7 +93,7 @@ function refusal(
 ): AuthError {
   const { code, status, error: name, retryAfterMs } = error;
   const who = claimsOf(identity);
-  const what = `"${issuer}" did not take the identity of ${sourceName(source)}${who && ` (${who})`}: ${error.message}`;
+  const what = `"${issuer}" refused the identity of ${sourceName(source)}${who && ` (${who})`}: ${error.message}`;
   return new ServiceError(code, what, {
     status,
     error: name,
@@ -103,7 +103,7 @@ function refusal(
   });
 }
 
-const trust: Hint = hint`Let the issuer trust this "iss", with this "sub" and "aud"`;
+const trust: Hint = hint`Make the issuer trust this "iss", "sub" and "aud"`;
 const fixes: Readonly<Record<string, Hint>> = {
   unsupported_grant_type: hint`Try the other grant: ${{ variable: "IDENTITY_GRANT", value: "jwt-bearer" }}`,
   unauthorized_client: hint`Register the grant for the client, or name another: ${{ variable: "CLIENT_ID", value: "…" }}`,

@@ -52,7 +52,7 @@ export async function identityToken(source: IdentitySource, issuer: string, worl
     const text = (await readSource(source, issuer, world)).trim();
     // Not quoted: what is there instead may be a secret of another kind.
     if (!/^[\w-]+(\.[\w-]+){2,4}$/.test(text))
-      throw missing("what is there is not a JWT", "Name the source of the platform's own identity token");
+      throw missing("it is not a JWT", "Name the source of the platform's own identity token");
     return new Secret(text);
   } catch (error) {
     if (!(error instanceof AuthError)) throw error;
@@ -90,12 +90,9 @@ function readSource(source: IdentitySource, issuer: string, world: IdentityWorld
 async function askGitHub(audience: string, world: IdentityWorld): Promise<string> {
   const [address, token] = ["URL", "TOKEN"].map((what) => world.variable(`ACTIONS_ID_TOKEN_REQUEST_${what}`));
   if (!address || !token)
-    throw missing(
-      "ACTIONS_ID_TOKEN_REQUEST_URL is not set",
-      "Let the job ask for one: permissions: { id-token: write }",
-    );
+    throw missing("ACTIONS_ID_TOKEN_REQUEST_URL is not set", "Add to the job: permissions: { id-token: write }");
   if (!URL.canParse(address) || !isConfidential(new URL(address)))
-    throw missing("ACTIONS_ID_TOKEN_REQUEST_URL is not an https address", "Run the job on a runner of GitHub's");
+    throw missing("ACTIONS_ID_TOKEN_REQUEST_URL is not an https URL", "Run the job on a runner of GitHub's");
   const url = new URL(address);
   url.searchParams.set("audience", audience);
   const request = new Secret(token);
@@ -106,13 +103,11 @@ async function askGitHub(audience: string, world: IdentityWorld): Promise<string
   );
   const body = await readJsonObject(response);
   if (!response.ok) throw serviceFailure(response, body);
-  return textOf(body?.["value"]) ?? raise(invalidAnswer(response, 'answered without a "value"'));
+  return textOf(body?.["value"]) ?? raise(invalidAnswer(response, 'responded without a "value"'));
 }
 
 async function readVariable(name: string, { variable }: IdentityWorld): Promise<string> {
-  return (
-    variable(name) || raise(missing(`${name} is not set`, `Let the job have it: id_tokens: { ${name}: { aud: … } }`))
-  );
+  return variable(name) || raise(missing(`${name} is not set`, `Add to the job: id_tokens: { ${name}: { aud: … } }`));
 }
 
 async function readToken(path: string, fix: string): Promise<string> {
@@ -139,7 +134,7 @@ async function runProgram(
     if (limit.aborted)
       throw new AuthError("timed_out", `it took more than ${programLimitMs / 1000} s`, { hint: "Run it by hand" });
     const why = cause instanceof ProgramFailed ? `it ${cause.message}` : `it did not start (${reasonOf(cause)})`;
-    throw missing(why, "Run it by hand: it must print one identity token, and nothing else");
+    throw missing(why, "Run it by hand: it must print one identity token only");
   }
 }
 

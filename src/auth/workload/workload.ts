@@ -23,13 +23,9 @@ export interface Workload {
 export function parseWorkload(named: WorkloadIdentity, origin: string, issuer: string | undefined): Workload {
   const source = parseIdentitySource(named.source);
   if (source === undefined)
-    throw new AuthError(
-      "configuration_invalid",
-      `${origin} is "${named.source}", which is not a source of identity tokens`,
-      {
-        hint: hint`One of ${identitySources}. A program is named by its absolute path`,
-      },
-    );
+    throw new AuthError("configuration_invalid", `${origin} is "${named.source}", not a source of identity tokens`, {
+      hint: hint`One of ${identitySources}. A program is named by its absolute path`,
+    });
   const grant = identityGrants.find((known) => known === named.grant);
   if (named.grant !== undefined && grant === undefined)
     throw new AuthError(

@@ -25,7 +25,7 @@ export async function readFields(
 
 function split(option: string, field: string): [name: string, text: string] {
   const at = field.indexOf("=");
-  if (at < 1) throw usageError(`${option} is "${field}", which is not name=value`, `Try: ${option} name=value`);
+  if (at < 1) throw usageError(`${option} is "${field}", not name=value`, `Try: ${option} name=value`);
   return [field.slice(0, at), field.slice(at + 1)];
 }
 
@@ -35,7 +35,7 @@ function jsonOrText(name: string, text: string): unknown {
   } catch {
     // A list or an object that was meant to be one, and is not, must not be sent as a text.
     if (/^\s*[[{"]/.test(text))
-      throw usageError(`-F ${name} is not JSON`, hint`To send it as a text: ${{ run: ["-f", `${name}=…`] }}`);
+      throw usageError(`-F ${name} is not JSON`, hint`Send it as text: ${{ run: ["-f", `${name}=…`] }}`);
     return text;
   }
 }
@@ -59,10 +59,7 @@ function emptyObject(): Record<string, unknown> {
 
 function put(container: Container, [step = "", ...rest]: readonly string[], value: unknown, name: string): void {
   const clash = (): Error =>
-    usageError(
-      `the field "${name}" is used as two different things`,
-      "Use each name as a value, a list or an object, not as two of them",
-    );
+    usageError(`the field "${name}" has two kinds of values`, "Use each name for one kind: value, list or object");
   const [next] = rest;
   if (Array.isArray(container)) {
     if (step !== "") throw clash();

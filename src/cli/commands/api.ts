@@ -11,51 +11,51 @@ const methods: readonly string[] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELE
 export const command: Command = defineCommand({
   usage: "api [METHOD] PATH",
   description:
-    "Send an authenticated request to the service and print the body of the response as it comes. METHOD is GET, or POST when there is data. " +
-    "Exits 0 for a status below 400, and 1 otherwise.",
+    "Send an authenticated request to the service, and print the body of the response. METHOD is GET, or POST with data. " +
+    "Exits 1 for a status of 400 or more.",
   options: {
     field: {
       type: "string",
       short: "f",
       value: "NAME=TEXT",
-      help: "field of a JSON body, or of the query of a GET; may be repeated",
+      help: "field of a JSON body, or of a GET's query; repeatable",
       multiple: true,
     },
     "json-field": {
       type: "string",
       short: "F",
       value: "NAME=JSON|@FILE",
-      help: "field whose value is JSON, or the content of a file; may be repeated",
+      help: "field with a JSON value, or from a file; repeatable",
       multiple: true,
     },
     data: {
       type: "string",
       short: "d",
       value: "DATA",
-      help: "body of the request: the text itself, @FILE, or @- for standard input",
+      help: "request body: text, @FILE, or @- for standard input",
     },
     input: {
       type: "string",
       value: "FILE",
       choices: "files",
-      help: "body of the request: a file, or - for standard input",
+      help: "request body: FILE, or - for standard input",
     },
     header: {
       type: "string",
       short: "H",
       value: "'K: V'",
-      help: "header, instead of a default one of this name; may be repeated",
+      help: "request header; repeatable",
       multiple: true,
     },
-    include: { type: "boolean", short: "i", help: "print status and headers before the body" },
+    include: { type: "boolean", short: "i", help: "print status and headers, too" },
     output: {
       type: "string",
       short: "o",
       value: "FILE",
       choices: "files",
-      help: "write the body to a file instead, unless it is an error's; - is standard output",
+      help: "write the body to FILE, unless the request failed",
     },
-    paginate: { type: "boolean", help: "get the pages that follow too (Link: rel=next), one after the other" },
+    paginate: { type: "boolean", help: "get all pages (Link: rel=next)" },
     silent: { type: "boolean", help: "do not print the body" },
     ...profileOption,
   },
@@ -64,8 +64,8 @@ export const command: Command = defineCommand({
   examples: [
     ["api /api/v1/me", "show who is logged in"],
     ['api /api/v1/echo -f hello=world -F \'tags=["a","b"]\'', "send JSON"],
-    [`api PUT /api/v1/echo -d '{"hello":"world"}'`, "send what is given, with another method"],
-    ["api /api/v1/me --silent --include", "show status and headers only"],
+    [`api PUT /api/v1/echo -d '{"hello":"world"}'`, "send a body as is"],
+    ["api /api/v1/me --silent --include", "show status and headers"],
   ],
   async run(context, values, words) {
     const { out, signal } = context;
@@ -85,7 +85,7 @@ export const command: Command = defineCommand({
     if (given !== undefined && !takesBody)
       throw usageError(`${method} takes no body`, hint`Try: ${{ command: "api POST PATH -d …" }}`);
     if (given !== undefined && fields.length > 0)
-      throw usageError("a body and fields cannot be used together", "Give the fields in the body");
+      throw usageError("a body and fields cannot be used together", "Put the fields into the body");
     if (values.paginate && method !== "GET")
       throw usageError(
         `--paginate is for GET, and this is ${method}`,
@@ -103,7 +103,7 @@ export const command: Command = defineCommand({
     let address = takesBody ? path : withQuery(path, fields);
     // It would be sent without the token, and the response would be taken for the service's.
     if (!targetOf(address, service).isService)
-      throw usageError(`"${address}" is not on the service`, `Give a path on ${service}, such as /api/v1/me`);
+      throw usageError(`"${address}" is not on the service`, `Use a path on ${service}, such as /api/v1/me`);
     // Before anything is sent that cannot be undone.
     const file =
       values.output === undefined || values.output === "-" ? undefined : await openNamedFile(values.output, "output");
@@ -136,7 +136,7 @@ async function bodyOf(
   context: Context,
 ): Promise<Buffer | undefined> {
   if (data !== undefined && input !== undefined)
-    throw usageError("--data and --input cannot be used together", "Give one of them");
+    throw usageError("--data and --input cannot be used together", "Use one of them");
   if (input !== undefined) return readInput("input", input === "-" ? "-" : `@${input}`, context);
   return data === undefined ? undefined : readInput("data", data, context);
 }
@@ -164,7 +164,7 @@ function headersOf(lines: readonly string[], body: Buffer | undefined): Headers 
     }
     // The runtime would refuse the request, which would look like a network failure.
     if (/^(content-length|expect|keep-alive|transfer-encoding|upgrade)$/i.test(name)) {
-      throw usageError(`the header "${name}" cannot be set: it belongs to the connection`, "Leave it out");
+      throw usageError(`the header "${name}" cannot be set: it is the connection's`, "Omit it");
     }
     try {
       headers.append(name, value);

@@ -7,16 +7,12 @@ import { scripts } from "../completion/scripts.ts";
 export const command: Command = defineCommand({
   usage: "completion bash|zsh|fish",
   description: ({ command }) =>
-    `Print a completion script for the shell. It contains the commands and options of ${command}, and runs ${command} to list ` +
-    "the names of profiles and the IDs of teams.",
+    `Print a completion script for the shell. It runs ${command} to list profiles and teams.`,
   options: {},
   arguments: [1, 1],
   choices: Object.keys(scripts),
   examples: [
-    [
-      ({ command }) => `source <(${command} completion bash)`,
-      "in ~/.bashrc; the same with zsh in ~/.zshrc, after compinit",
-    ],
+    [({ command }) => `source <(${command} completion bash)`, "in ~/.bashrc; with zsh, after compinit"],
     [({ command, name }) => `${command} completion fish > ~/.config/fish/completions/${name}.fish`, "once"],
   ],
   async run({ app, identity, out, commands }, _values, [shell = ""]) {

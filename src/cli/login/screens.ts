@@ -28,12 +28,12 @@ function explained(question: ConsentQuestion, say: (line: string) => void): stri
       return `Change the profile to ${question.to}?`;
     case "host": {
       const { host: own } = new URL(question.issuer);
-      say(`Logins at ${question.issuer} begin at another host: ${question.host}.`);
-      say(`If the two do not belong together, ${own} could then act as you at ${question.host}.`);
+      say(`Logins at ${question.issuer} use a login page on another host: ${question.host}.`);
+      say(`If they do not belong together, ${own} could then act as you at ${question.host}.`);
       return `Trust ${question.host} with logins at ${own}?`;
     }
     case "resource":
-      say(`${question.address} wants tokens that are good for all of ${question.resource}, and could use them there.`);
+      say(`${question.address} requires tokens for all of ${question.resource}, and could use them there.`);
       return `Get tokens for ${question.resource}?`;
     case "file":
       return `${question.reason.charAt(0).toUpperCase()}${question.reason.slice(1)}. Keep the session in an encrypted file?`;
@@ -52,24 +52,20 @@ export async function browserScreen(
   return {
     onAddress({ url, redirectUri, timeoutMs, accept, signal }) {
       if (isFirst && new URL(redirectUri).pathname !== "/callback")
-        out.say(`The redirect address is ${redirectUri}. It must be registered for this client, with any port.`);
-      out.say(
-        `${opens ? "Opening the browser. If it does not come up, open this address" : "Open this address in a browser"}:`,
-      );
+        out.say(`The redirect URL is ${redirectUri}. Register it for this client, for any port.`);
+      out.say(`${opens ? "Opening the browser. If it does not appear, open this URL" : "Open this URL in a browser"}:`);
       out.address(url);
       // An issuer can send the browser on to another server, and nothing here would show it: see `redirectPathOf`.
       out.say(`Approve at ${new URL(url).host} only.`);
       out.say(`Waiting for the browser, ${duration(timeoutMs)} at most. Press Ctrl-C to give up.`);
       if (!terminal.isInteractive) return;
-      out.say("If the browser ends on a page that does not load, paste that page's address here.");
+      out.say("If the last page does not load, paste its URL here.");
       terminal.onLine((line) => {
         // The rest of the code would be sent and refused, and the code would be spent.
         if (Buffer.byteLength(line) === cutLine) {
-          out.warn(
-            "the pasted address is longer than the terminal takes in one line and was cut off, so it was not used",
-          );
+          out.warn("the pasted URL is too long for a line of this terminal, and was ignored");
           return out.hint(
-            hint`Press Ctrl-C, run: stty -icanon, then log in again. Or, without an address to paste: ${login(undefined, "--headless")}`,
+            hint`Press Ctrl-C, run: stty -icanon, and log in again. Or paste nothing: ${login(undefined, "--headless")}`,
           );
         }
         try {
@@ -95,7 +91,7 @@ export function deviceScreen({ out }: Context, withQr: boolean): Pick<LoginOptio
         page.origin === new URL(issuer).origin
           ? ""
           : `The login is at ${oneLine(issuer)}, and its page is at ${page.host}.`;
-      const text = `Open this address in a browser, on any device:\n\n  ${oneLine(verificationUri)}\n\nand enter this code:\n\n  ${inChunks(oneLine(userCode))}\n${foreign && `\n${foreign}`}`;
+      const text = `Open this URL in a browser, on any device:\n\n  ${oneLine(verificationUri)}\n\nand enter this code:\n\n  ${inChunks(oneLine(userCode))}\n${foreign && `\n${foreign}`}`;
       out.say(text);
       // Nobody can read where a QR code leads: to the page whose address is shown, or it is not drawn.
       const isSamePage =

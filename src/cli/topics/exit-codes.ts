@@ -19,6 +19,6 @@ export function text(): string {
   });
   return `${bulletList(rows)}
 
-In parentheses: the \`code\` of the library's errors. Every failure is one \`error:\` line in plain words and one \`hint:\` line with the
-next step; a stack trace only with \`--debug\`. stdout carries the answer, stderr the conversation.`;
+In parentheses: the \`code\` of the library's errors. A failure prints an \`error:\` line and a \`hint:\` line with the next step; --debug
+adds the stack trace. Results go to stdout, messages to stderr.`;
 }

@@ -6,7 +6,7 @@ export function text({ command, variable }: Identity): string {
   const named = bulletList(
     providerNames.map((name) => {
       const { limitations, service, documentation } = namedProvider({ name });
-      return [name, `${limitations}. The tokens are for ${service}. ${documentation}`] as const;
+      return [name, `${limitations}. Tokens for ${service}. ${documentation}`] as const;
     }),
   );
   const byAddress = bulletList([
@@ -22,26 +22,25 @@ export function text({ command, variable }: Identity): string {
     ["GitLab", "https://gitlab.com, or your own host; an application that is not confidential"],
     ["Zitadel", "https://INSTANCE.zitadel.cloud; an application of type Native"],
   ]);
-  return `Register this program as a public native client (RFC 8252) at the provider. Its redirect address is http://127.0.0.1/callback, with any
-port, if the provider's metadata says that its redirects name the issuer (RFC 9207). Otherwise each issuer has a path of its own,
-/callback/…, which the first login prints; where only another path can be registered, pass it with --redirect-path. Then log in:
+  return `Register this program as a public native client (RFC 8252), with the redirect URL http://127.0.0.1/callback, for any port. If the
+provider's redirects do not name their issuer (RFC 9207), the path is /callback/…, printed by the first login; --redirect-path sets another.
+Then log in:
 
-    ${command} auth login ADDRESS --client-id ID
+    ${command} auth login URL --client-id ID
 
-ADDRESS is the issuer, for example:
+URL is the issuer, for example:
 
 ${byAddress}
 
-ADDRESS may also be a protected resource that names its issuer (RFC 9728), as an MCP server does. Without a client ID this program
-registers itself, if the issuer allows it. A client ID may be the address of a client metadata document that you publish.
+URL may also be a protected resource (RFC 9728), such as an MCP server. Without a client ID this program registers itself, if the issuer
+allows it. A client ID may be the URL of your client metadata document.
 
-For some providers an address is not enough. Name them instead:
+Some providers are named instead:
 
     ${command} auth login --provider NAME --client-id ID
 
 ${named}
 
-For these the redirect address ends in /callback/NAME; Microsoft accepts it with the host localhost. A client secret that a provider gives
-to a native client is in every copy of the program, so it is not secret, and PKCE protects the login. Pass it in
-${variable("CLIENT_SECRET")}, or with --client-secret-file.`;
+Their redirect URL ends in /callback/NAME, and at Microsoft has the host localhost. If a provider requires a client secret of a native
+client, pass it in ${variable("CLIENT_SECRET")} or --client-secret-file. It is in every copy of the program, so it is not secret.`;
 }

@@ -12,163 +12,143 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     {
       id: "callback-exact",
       text:
-        "Only a GET of the exact path, with a loopback Host and the exact 256-bit state, compared in constant time, completes a login. Any " +
-        "other request is answered and ignored. (RFC 8252 section 8, RFC 9700 section 4.7)",
+        "Only a GET of the exact path, with a loopback Host and the exact 256-bit state, completes a login. Other requests are ignored. (RFC 8252 " +
+        "section 8, RFC 9700 section 4.7)",
     },
     {
       id: "callback-owner",
       text:
-        "On Linux a request of another user completes nothing, whatever it knows; where root logs in, that is everybody but the user behind " +
-        "root. If the system does not say whose a connection is, no browser is started with a command line that others can read.",
+        "On Linux a request of another user completes nothing. If the system does not name the owner of a connection, others cannot read the " +
+        "browser's command line.",
     },
     {
       id: "callback-load",
-      text:
-        "Requests that complete nothing do not hold up the listener. Number, size and time are limited, and what costs something is checked " +
-        "last and for many requests at once.",
+      text: "Other requests do not hold up the listener. Their number, size and time are limited.",
     },
     {
       id: "browser-once",
       text:
-        "Other users can read what a browser is started with: an address of the callback port, without the state. It leads to the login once, " +
-        "ever. Where the system does not say whose a connection is, a second opening ends the login. The service's own address is shown in " +
-        "your terminal alone. No cookie is set, since every port of this host would get it.",
+        "Other users can read the browser's command line: a loopback URL without the state. It works once. Where the system does not name the owner " +
+        "of a connection, a second opening ends the login. Only your terminal shows the service's URL. No cookie is set.",
     },
     {
       id: "code-verifier",
-      text: "A stolen authorization code is useless without the verifier, which never leaves the process except to the token endpoint (RFC 7636).",
+      text: "A stolen authorization code is useless without the verifier, sent only to the token endpoint. (RFC 7636)",
     },
     {
       id: "issuer-mix-up",
-      text:
-        "A code goes to no server other than the one that issued it, where redirects name their issuer (RFC 9207) or the issuer has said that " +
-        "its own do.",
+      text: "A code goes only to its issuer, where redirects name it (RFC 9207) or the issuer's metadata says so.",
     },
     {
       id: "issuer-path",
       text:
-        "Each issuer has a redirect path of its own, unless its redirects name it: one that sends your browser on to another server, where you " +
-        "have an account, does not get that server's code back. (RFC 9700 section 4.4)",
+        "Each issuer has its own redirect path, unless its redirects name it. So an issuer cannot get the code of another server. (RFC 9700 section " +
+        "4.4)",
     },
     {
       id: "issuer-host",
       text:
-        "A login begins at the issuer's own host, or at one that you agreed to by name (--trust-host). Where the page of a device login is " +
-        "elsewhere, both hosts are named; it is https:, and shown as a browser reads it.",
+        "The login page is on the issuer's host, or on one that you allowed by name (--trust-host). If the page of a device login is elsewhere, both " +
+        "hosts are shown.",
     },
     {
       id: "agent-socket",
       text:
-        "An agent gives nothing to a client that does not know its 256-bit secret, and other users cannot even connect to its socket, unless " +
-        "you share it. It gives access tokens for one service, and proofs for nothing else. A command believes what knows the secret too, and " +
-        "does not send it: an agent's port may be somebody else's by now.",
+        "An agent serves only clients with its 256-bit secret. Other users cannot connect to its socket, unless you share it. It gives access tokens " +
+        "and proofs for one service. A command does not send it the secret, and trusts only an agent with the same one.",
     },
     {
       id: "resource-parent",
-      text:
-        "A part of a shared host that names the host as its resource gets no token for the whole of it. What lies above the address is " +
-        "believed only in its own metadata, and then both are named and you are asked. (RFC 9728 section 3.3)",
+      text: "A resource on a shared host gets no token for the whole host, unless the host's metadata and you agree. (RFC 9728 section 3.3)",
     },
     {
       id: "resource-client",
       text:
-        "A resource that names an issuer does not get that issuer's tokens by a client that the environment names " +
-        `(${variable("CLIENT_ID")}), unless you agreed to that issuer by name.`,
+        "A resource does not get an issuer's tokens through the client in " +
+        `${variable("CLIENT_ID")}, unless you allowed the issuer by name.`,
     },
     {
       id: "service-address",
-      text: "An address of a service is opened only if it is https: or loopback, as one argument, never through a shell.",
+      text: "A service's URL is opened only if it is https: or loopback, as one argument, without a shell.",
     },
-    { id: "service-text", text: "The text of a service cannot move the cursor, forge a line, or run in a page." },
+    {
+      id: "service-text",
+      text: "A service's text cannot move the cursor, forge a line, or run in a page.",
+    },
     {
       id: "service-size",
-      text:
-        'The answers of a service are limited in size and time, or passed on as they come by "api"; so are messages of the live connection, if ' +
-        "the WebSocket is Node's own.",
+      text: "A service's responses, and the messages of Node.js's own WebSocket, are limited in size and time. \"api\" streams them.",
     },
     {
       id: "token-redirect",
-      text: "Tokens go to the service that issued them and nowhere else, redirects included; nor do headers and bodies.",
+      text: "Tokens, headers and bodies go to the service that issued the tokens, and are not redirected elsewhere.",
     },
     {
       id: "token-path",
-      text: 'If the service has a path, tokens stay below it, by every reading of ".." that a gateway may have.',
+      text: 'If the service has a path, tokens stay below it, by every reading of "..".',
     },
     {
       id: "token-git",
-      text:
-        "git gets a token for the service's own address, and kubectl for the one cluster that it was set up for, if it verifies that cluster's " +
-        "certificate.",
+      text: "git gets a token for the service's URL only, and kubectl for one cluster with a verified certificate.",
     },
     {
       id: "tokens-bound",
-      text:
-        "Where the issuer binds tokens (DPoP, RFC 9449), neither the access token nor the refresh token is of any use without the key, which no " +
-        "request carries. The key is part of the session and sealed with it.",
+      text: "With DPoP (RFC 9449), access and refresh token are useless without the key. The key is sealed with the session, and never sent.",
     },
     {
       id: "id-token",
-      text:
-        "An ID token that is forged, or was issued to another client, is refused: issuer, audience, signature, times and nonce are checked as " +
-        "OpenID Connect Core 3.1.3.7 says.",
+      text: "Issuer, audience, signature, times and nonce of an ID token are checked. (OpenID Connect Core 3.1.3.7)",
     },
     {
       id: "folder-profile",
       text:
-        "A file in a folder can suggest a profile, but never decides whose token is used. What decides is your own choice " +
-        `("${command} auth switch PROFILE --here"), which is stored with the sessions, by the folder's real path.`,
+        "A file in a directory can suggest a profile, never choose it. Your own choice " +
+        `("${command} auth switch PROFILE --here") is stored with the sessions.`,
     },
     {
       id: "files-named",
-      text:
-        "Of the files that you name, a link out of the folder that it is in is neither read nor written through; only plain files are read, up to " +
-        "a limit.",
+      text: "Named files are plain files of limited size. A link out of their directory is not followed.",
     },
     {
       id: "files-private",
       text:
-        "Files are 0600, in a folder that only you can change; mode and owner are checked on the open file at every read. A file that is a link, " +
-        "or that others can read, is not used. On Windows the access list of your profile folder keeps others out.",
+        "Files are 0600, in a directory that only you can change. Mode and owner are checked at every read; a link is refused. On Windows the access " +
+        "list of your profile directory protects them.",
     },
     {
       id: "files-above",
       text:
-        "Nothing is written in a place that others can replace: below a folder that everybody can write to (unless it is sticky) or that is " +
-        "another user's, as for root in another user's home. Where only a group can change a folder above, " +
-        `"${command} auth doctor" names it.`,
+        "Nothing is written below a directory that everyone can change (unless it is sticky) or that is another user's. For a directory that a group " +
+        `can change, see "${command} auth doctor".`,
     },
     {
       id: "files-sealed",
-      text: `A copy of the files opens nothing, and a changed byte is noticed: see "${command} help storage".`,
+      text: `A copy of the files opens nothing, and a changed byte is detected: "${command} help storage".`,
     },
     {
       id: "programs-named",
-      text: "A program is started by its absolute path: a name alone is looked for in PATH, and never in the folder that you work in.",
+      text: "A program is started by its absolute path. A name is looked up in PATH, never in the current directory.",
     },
     {
       id: "code-loading",
-      text:
-        "Only the files of this package are loaded, and its one dependency, from the place where the package has it, and only if nobody but you " +
-        "and root can change any folder on that path.",
+      text: "Only this package and its one dependency are loaded, from directories that only you and root can change.",
     },
     {
       id: "words-quoted",
-      text: "Hints quote every word that you might paste, for your shell, and completion leaves file names to the shell's own quoting.",
+      text: "Hints quote every word for your shell. Completion leaves file names to the shell's quoting.",
     },
     {
       id: "logs-secret",
       text:
-        'No token, code, verifier, ticket or key is printed by any command but "auth token", "auth git-credential" and "auth exec-credential", ' +
-        'which exist to do so, and "api", which prints what the service answers. If a service quotes one of them as it was sent, it is replaced in ' +
-        "every message. --debug and crash reports show name, code, message and stack of a cause; --verbose shows no body, and values of those " +
-        "headers and parameters alone that are known to be harmless.",
+        'Only "auth token", "auth git-credential" and "auth exec-credential" print a token, and "api" the service\'s response. A secret quoted by ' +
+        "a service is replaced in messages. --debug shows name, code, message and stack; --verbose shows no body, and only harmless headers and " +
+        "parameters.",
     },
   ];
 }
 
 export function text(identity: Identity): string {
-  return `What holds. Each claim has a name, and a test of the same name that attacks it. "${identity.command} auth doctor" names those that do not
-hold on this system.
+  return `A test attacks each claim under its name. "${identity.command} auth doctor" names the claims without a defense on this system.
 
 ${securityClaims(identity)
   .map(({ id, text }) => `- ${id}: ${text}`)
@@ -176,25 +156,19 @@ ${securityClaims(identity)
 
 What is not protected:
 
-- Your own programs, on your own machine, while you are logged in, can do what you can do: run "auth token", read the memory of your
-  processes or, with the encrypted file and no passphrase, read the secret of its key.
-- An administrator of the machine can do all of that too.
-- A service on this machine in plain http. Another user can take its port while it is not running, and gets what is sent there, tokens
-  included.
-- A folder whose node_modules/.bin has a program of this name: "npx" runs it.
-- A hostile issuer can register your redirect address at another server that lets anybody do so (RFC 7591). If redirects there do not name
-  the server (RFC 9207), it can send your browser there and get that session. The login says at which host to approve: do so nowhere else.
-- Two services with the default endpoints share one redirect path. If you log in to a hostile one, and the other's redirects do not name
-  it (RFC 9207), it can send your browser there and get that session.
-- A resource gets a token of the issuer that it names, with the scope that it asks for. Where that issuer does not limit tokens to one
-  resource (RFC 8707), the resource can use it elsewhere: the login names both before it begins.
+- Your own programs can do what you can: run "auth token", read memory, or read the machine key. So can an administrator.
+- Another user can take the port of a stopped http service on this machine, and gets your requests.
+- "npx" runs a program of this name in node_modules/.bin of the current directory.
+- A hostile issuer can register your redirect URL at an open server (RFC 7591). If redirects do not name the server (RFC 9207), it can get
+  that session. Approve only at the host that the login names.
+- Two services with the default endpoints share one redirect path. If their redirects do not name them, a hostile one can get the other's
+  session.
+- A resource gets a token of the issuer it names. If the issuer does not limit tokens to one resource (RFC 8707), it can use the token
+  elsewhere.
 - Who can change a cluster's kubeconfig entry, certificate authority or proxy gets what kubectl sends there.
-- An access token that leaked is good until it expires, unless it is bound to a key (DPoP).
-- A session that was copied together with its key is a second holder of one refresh token. At a service that detects reuse, the first
-  refresh by the second holder ends the session for both, which is how you notice.
-- On macOS with BROWSER set, another user who reads the process list and is quicker than your browser can log you in to their own account.
-  "Logged in as" names it. Without BROWSER, no command line has the address.
-- A socket of "auth agent" that was stolen with its secret is worth what you can do at the service, until the agent ends, and then until the
-  last token expires. It never gives a refresh token or a key, so nothing of it lasts.
-- Another of your programs can deny you service: it can hold the lock, fill the disk or occupy ports.`;
+- A leaked access token is good until it expires, unless it is bound to a key (DPoP).
+- A session copied with its key is a second holder of the refresh token. At a service that detects reuse, its first refresh ends both.
+- On macOS with BROWSER set, another user can open your login first, as their own account. "Logged in as" names it.
+- A stolen socket of "auth agent", with its secret, is worth your access tokens until the agent ends.
+- Your own programs can deny you service: hold the lock, fill the disk, occupy ports.`;
 }

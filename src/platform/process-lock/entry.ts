@@ -159,11 +159,7 @@ export function exists(file: string): boolean {
 }
 
 export function notALock(path: string): AuthError {
-  return new AuthError(
-    "storage_unwritable",
-    `"${path}" is where the lock should be, and was not made by this program`,
-    {
-      hint: hint`Move it away: ${{ run: ["mv", path, `${path}.old`] }}`,
-    },
-  );
+  return new AuthError("storage_unwritable", `"${path}" exists and is not a lock of this program`, {
+    hint: hint`Move it: ${{ run: ["mv", path, `${path}.old`] }}`,
+  });
 }

@@ -146,12 +146,12 @@ async function timedOut(path: string, timeoutMs: number, failure: unknown): Prom
         hint: hint`Continue it: ${{ run: ["kill", "-CONT", String(pid)] }}`,
       });
     case "unknown":
-      return new AuthError("lock_unavailable", `${who}, and cannot be seen from this machine`, {
-        hint: "Wait for it to end, and run the command again: if it ends without releasing the lock, that is free 30 s later",
+      return new AuthError("lock_unavailable", `${who}, and is on another machine or in another container`, {
+        hint: "Wait for it to end. A lock left behind is free after 30 s",
       });
     default:
       return new AuthError("lock_unavailable", who, {
-        hint: `Wait for process ${pid} to end, or end it, and run the command again`,
+        hint: `Wait for process ${pid} to end, or end it, then try again`,
       });
   }
 }

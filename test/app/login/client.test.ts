@@ -14,7 +14,7 @@ for (const method of ["client_secret_basic", "client_secret_post", "unlisted"] a
     assert.equal(refused.code, 1);
     assert.match(
       refused.stderr,
-      /^hint: .*check SPEC_KITTY_CLIENT_ID and, if the issuer gave one, SPEC_KITTY_CLIENT_SECRET$/m,
+      /^hint: .*check SPEC_KITTY_CLIENT_ID and, if there is one, SPEC_KITTY_CLIENT_SECRET$/m,
     );
 
     const file = join(env["HOME"] ?? "", "client-secret");

@@ -47,7 +47,7 @@ test("invalid_scope says with a code too which scopes were sent and which the pr
   assert.equal(code, 1);
   assert.match(
     stderr,
-    /^error: .*invalid_scope.*: "openid project" was sent, and the issuer lists "openid", "projects"\nhint: Name those that you need: spec-kitty auth login .*--scope openid --client-id cli_native$/m,
+    /^error: .*invalid_scope.*: "openid project" was sent, and the issuer lists "openid", "projects"\nhint: Name the scopes you need: spec-kitty auth login .*--scope openid --client-id cli_native$/m,
   );
   assert.equal(await session(), undefined);
 });
@@ -84,7 +84,7 @@ test("at a server of OAuth 2.0 alone the account is called by its issuer and sco
   );
   const whoami = await here("auth whoami");
   assert.deepEqual([whoami.code, whoami.stdout], [0, `${name}\n`]);
-  assert.match(whoami.stderr, /^The issuer does not say who its users are/);
+  assert.match(whoami.stderr, /^The issuer does not name its users/);
   const first = await session();
   assert.equal((await here("auth status --check")).code, 0);
   assert.equal((await here("auth refresh")).code, 0);
@@ -110,7 +110,7 @@ test("where the service has no API the user is the provider's, and there are no 
   assert.match((await here("auth status --check")).stdout, /Teams +none/);
   assert.equal((await here("auth whoami")).stdout, "alice@example.com\n");
   const team = await here("auth team");
-  assert.match(team.stdout + team.stderr, /not in a team/i);
+  assert.match(team.stdout + team.stderr, /in no team/i);
 });
 
 test("where nobody but the ID token says who it is, it is believed, and --check refreshes", async (t) => {
@@ -135,7 +135,7 @@ for (const status of [401, 403]) {
     assert.match(
       nobody.stderr,
       new RegExp(
-        `^error: the login was granted, but the service did not say who you are: "${service}/api/v1/me" answered ${status}`,
+        `^error: logged in, but the service does not name the user: "${service}/api/v1/me" returned ${status}`,
         "m",
       ),
     );
@@ -150,7 +150,7 @@ for (const status of [401, 403]) {
     );
     const { code, stderr } = await here(loginAt(provider));
     assert.equal(code, 1);
-    assert.match(stderr, /the service did not say who you are/);
+    assert.match(stderr, /the service does not name the user/);
     assert.deepEqual(provider.paths.slice(-2), ["/revoke", "/revoke"]);
   });
 }
@@ -174,7 +174,7 @@ test("a callback from another issuer is not believed, and nothing is stored", as
   provider.misbehaviour = { redirect: (parameters) => parameters.set("iss", "https://evil.example") };
   const { code, stderr } = await here(loginAt(provider));
   assert.equal(code, 1);
-  assert.match(stderr, /^error: the answer came from "https:\/\/evil\.example", and "http:\S+" was asked$/m);
+  assert.match(stderr, /^error: the response came from "https:\/\/evil\.example", and "http:\S+" was asked$/m);
   assert.equal(await session(), undefined);
   assert.ok(!provider.paths.includes("/token"));
 });

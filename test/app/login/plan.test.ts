@@ -101,7 +101,7 @@ test("S-011 a stranger's issuer where nobody can register is not asked with the 
       () => planned(asked, { ...server, ...device }, undefined, nobodys),
       refusedWith(
         "configuration_invalid",
-        /^"https:\/\/login\.example" does not let programs register themselves, and no client ID was given$/,
+        /^"https:\/\/login\.example" has no client registration, and no client ID was given$/,
         /^Register this program there, then run: spec-kitty auth login --client-id ID$/,
       ),
     );

@@ -16,16 +16,16 @@ for (const [what, fault, code, error] of [
     "refuses the new token",
     { status: 401, body: { error: "invalid_token" } },
     1,
-    /the login was granted, but .* answered 401 "invalid_token"/,
+    /logged in, but .* returned 401 "invalid_token"/,
   ],
   [
     "names nobody",
     { body: { email: "alice@example.com", teams: [] } },
     1,
-    /the login was granted, but .* answered without a "user_id"/,
+    /logged in, but .* responded without a "user_id"/,
   ],
-  ["answers with HTML", { body: "<h1>hello</h1>" }, 1, /the login was granted, but .* without a "user_id"/],
-  ["breaks the connection", { reset: "before", times: 5 }, 3, /the login was granted, but .*cannot reach/],
+  ["answers with HTML", { body: "<h1>hello</h1>" }, 1, /logged in, but .* without a "user_id"/],
+  ["breaks the connection", { reset: "before", times: 5 }, 3, /logged in, but .*cannot reach/],
 ] as [string, Fault, number, RegExp][]) {
   test(`when /api/v1/me ${what} after the exchange, the user is told, nothing is stored, and the server session is ended`, async (t) => {
     const { saas, here, folder } = await scene(t);
@@ -50,7 +50,7 @@ test("tokens that were issued with an invalid member are revoked when the login 
   assert.deepEqual([failed.code, failed.stdout], [1, ""]);
   assert.match(
     failed.stderr,
-    /^error: .* sent a token answer whose "expires_in" is not a positive number of seconds$/m,
+    /^error: .* sent a token response whose "expires_in" is not a positive number of seconds$/m,
   );
   assert.deepEqual([saas.counters.logins, saas.counters.logouts], [1, 1]);
   assert.ok([...saas.sessions.values()].every(({ ended }) => ended !== undefined));

@@ -26,7 +26,7 @@ test("logout reports for programs what became of each token", async (t) => {
   provider.misbehaviour = { revoke: () => new Response("", { status: 503 }) };
   const { code, stdout } = await here("auth logout --json");
   assert.equal(code, 0);
-  const error = { code: "service_unavailable", message: `"${provider.issuer}/revoke" answered 503` };
+  const error = { code: "service_unavailable", message: `"${provider.issuer}/revoke" returned 503` };
   assert.deepEqual(JSON.parse(stdout), {
     loggedOut: [
       {

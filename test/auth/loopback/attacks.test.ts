@@ -24,7 +24,7 @@ async function shownAsUnrelated(url: string): Promise<void> {
   const { status, shown, body } = await browse(url);
   assert.deepEqual({ status, shown: new URL(shown).pathname }, wrongState);
   assert.equal(new URL(shown).search, "");
-  assert.match(body, /This is not the login we started/);
+  assert.match(body, /This is not the login in progress/);
 }
 
 const attacks: Attack[] = [

@@ -35,7 +35,7 @@ test("S-009 what a browser is started with holds neither state nor the service's
     const again = await ask(address, { headers });
     assert.deepEqual([again.status, again.headers["location"]], [303, "/opened-before"]);
   }
-  assert.match((await browse(address)).body, /This address was opened before/);
+  assert.match((await browse(address)).body, /This URL was opened before/);
 });
 
 test("S-009 a second opening by the user's own connection does not end the login", async (t) => {
@@ -122,7 +122,7 @@ test("S-006 only for what would otherwise count is it looked up whose the connec
 
 test("S-009 a request whose sender is gone before it can be asked about neither uses the address up nor ends the login", async (t) => {
   const { address, listener } = await started(t);
-  if (!listener.tellsOwners) return t.skip("the system does not say whose a connection is");
+  if (!listener.tellsOwners) return t.skip("the system does not name the owner of a connection");
   const { port, pathname, host } = new URL(address);
   for (let round = 0; round < 3; round += 1) {
     const socket = connect(Number(port), "127.0.0.1").on("error", () => undefined);

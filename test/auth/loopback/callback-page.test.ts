@@ -13,7 +13,7 @@ const pages: Page[] = [
   { kind: "denied" },
   { kind: "denied", said: "Policy says no" },
   { kind: "failed" },
-  { kind: "failed", reason: "the service answered 500" },
+  { kind: "failed", reason: "the service returned 500" },
   { kind: "expired" },
   { kind: "wrong-state" },
   { kind: "already-used" },
@@ -65,7 +65,7 @@ test("every page names the tool and the issuer, and what the server said stands 
   }
   assert.match(
     render({ kind: "denied", said: "Policy says no" }).body,
-    /<p>The answer of login\.example:<\/p>\n<blockquote>“Policy says no”<\/blockquote>\n<p class="soft">Return /,
+    /<p>The response of login\.example:<\/p>\n<blockquote>“Policy says no”<\/blockquote>\n<p class="soft">Return /,
   );
 });
 

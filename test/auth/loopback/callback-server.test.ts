@@ -129,8 +129,8 @@ test("a pasted address that is not the response is refused without being quoted,
   const listener = await listen();
   const port = portOf(listener);
   for (const [pasted, why] of [
-    ["", /not an address/],
-    ["c0de", /not an address/],
+    ["", /not a URL/],
+    ["c0de", /not a URL/],
     [`http://127.0.0.1:${port}/${query}`, /does not begin with/],
     [`http://127.0.0.1:${port}/callback/${query}`, /does not begin with/],
     [`http://127.0.0.1:1/callback${query}`, /does not begin with/],
@@ -146,7 +146,7 @@ test("a pasted address that is not the response is refused without being quoted,
       (error: AuthError) => {
         assert.equal(error.code, "usage_invalid");
         assert.match(error.message, why);
-        assert.match(hintOf(error), /Copy the whole address/);
+        assert.match(hintOf(error), /Paste the whole URL/);
         assert.doesNotMatch(error.message + String(error.cause), /c0de|sssss/);
         return true;
       },

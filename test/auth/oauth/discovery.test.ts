@@ -44,7 +44,7 @@ test("the well-known part comes before the path by RFC 8414 §3.1 and after it b
   assert.equal(found, undefined);
   assert.deepEqual(asked, [first, second, third]);
   assert.equal(reason?.code, "service_answer_invalid");
-  for (const address of asked) assert.ok(reason.message.includes(`"${address}" answered 404`), reason.message);
+  for (const address of asked) assert.ok(reason.message.includes(`"${address}" returned 404`), reason.message);
 });
 
 test("an issuer without a path, with a trailing / or with a port is asked at the right addresses", async () => {
@@ -134,7 +134,7 @@ test("an issuer that differs by a trailing / is refused, and the hint names the 
     discover({ [first]: Response.json({ ...metadata, issuer: `${issuer}/` }) }),
     (error: unknown) => {
       assert.ok(error instanceof AuthError);
-      assert.equal(hintOf(error), `Name it as it names itself: spec-kitty auth login --issuer ${issuer}/`);
+      assert.equal(hintOf(error), `Use its own name: spec-kitty auth login --issuer ${issuer}/`);
       return true;
     },
   );

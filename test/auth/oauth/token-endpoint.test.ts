@@ -8,8 +8,8 @@ import type { Fault } from "../../fake-saas/faults.ts";
 import { startFakeSaas } from "../../fake-saas/server.ts";
 import { refusedWith } from "../../helpers/hint.ts";
 
-const notOAuth = /which is not how an OAuth service answers|with a body that is not a JSON object/;
-const checkAddress = /Check the address of the service/;
+const notOAuth = /not as an OAuth service does|with a body that is not a JSON object/;
+const checkAddress = /Check the URL of the service/;
 const good = { access_token: "at_good", token_type: "Bearer", expires_in: 3600, refresh_token: "rt_good" };
 const unusable = "service_answer_invalid";
 
@@ -18,31 +18,31 @@ for (const [what, fault, code, error, hint] of [
     "400 invalid_grant",
     { status: 400, body: { error: "invalid_grant", error_description: "the code has expired" } },
     "service_rejected",
-    /answered 400 "invalid_grant" \(the code has expired\)/,
+    /returned 400 "invalid_grant" \(the code has expired\)/,
     /^/,
   ],
   [
     "401 invalid_client",
     { status: 401, body: { error: "invalid_client" } },
     "service_rejected",
-    /answered 401 "invalid_client"/,
-    /mistake in the configuration: check .*SPEC_KITTY_CLIENT_ID/,
+    /returned 401 "invalid_client"/,
+    /Check .*SPEC_KITTY_CLIENT_ID/,
   ],
   ["400 with a page", { status: 400, body: "<html>no</html>" }, unusable, notOAuth, checkAddress],
-  ["500", { status: 500, body: "oops" }, "service_unavailable", /answered 500/, /Try again/],
+  ["500", { status: 500, body: "oops" }, "service_unavailable", /returned 500/, /Try again/],
   [
     "503 with a reason",
     { status: 503, body: { error: "temporarily_unavailable" } },
     "service_unavailable",
-    /answered 503 "temporarily_unavailable"/,
+    /returned 503 "temporarily_unavailable"/,
     /Try again/,
   ],
-  ["429", { status: 429, headers: { "Retry-After": "30" } }, "service_unavailable", /answered 429/, /Try again/],
+  ["429", { status: 429, headers: { "Retry-After": "30" } }, "service_unavailable", /returned 429/, /Try again/],
   [
     "a redirect",
     { status: 302, headers: { Location: "http://127.0.0.1:1/steal" } },
     unusable,
-    /answered 302/,
+    /returned 302/,
     checkAddress,
   ],
   ["HTML", { body: "<!doctype html><h1>Welcome</h1>" }, unusable, notOAuth, checkAddress],

@@ -155,7 +155,7 @@ test("FR-006 a keychain that accepts a key but does not return it is detected be
   const forgetful: Keychain = { ...keychainOf(), write: async () => undefined };
   await assert.rejects(chooseKey(facts(forgetful, "/a", { requested: option("keychain") })), {
     code: "keychain_unavailable",
-    message: /does not return it/,
+    message: /does not return the stored key/,
   });
   const entries = keychainOf();
   const another: Keychain = { ...entries, write: (account) => entries.write(account, new Secret("A".repeat(43))) };
@@ -224,6 +224,10 @@ test("moving from the file to the keychain and back keeps every profile", async 
   entries.clear();
   await assert.rejects(
     app().store.read("work"),
-    refusedWith("keychain_unavailable", /no longer has the key/, /^Log in again: spec-kitty auth login --force$/),
+    refusedWith(
+      "keychain_unavailable",
+      /is missing from the keychain/,
+      /^Log in again: spec-kitty auth login --force$/,
+    ),
   );
 });

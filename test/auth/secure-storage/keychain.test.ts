@@ -68,7 +68,7 @@ test("an entry that is not 32 bytes long is reported as damaged", async () => {
   assert.equal(code, "storage_damaged");
 });
 
-test("a keychain that does not answer in time is an error, and the process that asks it is told to stop", async () => {
+test("a keychain not responding in time is an error, and the process that asks it is told to stop", async () => {
   const timedOut = new AbortController();
   const keychain = keychainThat(
     (_request, signal) =>
@@ -91,7 +91,7 @@ for (const [answer, says] of [
   [{ missing: "it is not installed next to this program" }, /cannot be loaded \(it is not installed/],
   [
     { noNode: '"/opt/tool" is a single executable' },
-    /asked in a separate Node\.js process, which cannot be started here \("\/opt\/tool" is a single executable\)$/,
+    /cannot start the Node\.js process for the keychain \("\/opt\/tool" is a single executable\)$/,
   ],
   [
     { open: { path: "/srv/shared", uid: 0, mode: 0o777 } },
@@ -107,7 +107,7 @@ for (const [answer, says] of [
     /^the keychain is locked$/,
   ],
   [{ failed: "Platform failure: User interaction is not allowed." }, /^the keychain is locked$/],
-  [{ failed: "Platform failure: DBus error: no bus" }, /^no keychain answers here$/],
+  [{ failed: "Platform failure: DBus error: no bus" }, /^no OS keychain is available$/],
 ] as const) {
   test(`${JSON.stringify(Object.values(answer)[0])} is reported as ${says}`, async () => {
     for (const action of [

@@ -33,7 +33,7 @@ const patience = { timeoutMs: 0, whileAtWorkMs: 0 };
 async function claimed({ app }: Pick<Stage, "app">): Promise<{ claim: Claim; session: Session }> {
   const { store } = app();
   const found = await store.read("default");
-  const session = found.profile?.session ?? assert.fail("nobody is logged in");
+  const session = found.profile?.session ?? assert.fail("not logged in");
   return { claim: (await store.claim(found, patience)) ?? assert.fail("it was not claimed"), session };
 }
 
@@ -126,7 +126,7 @@ test("S-004 an old copy of the files that was put back is noticed before its ref
   assert.equal(code, 1);
   assert.match(
     stderr,
-    /^error: the session that is stored is older than the last one here \(refresh 0 of 1\): an old copy was put back\nhint: Nothing was sent\. .*auth login --force\n$/,
+    /^error: the stored session is older than the last one here \(refresh 0 of 1\): an old copy was put back\nhint: Nothing was sent\. .*auth login --force\n$/,
   );
   assert.deepEqual([at.saas.count("/oauth/token"), at.saas.counters.reuses], [sent, 0]);
   assert.equal((await at.here("auth login --force")).code, 0);

@@ -183,7 +183,7 @@ for (const lost of [1, 2]) {
   });
 }
 
-test("a store that does not answer costs a good token nothing, and an expired one an error that may pass", async (t) => {
+test("a store not responding costs a good token nothing, and an expired one an error that may pass", async (t) => {
   const { saas, place, worker, session } = await stage(t, { leftMs: 3_600_000 });
   const app = worker();
   assert.equal(await app.tokens().getAccessToken(), session.accessToken.reveal());
@@ -194,7 +194,7 @@ test("a store that does not answer costs a good token nothing, and an expired on
   await assert.rejects(app.tokens().refresh(), (error) => {
     assert.ok(isTransient(error));
     assert.equal(error.code, "storage_unreachable");
-    assert.match(error.message, /^the shared store does not answer \(ECONNREFUSED\)$/);
+    assert.match(error.message, /^the shared store does not respond \(ECONNREFUSED\)$/);
     return true;
   });
   assert.equal(saas.count("/oauth/token"), 0);

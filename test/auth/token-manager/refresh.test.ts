@@ -326,7 +326,7 @@ test("keepFresh is ahead of need by one to two minutes, by chance, so that proce
 test("keepFresh ends with the session, and goes on after every other failure", async () => {
   const clock = new ManualClock();
   const failures = [
-    new AuthError("network_unavailable", "no answer", { hint: "Try again" }),
+    new AuthError("network_unavailable", "no response", { hint: "Try again" }),
     new AuthError("storage_unwritable", "full", { hint: "Try again" }),
     new NotAuthenticatedError("ended"),
   ];

@@ -246,7 +246,7 @@ test("S-004 a 409 without anything new in the store keeps the session, sends not
   const { saas, clock, tokens, stored, session } = await stage(t);
   saas.faults.next("/oauth/token", { status: 409, body: { error: "refresh_replay_benign_retry", retry_after: 5 } });
   const startedAt = clock.monotonic();
-  await assert.rejects(tokens.getAccessToken(), failsWith("service_unavailable", /another program has just refreshed/));
+  await assert.rejects(tokens.getAccessToken(), failsWith("service_unavailable", /another process has refreshed/));
   assert.ok(clock.monotonic() - startedAt <= 3_100, "NFR-005");
   assert.equal(token(await stored()), token(session));
   assert.equal(saas.count("/oauth/token"), 1);
@@ -719,10 +719,7 @@ test("NFR-010 a disk that fills up during the refresh keeps the session in memor
   const all = await Promise.all(Array.from({ length: 1_000 }, () => tokens.getAccessToken()));
   assert.deepEqual([new Set(all).size, all[0], saas.counters.refreshes], [1, kept, 1]);
   assert.equal(writes(), before, "no caller waits for the store");
-  await assert.rejects(
-    tokens.close(),
-    failsWith("storage_unwritable", /could not be stored and ends with this process/),
-  );
+  await assert.rejects(tokens.close(), failsWith("storage_unwritable", /cannot be stored, and ends with this process/));
 
   await mend();
   assert.equal(token(await stored()), kept, "without being asked");

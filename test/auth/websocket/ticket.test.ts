@@ -72,7 +72,7 @@ test("every refusal is an error with a code and a next step", async (t) => {
   await assert.rejects(ticket(world), fails("service_answer_invalid", /302/));
 });
 
-test("a service that does not answer within 10 seconds is unreachable", async (t) => {
+test("a service not responding within 10 seconds is unreachable", async (t) => {
   const world = await authorized(t);
   world.saas.faults.next(path, { hang: true });
   const late = assert.rejects(ticket(world), fails("network_unavailable", /in time/));
@@ -96,7 +96,7 @@ test("all four members of the answer are required", async (t) => {
   ];
   for (const change of wrong) {
     world.saas.faults.next(path, { edit: (answer) => ({ ...answer, ...change }) });
-    await assert.rejects(ticket(world), fails("service_answer_invalid", /answered without/), inspect(change));
+    await assert.rejects(ticket(world), fails("service_answer_invalid", /responded without/), inspect(change));
   }
   world.saas.faults.next(path, { body: "<html>" });
   await assert.rejects(ticket(world), fails("service_answer_invalid", /ws_token/));

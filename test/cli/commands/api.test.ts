@@ -89,15 +89,15 @@ const wrong: [args: string[], message: RegExp][] = [
   ],
   [["api", "POST", "/x", "-d", "{}", "-H", "Content-Length: 7"], /^error: the header "Content-Length" cannot be set: /],
   [["api", "POST", "/x", "-d", "@/nowhere"], /^error: --data: cannot read "\/nowhere" \(ENOENT\)\n/],
-  [["api"], /^error: "api" needs 1 argument, and got 0\n/],
+  [["api"], /^error: missing argument: PATH\n/],
   [["api", "GET", "/x", "y"], /^error: unexpected argument "y"\n/],
   [["api", "/x", "-d", "{}", "--input", "f"], /^error: --data and --input cannot be used together\n/],
   [["api", "/x", "-d", "{}", "-f", "a=b"], /^error: a body and fields cannot be used together\n/],
-  [["api", "/x", "-f", "a"], /^error: -f is "a", which is not name=value\n/],
+  [["api", "/x", "-f", "a"], /^error: -f is "a", not name=value\n/],
   [["api", "/x", "-f", "a[=b"], /^error: "a\[" is not the name of a field\n/],
   [["api", "/x", "-F", "a=[1"], /^error: -F a is not JSON\n/],
   [["api", "/x", "-F", "a=@/nowhere"], /^error: --json-field: cannot read "\/nowhere" \(ENOENT\)\n/],
-  [["api", "/x", "-f", "a=1", "-f", "a[b]=2"], /^error: the field "a\[b\]" is used as two different things\n/],
+  [["api", "/x", "-f", "a=1", "-f", "a[b]=2"], /^error: the field "a\[b\]" has two kinds of values\n/],
   [["api", "POST", "/x", "--paginate"], /^error: --paginate is for GET, and this is POST\n/],
   [["api", "/x", "--paginate", "-o", "f"], /^error: --output and --paginate cannot be used together\n/],
   [["api", "/x", "-o", "/nowhere/f"], /^error: --output: cannot write "\/nowhere\/f" \(ENOENT\)\n/],
@@ -265,7 +265,7 @@ test("an address that is not the service's, and an invalid header, are wrong usa
     assert.deepEqual([code, stdout], [2, ""], address);
     assert.match(
       stderr,
-      /^error: [^\n]* is not on the service|leaves the service[^\n]*\nhint: Give a path on [^\n]+\n$/,
+      /^error: [^\n]* is not on the service|leaves the service[^\n]*\nhint: Use a path on [^\n]+\n$/,
     );
   }
   for (const value of ["hidden\nX-Other: 1", "hidden✓"]) {

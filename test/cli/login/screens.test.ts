@@ -11,7 +11,7 @@ const questions: Record<ConsentQuestion["about"], ConsentQuestion> = {
   host: { about: "host", issuer: "https://login.example", host: "bank.example" },
   resource: { about: "resource", address: "https://host.example/mcp", resource: "https://host.example" },
   profile: { about: "profile", profile: "work", from: "https://a.example", to: "https://b.example" },
-  file: { about: "file", reason: "there is no keychain here" },
+  file: { about: "file", reason: "no OS keychain is available" },
 };
 
 /** What comes of an answer, undefined for the end of the input; `asked` has each question that a terminal saw. */
@@ -56,7 +56,7 @@ for (const about of ["host", "resource", "profile"] as const) {
 test("FR-007 the question about the encrypted file is agreed to with Enter, and not by the end of the input", async () => {
   assert.deepEqual(await consent("file", ""), {
     agreed: true,
-    asked: ["There is no keychain here. Keep the session in an encrypted file? [Y/n] "],
+    asked: ["No OS keychain is available. Keep the session in an encrypted file? [Y/n] "],
   });
   for (const answer of ["n", undefined]) assert.equal((await consent("file", answer)).agreed, false, answer);
 });

@@ -39,7 +39,7 @@ async function answers(port: number, child: ChildProcess, isReady: () => boolean
     socket.destroy();
     if (isOpen !== undefined && isReady()) return;
   }
-  throw new Error(`${child.spawnfile} does not answer`);
+  throw new Error(`${child.spawnfile} does not respond`);
 }
 
 interface Program {

@@ -226,8 +226,8 @@ for (const [where, change] of [
       assert.deepEqual([seen?.state, seen?.since], ["unknown", "1970-01-01T00:00:01.000Z"]);
       assert.equal(await removeDeadLock(path), false, "no command takes it: it is not proved dead");
       await assert.rejects(acquireProcessLock(path, once), (error: AuthError) => {
-        assert.match(error.message, /cannot be seen from this machine$/);
-        assert.match(hintOf(error), /free 30 s later/);
+        assert.match(error.message, /is on another machine or in another container$/);
+        assert.match(hintOf(error), /free after 30 s/);
         return true;
       });
       // A wait that is too short goes on until it knows: a hundred of them would not.
@@ -464,8 +464,8 @@ test("something else where the lock should be is an error that says what to do, 
     const clock = jumpingClock();
     await assert.rejects(acquireProcessLock(path, { clock, timeoutMs: 1000 }), (error: AuthError) => {
       assert.equal(error.code, "storage_unwritable");
-      assert.match(error.message, /was not made by this program/);
-      assert.equal(hintOf(error), `Move it away: mv ${path} ${path}.old`);
+      assert.match(error.message, /exists and is not a lock of this program/);
+      assert.equal(hintOf(error), `Move it: mv ${path} ${path}.old`);
       return true;
     });
     assert.equal(clock.waits.length, 0);

@@ -12,7 +12,8 @@ export const attack: Attack = async (stage) => {
   let outcome: Outcome = "held";
   let start = shown;
   if ("refused" in opened) outcome = opened;
-  else if (process.platform !== "linux") outcome = { unavailable: "the system does not say whose a connection is" };
+  else if (process.platform !== "linux")
+    outcome = { unavailable: "the system does not name the owner of a connection" };
   else {
     // As if even what only the user's terminal shows had leaked.
     const { callback = "" } = await approve(shown, { as: "bob", follow: false });

@@ -27,7 +27,7 @@ export const attack: Attack = async (stage) => {
       },
     );
     assert.deepEqual([code, stdout], [1, ""], stderr);
-    assert.match(stderr, /^error: the answer (came from "|does not name its issuer)/m);
+    assert.match(stderr, /^error: the response (came from "|does not name its issuer)/m);
     assert.ok(!hostile.paths.includes("/token"), "the code went nowhere");
   }
   return "held";

@@ -13,7 +13,7 @@ export const attack: Attack = async (stage) => {
   const args = ["auth", "login", "--issuer", hostile.issuer, "--client-id", "cli_native", "--scope", "openid"];
   const { code } = await logInHere(args, env, {}, async (address) => {
     const lured = new URL(`${saas.url}/oauth/authorize${new URL(address).search}`);
-    assert.match((await approve(lured.href)).page, /the redirect address is not registered/);
+    assert.match((await approve(lured.href)).page, /the redirect URL is not registered/);
     // With the path that the honest one knows, its redirect arrives at another one than this login waits at.
     const { origin } = new URL(lured.searchParams.get("redirect_uri") ?? "");
     lured.searchParams.set("redirect_uri", `${origin}/callback`);

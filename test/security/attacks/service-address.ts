@@ -24,7 +24,7 @@ export const attack: Attack = async (stage) => {
     );
     assert.deepEqual([code, stdout], [1, ""], address);
     assert.match(stderr, /^error: .*authorization_endpoint/m);
-    assert.doesNotMatch(stderr, /Opening the browser|Open this address/);
+    assert.doesNotMatch(stderr, /Opening the browser|Open this URL/);
   }
   // What passes is one argument of one program, whatever a shell would make of it.
   hostile.misbehaviour = {

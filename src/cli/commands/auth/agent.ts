@@ -12,33 +12,33 @@ import type { AgentOutput } from "../../json-output.ts";
 export const command: Command = defineCommand({
   usage: "auth agent [-- COMMAND…]",
   description: ({ variable }) =>
-    "Lend the login to a container, a remote host or a command: access tokens, never the refresh token. Prints what to set where it is " +
-    `used, and serves until Ctrl-C. With COMMAND, ${variable("AGENT")} is set for it, and the loan ends with it.`,
+    "Lend the login to a container, a remote host or a command: access tokens, never the refresh token. " +
+    `Print the value of ${variable("AGENT")} to set there, and serve until Ctrl-C. With COMMAND, run it with the variable set.`,
   arguments: [0, Number.MAX_SAFE_INTEGER],
   options: {
-    for: { type: "string", value: "DURATION", help: "end after this time: 90s, 30m, 8h, 2d" },
-    shared: { type: "boolean", help: "let other users connect too: the secret alone decides" },
+    for: { type: "string", value: "DURATION", help: "time limit: 90s, 30m, 8h, 2d" },
+    shared: { type: "boolean", help: "let other users connect, with the secret" },
     port: { type: "number", range: [0, 65_535], value: "N", help: "listen on a loopback port instead of a socket" },
-    confirm: { type: "boolean", help: "ask on this terminal before each new client gets a token" },
+    confirm: { type: "boolean", help: "ask here before each new client gets a token" },
     ...profileOption,
     ...jsonOption,
-    verbose: { type: "boolean", help: "log each token that is given, and each request" },
+    verbose: { type: "boolean", help: "log each token and each request" },
   },
   examples: [
     ["auth agent", "lend the login until Ctrl-C"],
-    ["auth agent --for 8h -- make deploy", "lend it to a command, for 8 hours at most"],
+    ["auth agent --for 8h -- make deploy", "lend it to a command, for 8 hours"],
   ],
   async run(context, values, command) {
     const { app, identity, out, signal } = context;
     if (app.tokenSource !== undefined)
-      throw usageError(`only a login that lives here can be lent, and ${app.tokenSource.origin} is set`, [
+      throw usageError(`only a login on this machine can be lent, and ${app.tokenSource.origin} is set`, [
         { set: app.tokenSource.origin, value: null },
       ]);
     const isForCommand = command.length > 0;
     if (isForCommand && (values.json || values.confirm))
       throw usageError(
         `--${values.json ? "json" : "confirm"} and a command cannot be used together`,
-        "The command has this terminal: leave out one of the two",
+        "Omit one of the two",
       );
     const limitMs = values.for === undefined ? undefined : parseDuration(values.for);
     const running = await startAgent(app, {
@@ -93,7 +93,7 @@ async function serving(
   try {
     return await runCommand(command, env);
   } catch (cause) {
-    throw usageError(`"${command[0]}" cannot be started (${reasonOf(cause)})`, "Name a program that is on PATH");
+    throw usageError(`"${command[0]}" cannot be started (${reasonOf(cause)})`, "Name a program on PATH");
   } finally {
     done.abort();
   }
@@ -110,7 +110,7 @@ function loanTime({ clock }: App, limitMs: number | undefined, signal: AbortSign
 /** Asks the user about each client, one after the other. */
 async function asking(context: Context): Promise<(who: string) => Promise<boolean>> {
   if (!(await context.terminal()).isInteractive)
-    throw usageError("--confirm needs a terminal to ask on", "Leave it out, or run it on a terminal");
+    throw usageError("--confirm needs a terminal to ask on", "Omit it, or run it on a terminal");
   let last: Promise<unknown> = Promise.resolve();
   return (who) => {
     const asked = last.then(() => yesOrNo(context, `Lend the login to ${oneLine(who)}?`, false));

@@ -7,9 +7,7 @@ import type { DockerCredential } from "../../json-output.ts";
 /** docker-credential-helpers' protocol: the action is the argument, the registry is on standard input, the answer is JSON. */
 export const command: Command = defineCommand({
   usage: "auth docker-credential get|list|store|erase",
-  description:
-    "Give Docker, Podman or Skopeo an access token for a registry on the host of the service, and for no other. " +
-    "Nothing is stored.",
+  description: "Give Docker, Podman or Skopeo an access token for a registry on the service's host. Stores nothing.",
   options: {
     account: {
       type: "string",
@@ -37,7 +35,7 @@ export const command: Command = defineCommand({
     // "docker logout" is about what Docker stored, and there is nothing.
     if (action === "erase") return;
     if (action === "store")
-      throw usageError("there is nothing to store: the login gives the token", hint`Run: ${{ command: "auth login" }}`);
+      throw usageError("nothing to store: the login gives the token", hint`Run: ${{ command: "auth login" }}`);
     if (service === undefined || ours === undefined || originOf(registry, service) !== new URL(service).origin) {
       // By these words the clients know that there is no error, but no answer (docker-credential-helpers, credentials/error.go).
       out.answer("credentials not found in native keychain");

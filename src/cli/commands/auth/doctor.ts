@@ -1,4 +1,5 @@
 import { examine } from "../../../doctor/examine.ts";
+import { counted } from "../../../base/duration.ts";
 import { oneLine } from "../../../base/text.ts";
 import { describeEnvironment, readFacts } from "../../../platform/browser-or-device.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
@@ -24,16 +25,17 @@ function countCauses(findings: readonly ShownFinding[]): { critical: number; war
 export const command: Command = defineCommand({
   usage: "auth doctor",
   description:
-    "Check everything that a login depends on: the configuration, the connection to the service, the clock, the session, its storage, locks, " +
-    "the keychain, the browser and Node. Changes nothing without --repair, and sends no token. Exits 1 if it finds something critical.",
+    "Check configuration, connection, clock, session, storage, locks, keychain, browser and Node. Print problems and their fixes. " +
+    "Exits 1 after a critical one.",
   options: {
     repair: { type: "boolean", alias: "unstick", help: "remove locks and temporary files of dead processes" },
     ...profileOption,
     ...jsonOption,
+    verbose: { type: "boolean", help: "show what is well, too, and log each request" },
   },
   examples: [
     ["auth doctor", "diagnose problems"],
-    ["auth doctor --repair", "remove what dead processes have left"],
+    ["auth doctor --repair", "clean up after dead processes"],
   ],
   async run({ app, out, signal }, values) {
     const examined = await examine(app, describeEnvironment(readFacts(app.env)), values.repair === true, signal);
@@ -44,9 +46,9 @@ export const command: Command = defineCommand({
       out.json(report);
     } else {
       const width = Math.max(...findings.map(({ subject }) => subject.length));
-      const sorted = findings.toSorted(
-        (one, other) => severities.indexOf(one.severity) - severities.indexOf(other.severity),
-      );
+      const sorted = findings
+        .filter(({ severity }) => values.verbose || severity !== "ok")
+        .toSorted((one, other) => severities.indexOf(one.severity) - severities.indexOf(other.severity));
       const fixes = new Set<string>();
       for (const finding of sorted) {
         const { number, severity, subject, sentence, fix } = finding;
@@ -58,8 +60,13 @@ export const command: Command = defineCommand({
       const [first] = sorted.filter(
         ({ severity, fix }) => fix !== undefined && (severity === "critical" || severity === "warning"),
       );
+      const hidden = findings.length - sorted.length;
+      const well = hidden === 0 ? "" : ` ${counted(hidden, "check")} passed; --verbose shows them.`;
+      if (sorted.length > 0) out.answer("");
       out.answer(
-        critical + warnings === 0 ? "\nNo problems found." : `\nCritical: ${critical}. Warnings: ${warnings}.`,
+        critical + warnings === 0
+          ? `No problems found.${well}`
+          : `Critical: ${critical}. Warnings: ${warnings}.${well}`,
       );
       if (first !== undefined) out.answer(`Try first: ${oneLine(causeOf(first))}`);
     }

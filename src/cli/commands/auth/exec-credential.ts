@@ -79,29 +79,25 @@ function checkAsker(text: string, cluster: string | undefined, isUnverifiedFine:
     );
   }
   const server = addressOf(info?.spec?.cluster?.server);
-  if (server === undefined)
-    throw refuse("the client does not say which cluster it asks for", "set provideClusterInfo: true");
+  if (server === undefined) throw refuse("the client does not name its cluster", "set provideClusterInfo: true");
   if (cluster === undefined)
     throw refuse(
-      `the cluster ${server} asks for a token, and --cluster does not say which cluster may have it`,
-      'add "--cluster" and the address of the cluster to args',
+      `the cluster ${server} asks for a token, and --cluster is not set`,
+      'add "--cluster" and the URL of the cluster to args',
     );
   if (addressOf(cluster) !== server)
     throw refuse(
-      `the cluster ${server} asks for a token that is for ${cluster}: it gets none`,
-      "use a user that is set up for this cluster",
+      `the cluster ${server} asks for the token of ${cluster}: it gets none`,
+      "use the user of this cluster",
     );
   // Anything but false: a client that means no may say so by leaving it out.
   if ((info?.spec?.cluster?.["insecure-skip-tls-verify"] ?? false) !== false && !isUnverifiedFine)
     throw refuse(
-      `the client does not verify the certificate of the cluster ${server}, so anyone on the way could take the token`,
-      "give the cluster a certificate-authority instead of insecure-skip-tls-verify, or add --insecure-skip-tls-verify to args",
+      `the client does not verify the certificate of the cluster ${server}, so the token could be stolen`,
+      "set certificate-authority, or add --insecure-skip-tls-verify to args",
     );
   if (!isConfidential(new URL(server)))
-    throw refuse(
-      `the cluster ${server} would get the token over plain http, where anyone on the way could read it`,
-      "set an https: address as the server",
-    );
+    throw refuse(`the cluster ${server} would get the token over plain http`, "set an https: URL as the server");
 }
 
 function addressOf(value: unknown): string | undefined {

@@ -10,8 +10,7 @@ import { credentialOf, serviceOf } from "../../credential.ts";
  */
 export const command: Command = defineCommand({
   usage: "auth git-credential get|store|erase",
-  description:
-    "Give git an access token for the service of the profile, and for no other host. " + "git keeps no copy of it.",
+  description: "Give git an access token for the service of the profile, and for no other host.",
   options: { ...profileOption },
   arguments: [1, 1],
   choices: ["get", "store", "erase"],
@@ -88,8 +87,7 @@ async function isForOurService({ app, out }: Context, asked: ReadonlyMap<string,
   if (new URL(service).pathname === "/") return true;
   const path = asked.get("path");
   const ask = hint`${{ run: ["git", "config", "--global", `credential.${new URL(service).origin}.useHttpPath`, "true"] }}`;
-  if (path === undefined)
-    out.warn(hint`the service is ${service}, and git does not say which repository it asks for; to make it: ${ask}`);
+  if (path === undefined) out.warn(hint`the service is ${service}, and git does not name its repository; run: ${ask}`);
   // git has decoded the path: encoded again, none of its characters ends it, and ".." leads where git's request goes.
   return (
     path !== undefined && targetOf(`${origin}/${path.split("/").map(encodeURIComponent).join("/")}`, service).isService
@@ -107,7 +105,7 @@ async function readAttributes({ stdin, signal }: Context): Promise<ReadonlyMap<s
     text += decoder.decode(piece, { stream: true });
     if (text.length > mostBytes) {
       const fix = hint`Let git run it: git config credential.helper '!${{ command: "auth git-credential" }}'`;
-      throw usageError("standard input is longer than anything git sends", fix);
+      throw usageError("standard input is too long for git", fix);
     }
     if (/(?:^|\n)\n/.test(text)) break;
   }

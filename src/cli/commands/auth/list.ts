@@ -17,11 +17,11 @@ const states: Record<EndedLogin["reason"], string> = {
 
 export const command: Command = defineCommand({
   usage: "auth list",
-  description: "List the accounts that have logged in on this machine. Sends nothing.",
+  description: "List the accounts on this machine, without asking any service.",
   options: { ...jsonOption },
   examples: [
-    ["auth list", "every account, and which one is active"],
-    ["auth list --json", "the same for a program"],
+    ["auth list", "list accounts, with the active one marked"],
+    ["auth list --json", "print JSON"],
   ],
   async run({ app, out }, values) {
     const { name, source } = await app.profileInUse({ mayBeNew: true });

@@ -16,12 +16,12 @@ import { explainLogin } from "../../login/explain.ts";
 import { askedConsent, browserScreen, deviceScreen } from "../../login/screens.ts";
 
 const whatItDoes =
-  "Log in through the browser. Where no browser can be shown (over SSH, in a container), log in with a code that you enter in a " +
-  "browser on another device. The session is sealed with a key in the OS keychain.";
+  "Log in through the browser. Where no browser can be shown (over SSH, in a container), show a code for another device. " +
+  "The session is sealed with a key in the OS keychain.";
 
 export const command: Command = defineCommand({
-  usage: "auth login [ADDRESS]",
-  description: `${whatItDoes} ADDRESS is the service, or the issuer of its tokens; the profile remembers it.`,
+  usage: "auth login [URL]",
+  description: `${whatItDoes} URL is the service or the issuer; the profile saves it.`,
   arguments: [0, 1],
   repeated: [
     "force",
@@ -38,126 +38,110 @@ export const command: Command = defineCommand({
     "storage",
   ],
   options: {
-    headless: {
-      type: "boolean",
-      elsewhere: ["device", "device-code"],
-      help: "log in with a code, using a browser on any other device",
-    },
-    "no-browser": { type: "boolean", help: "print the address instead of opening it" },
-    port: {
-      type: "number",
-      range: [1, 65_535],
-      value: "N",
-      help: "port of the callback (default: a free one from 28888 on)",
-    },
-    "redirect-host": {
-      type: "string",
-      value: "HOST",
-      choices: ["127.0.0.1", "localhost"],
-      help: "127.0.0.1 (default), or localhost for services that accept only that name",
-    },
-    "redirect-path": {
-      type: "string",
-      value: "PATH",
-      help: "path of the callback, for issuers that accept only this one; remembered",
-    },
-    timeout: {
-      type: "number",
-      range: [1, 86_400],
-      value: "SECONDS",
-      help: "how long to wait for you (default: 300; with a code, as long as it is valid)",
-    },
-    "with-token": {
-      type: "boolean",
-      help: "take over a login made elsewhere: a refresh or access token on stdin",
-    },
-    scope: {
-      type: "string",
-      value: '"…"',
-      help: "scopes to request, added to those of the session; offline_access is included where the issuer supports it; remembered",
-    },
+    headless: { type: "boolean", elsewhere: ["device", "device-code"], help: "log in with a code on another device" },
+    "no-browser": { type: "boolean", help: "print the URL instead of opening it" },
+    scope: { type: "string", value: '"…"', isSaved: true, help: "additional scopes to request" },
+    "client-id": { type: "string", value: "ID", isSaved: true, help: "client ID at the issuer" },
     provider: {
       type: "string",
       value: "NAME",
       choices: providerNames,
-      help: "log in with github, google or microsoft, and a client of your own; remembered",
+      isSaved: true,
+      help: "log in with github, google or microsoft",
+    },
+    storage: {
+      type: "string",
+      value: "KIND",
+      choices: ["keychain", "file", "memory"],
+      help: "keychain (default), file, or memory (store nothing)",
+    },
+    yes: { type: "boolean", short: "y", help: "accept the encrypted file and a change of the service" },
+    force: { type: "boolean", help: "log in again, even if stored logins cannot be opened" },
+    explain: { type: "boolean", help: "show the login and the reasons, without logging in" },
+    "with-token": { type: "boolean", isAdvanced: true, help: "read a refresh or access token from standard input" },
+    service: { type: "string", value: "URL", isSaved: true, isAdvanced: true, help: "service, if not the issuer" },
+    issuer: {
+      type: "string",
+      value: "URL",
+      isSaved: true,
+      isAdvanced: true,
+      help: "issuer, exactly as it names itself",
     },
     tenant: {
       type: "string",
       value: "ID",
-      help: "tenant of --provider microsoft: its ID or domain, organizations or consumers (default: common); remembered",
-    },
-    service: {
-      type: "string",
-      value: "URL",
-      help: "service that the tokens are for, if it is not the issuer itself; remembered",
-    },
-    issuer: { type: "string", value: "URL", help: "issuer of the tokens, exactly as it names itself; remembered" },
-    "client-id": {
-      type: "string",
-      value: "ID",
-      help: "client ID registered there, instead of the default one; remembered",
+      isSaved: true,
+      isAdvanced: true,
+      help: "tenant of --provider microsoft (default: common)",
     },
     "client-secret-file": {
       type: "string",
       value: "FILE",
-      help: "file with the client secret, if the issuer gave one to this program; it is in every copy of the program, so it is not secret; remembered",
+      isSaved: true,
+      isAdvanced: true,
+      help: "file with the client secret, if the issuer requires one",
     },
     "trust-host": {
       type: "string",
       value: "HOST",
       multiple: true,
-      help: "agree that logins at this issuer begin at this other host; repeatable, remembered",
+      isSaved: true,
+      isAdvanced: true,
+      help: "allow the login page to be on HOST; repeatable",
     },
-    resource: {
+    resource: { type: "string", value: "URI", isAdvanced: true, help: "resource to get tokens for (RFC 8707)" },
+    audience: {
       type: "string",
-      value: "URI",
-      help: "resource that the tokens are for, if the issuer asks for it (RFC 8707)",
+      value: "NAME",
+      isAdvanced: true,
+      help: "audience (Auth0 style), instead of --resource",
     },
-    audience: { type: "string", value: "NAME", help: "the same, for issuers that use this parameter" },
-    prompt: {
-      type: "string",
-      value: "WORD",
-      help: "prompt that the issuer should show, such as login or select_account",
-    },
+    "no-dpop": { type: "boolean", isAdvanced: true, help: "request plain bearer tokens (no DPoP)" },
+    prompt: { type: "string", value: "WORD", isAdvanced: true, help: "login, select_account, consent or none" },
     "login-hint": {
       type: "string",
       value: "NAME",
-      help: "account that the issuer should expect, such as an email address",
+      isAdvanced: true,
+      help: "account to suggest, such as an email address",
     },
-    "no-dpop": {
-      type: "boolean",
-      help: "request tokens that are not bound to a key of this machine, so that other programs can use them",
+    timeout: {
+      type: "number",
+      range: [1, 86_400],
+      value: "SECONDS",
+      isAdvanced: true,
+      help: "time limit for the login (default: 300)",
     },
-    "no-qr": { type: "boolean", help: "do not draw the address of --headless as a QR code" },
-    storage: {
+    port: {
+      type: "number",
+      range: [1, 65_535],
+      value: "N",
+      isAdvanced: true,
+      help: "callback port (default: a free one from 28888)",
+    },
+    "redirect-host": {
       type: "string",
-      value: "KIND",
-      choices: ["keychain", "file", "memory"],
-      help: "where the key lives: keychain (default), file, or memory (nothing is stored)",
+      value: "HOST",
+      choices: ["127.0.0.1", "localhost"],
+      isAdvanced: true,
+      help: "callback host: 127.0.0.1 (default) or localhost",
     },
-    yes: {
-      type: "boolean",
-      short: "y",
-      help: "agree to the encrypted file if there is no keychain, and to a change of the profile's service",
+    "redirect-path": {
+      type: "string",
+      value: "PATH",
+      isSaved: true,
+      isAdvanced: true,
+      help: "callback path, as registered at the issuer",
     },
-    force: {
-      type: "boolean",
-      help: "log in again even if already logged in, if the profile is of another service, or if what is stored cannot be opened",
-    },
-    explain: { type: "boolean", help: "show the login that would be, and why, without logging in" },
+    "no-qr": { type: "boolean", isAdvanced: true, help: "do not draw a QR code" },
     ...profileOption,
     ...jsonOption,
   },
   examples: [
     ["auth login https://service.example", "log in through the browser"],
-    ["auth login --headless", "log in on a machine without a browser"],
-    ["auth login --profile work --storage file", "a second account, in an encrypted file"],
-    [
-      ({ command }) => `cat token.txt | ${command} auth login --with-token`,
-      "take over a login that was made elsewhere",
-    ],
-    ['auth login https://login.example --client-id my-client --scope "openid email"', "with another provider"],
+    ["auth login --headless", "log in without a browser here"],
+    ["auth login --profile work --storage file", "add an account, in an encrypted file"],
+    [({ command }) => `cat token.txt | ${command} auth login --with-token`, "use a token from elsewhere"],
+    ['auth login https://login.example --client-id my-client --scope "openid email"', "use another provider"],
   ],
   async run(context, values, [address]) {
     const { app, out, signal } = context;
@@ -180,25 +164,24 @@ export const command: Command = defineCommand({
       loginHint: values["login-hint"],
       dpop: !values["no-dpop"],
       scope: values.scope,
-      address: address === undefined ? undefined : parseIssuer(address, "ADDRESS"),
+      address: address === undefined ? undefined : parseIssuer(address, "URL"),
       provider: parseProvider(values.provider, values.tenant),
       clientSecret: readClientSecret(values["client-secret-file"]),
       force,
       setAside: force,
     });
     const choice = chosenLogin(args);
-    if (values.headless) refuseIgnored(values, "--headless logs in with a code", () => "Leave out one of the two");
+    if (values.headless) refuseIgnored(values, "--headless logs in with a code", () => "Omit one of the two");
     else if (choice.login === "device" && !withToken)
       refuseIgnored(
         values,
         choice.reason,
-        (typed) => hint`To open the browser yourself: ${loginCommand(undefined, ...typed, "--no-browser")}`,
+        (typed) => hint`Open the browser yourself: ${loginCommand(undefined, ...typed, "--no-browser")}`,
       );
     const start = await startLogin(app, args, signal);
     const { to } = start;
     if (values.explain) return explainLogin(context, await plannedLogin(app, start, signal), json);
-    if (app.tokenSource)
-      out.warn(`${app.tokenSource.origin} is set, and takes precedence over this login until it is unset`);
+    if (app.tokenSource) out.warn(`${app.tokenSource.origin} is set, and takes precedence over this login`);
     if (to.already !== undefined && !withToken) {
       if (json) out.json(statusOf({ ...to, profile: to.already }, app));
       else
@@ -208,7 +191,7 @@ export const command: Command = defineCommand({
       return;
     }
     if (to.profile.resource !== undefined) out.say(`${to.profile.resource} takes the tokens of ${to.profile.issuer}.`);
-    if (to.login === "device" && !withToken) refuseIgnored(values, to.reason, () => "Leave it out");
+    if (to.login === "device" && !withToken) refuseIgnored(values, to.reason, () => "Omit it");
     await performLogin(app, start, {
       screen(planned) {
         const { login, opens, reason } = planned;
@@ -232,11 +215,8 @@ export const command: Command = defineCommand({
         if (json) out.json(statusOf({ ...to, profile }, app));
         else out.done(`Logged in as ${accountName(profile)}.${life}${ends}${kept}`);
         if (withToken && session.refreshToken !== undefined)
-          out.warn(
-            "this refresh token must be used here only: if it is used elsewhere too, the service may end the session",
-          );
-        if (session.missingScope !== undefined)
-          out.warn(`some of the requested scopes were not granted: ${session.missingScope}`);
+          out.warn("use this refresh token here only: a second use may end the session");
+        if (session.missingScope !== undefined) out.warn(`scopes not granted: ${session.missingScope}`);
       },
       replaced: ({ service, session }) =>
         out.say(`The login of ${userName(session.user)} at ${service} has ended: this one has replaced it.`),
@@ -270,11 +250,7 @@ const screenOptions = [
 
 function refuseWithToken(values: Readonly<Partial<Record<(typeof screenOptions)[number], unknown>>>): void {
   const name = screenOptions.find((option) => values[option] !== undefined);
-  if (name !== undefined)
-    throw usageError(
-      `--${name} and --with-token cannot be used together`,
-      "With a token there is nothing to log in with",
-    );
+  if (name !== undefined) throw usageError(`--${name} and --with-token cannot be used together`, "Omit one of the two");
 }
 
 /** Far more than any issuer's. */
@@ -284,12 +260,12 @@ const mostTokenBytes = 65_536;
 async function readToken(context: Context): Promise<Secret> {
   if ((await context.terminal()).isInteractive)
     throw usageError(
-      "--with-token reads standard input, and this terminal would show the token",
+      "--with-token reads a file or a pipe, not a terminal",
       hint`Try: ${loginCommand(undefined, "--with-token", "<", "FILE")}`,
     );
   const text = (await readStandardInput(context, mostTokenBytes)).toString("utf8").trim();
   if (/^[\x21-\x7e]+$/.test(text)) return new Secret(text);
-  throw usageError("standard input does not hold one token", 'Give the token alone, without "Bearer"');
+  throw usageError("standard input is not one token", 'Pass the token, without "Bearer"');
 }
 
 const placeOptions: readonly string[] = [
@@ -324,7 +300,7 @@ function parseProvider(name: string | undefined, tenant: string | undefined): Ch
   if (name !== undefined && known === undefined)
     throw usageError(
       `--provider is "${name}", not one of ${providerNames.join(", ")}`,
-      "Log in with any other provider by its address",
+      "Log in with any other provider by its URL",
     );
   if (tenant !== undefined && (known === undefined || !hasTenants(known)))
     throw usageError("--tenant needs --provider microsoft", "Try: --provider microsoft");
@@ -341,10 +317,7 @@ function readClientSecret(path: string | undefined): Secret | undefined {
   if (path === undefined) return undefined;
   const text = readNamedFile(path, "--client-secret-file: ", mostSecretBytes).toString("utf8").trim();
   if (/^[\x20-\x7e]+$/.test(text)) return new Secret(text);
-  throw usageError(
-    `--client-secret-file: "${path}" does not hold one line of ASCII, as a client secret is`,
-    "Write the secret alone into the file",
-  );
+  throw usageError(`--client-secret-file: "${path}" is not one line of ASCII`, "Write only the secret into the file");
 }
 
 /** As a browser leaves it: it must come back as it was sent. */
@@ -372,10 +345,7 @@ function parseHost(text: string): string {
 /** An absolute address without a fragment (RFC 8707 §2). */
 function parseResource(resource: string | undefined): string | undefined {
   if (resource === undefined || (URL.canParse(resource) && !resource.includes("#"))) return resource;
-  throw usageError(
-    `--resource is "${resource}", not an address without a fragment`,
-    "Try: --resource https://api.example",
-  );
+  throw usageError(`--resource is "${resource}", not a URL without a fragment`, "Try: --resource https://api.example");
 }
 
 const browserOptions = ["no-browser", "port", "redirect-host"] as const;

@@ -11,22 +11,22 @@ import type { LogoutOutput } from "../../json-output.ts";
 export const command: Command = defineCommand({
   usage: "auth logout",
   description:
-    "End the session at the service, then remove it here, whatever the service answers. The active profile keeps the address of its " +
-    "service and who was logged in; a profile named by --profile is forgotten, and with --all every one is.",
+    "End the session at the service, then remove it here. The active profile keeps its service and the name of the user. " +
+    "--profile and --all also remove the profile.",
   options: {
-    force: { type: "boolean", help: "log out here only, without telling the service" },
+    force: { type: "boolean", help: "log out here only, without asking the service" },
     "keep-profile": {
       type: "boolean",
-      help: "with --profile, keep what the profile remembers: the service, the issuer, the scopes",
+      help: "keep the settings of the profile",
     },
-    all: { type: "boolean", help: "log out of every profile, and remove the file and the keychain entry" },
+    all: { type: "boolean", help: "log out of every profile, and remove files and keys" },
     ...profileOption,
     ...jsonOption,
   },
   examples: [
     ["auth logout", "log out"],
-    ["auth logout --profile work", "log out of one account, and forget its profile"],
-    ["auth logout --all --force", "remove every login here, even what cannot be opened"],
+    ["auth logout --profile work", "log out, and remove the profile"],
+    ["auth logout --all --force", "remove every login, even unreadable ones"],
   ],
   async run(context, values) {
     const { app, out } = context;
@@ -38,7 +38,7 @@ export const command: Command = defineCommand({
     if (values["keep-profile"] && named === undefined)
       throw usageError(
         "--keep-profile needs --profile",
-        hint`Without --profile, a logout keeps the profile: ${{ command: "auth logout" }}`,
+        hint`Omit both to keep the profile: ${{ command: "auth logout" }}`,
       );
     const outcomes = await logOutOfEach(context, await profilesToEnd(context, all, force), force);
     // Without storage, a file that exists belongs to other settings, and so does the key that opens it.
@@ -53,7 +53,7 @@ export const command: Command = defineCommand({
       return out.json(answer);
     }
     for (const [name, outcome] of outcomes) {
-      if (outcome.kind === "not-logged-in") out.answer(`Nobody was logged in (profile "${name}").`);
+      if (outcome.kind === "not-logged-in") out.answer(`Not logged in (profile "${name}").`);
       else out.done(`Logged out${outcome.kind === "local" ? " here" : ""} (profile "${name}").${revoked(outcome)}`);
       unconfirmed(outcome).forEach(out.warn);
     }
@@ -69,14 +69,12 @@ export const command: Command = defineCommand({
     const newLogins = left ?? [...outcomes].flatMap(([name, { hasNewLogin }]) => (hasNewLogin ? name : []));
     const again = { command: "auth logout", options: left ? ["--all"] : [] };
     for (const name of newLogins)
-      out.warn(
-        hint`there is a new login (profile "${name}"), made in the meantime, and it stays. To end it too: ${again}`,
-      );
+      out.warn(hint`there is a new login (profile "${name}"), made meanwhile. To end it, too: ${again}`);
     if (all && !app.isKept)
       out.answer(
         `Nothing is stored: ${app.settings.storage?.source} is memory. Sessions stored without it were not changed.`,
       );
-    if (left?.length === 0) out.done("No login is stored here anymore.");
+    if (left?.length === 0) out.done("No login is stored here.");
     await sayGit(context);
   },
 });
@@ -91,7 +89,7 @@ async function sayGit({ app, out }: Context): Promise<void> {
   });
   if (setups.length > 0)
     out.hint(
-      hint`git still asks this program for ${setups.map(({ origin }) => origin).join(", ")}. To undo that: ${{ command: "auth setup-git", options: ["--undo"] }}`,
+      hint`git still uses the login for ${setups.map(({ origin }) => origin).join(", ")}. Undo it: ${{ command: "auth setup-git", options: ["--undo"] }}`,
     );
 }
 
@@ -194,10 +192,9 @@ async function removeEverything({ app, out }: Context, but: "sessions" | undefin
       await (await app.keychain()).remove(account);
     } catch (error) {
       if (!(error instanceof AuthError)) throw error;
-      out.warn(`the key is still in the keychain (${error.message}); it no longer opens anything`);
+      out.warn(`the key is still in the keychain (${error.message}); it opens nothing`);
     }
   });
-  if (hosts.length > 0)
-    out.warn(`logins of other machines or containers are stored here too, and stay: ${hosts.join(", ")}`);
+  if (hosts.length > 0) out.warn(`logins of other machines or containers were kept: ${hosts.join(", ")}`);
   return profiles;
 }

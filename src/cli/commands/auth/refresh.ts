@@ -9,7 +9,7 @@ export const command: Command = defineCommand({
   options: { ...profileOption, ...jsonOption },
   examples: [
     ["auth refresh", "refresh once"],
-    ["auth refresh --profile work", "for another account"],
+    ["auth refresh --profile work", "use another account"],
   ],
   async run({ app, out, signal }, values) {
     const { tokenSource } = app;

@@ -6,17 +6,17 @@ import type { GitSetup } from "../../json-output.ts";
 export const command: Command = defineCommand({
   usage: "auth setup-git",
   description:
-    "Make git use the login for repositories of the service: writes a credential helper for its address, and no other, to your git " +
-    "configuration. With --profile, git always uses that profile; otherwise, the one in use.",
+    "Make git use the login for repositories of the service, through a credential helper in your git configuration. " +
+    "Without --profile, git uses the profile in use.",
   options: {
-    undo: { type: "boolean", help: "remove what this command wrote, for every address" },
+    undo: { type: "boolean", help: "remove the helper, for every service" },
     ...profileOption,
     ...jsonOption,
   },
   examples: [
-    ["auth setup-git", "git clone, fetch and push with the login"],
-    ["auth setup-git --profile work", "with the login of the profile work"],
-    ["auth setup-git --undo", "git as it was before"],
+    ["auth setup-git", "use the login in git"],
+    ["auth setup-git --profile work", "always use the profile work"],
+    ["auth setup-git --undo", "remove it again"],
   ],
   async run(context, values) {
     if (values.undo) return undo(context, values.json === true);
@@ -47,6 +47,6 @@ async function undo({ app, out }: Context, json: boolean): Promise<void> {
     await configureGit(app.env, "--unset-all", `credential.${origin}.useHttpPath`, "^true$");
   }
   if (json) return out.json({ removed: setups.map(({ origin: url, helper }): GitSetup => ({ url, helper })) });
-  if (setups.length === 0) return out.answer("git does not ask this program for any address.");
-  out.done(`git no longer asks this program for ${setups.map(({ origin }) => origin).join(", ")}.`);
+  if (setups.length === 0) return out.answer("git does not use the login.");
+  out.done(`git no longer uses the login for ${setups.map(({ origin }) => origin).join(", ")}.`);
 }

@@ -13,17 +13,16 @@ import type { AuthStatus, StorageStatus } from "../../json-output.ts";
 export const command: Command = defineCommand({
   usage: "auth status",
   description:
-    "Show who is logged in, where, until when, and where the session is stored. The service is asked only with --check. " +
-    "Exits 0 when logged in, and 4 when not.",
+    "Show who is logged in, until when, and where the session is stored. Exits 0 when logged in, and 4 when not.",
   options: {
-    check: { type: "boolean", help: "ask the service too; exits 3 when it cannot be reached" },
+    check: { type: "boolean", help: "also ask the service; exit 3 if it cannot be reached" },
     ...profileOption,
     ...jsonOption,
   },
   examples: [
     ["auth status", "show who is logged in"],
-    ["auth status --check", "ask the service whether the session is still valid"],
-    ["auth status --json", "the same for a program"],
+    ["auth status --check", "ask the service, too"],
+    ["auth status --json", "print JSON"],
   ],
   async run(context, values) {
     const { app, identity, out } = context;
@@ -55,7 +54,7 @@ export const command: Command = defineCommand({
       const now = app.clock.now() + (session?.clockOffsetMs ?? 0);
       if (values.check && !found.checked)
         out.warn("the issuer does not name its users and gave no refresh token, so there is nothing to ask it");
-      const asked = found.checked ? "asked just now" : "not asked; use --check";
+      const asked = found.checked ? "asked just now" : "not asked; see --check";
       const before = profile?.ended && whyEnded(profile.ended);
       out.answer(columns(sessionRows(found, session, now, identity, asked, before)));
       const left = session?.refreshToken ? refreshRemainingMs(session, app.clock.now()) : Infinity;
@@ -163,14 +162,12 @@ function hoursAndMinutes(ms: number): string {
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** What is left, never rounded up: `59 min remaining`. */
+/** What is left, never rounded up: `59 min`. */
 function remaining(ms: number): string {
   const minutes = Math.floor(ms / 60_000);
-  if (minutes < 1) return `${Math.floor(ms / 1000)} s remaining`;
-  if (minutes < 120) return `${minutes} min remaining`;
-  return minutes < 2 * 1440
-    ? `${Math.floor(minutes / 60)} h remaining`
-    : `${Math.floor(minutes / 1440)} days remaining`;
+  if (minutes < 1) return `${Math.floor(ms / 1000)} s`;
+  if (minutes < 120) return `${minutes} min`;
+  return minutes < 2 * 1440 ? `${Math.floor(minutes / 60)} h` : `${Math.floor(minutes / 1440)} days`;
 }
 
 function endedRows(profile: Profile | undefined, { service }: AuthStatus, now: number): [string, string][] {
@@ -205,9 +202,9 @@ function sessionRows(
     if (session !== undefined && isBeforeIssue(session, now - session.clockOffsetMs))
       return `until ${time}; the clock here was set back, so the next command refreshes it`;
     const left = Date.parse(time) - now;
-    return left > 0 ? `${remaining(left)}, until ${time}` : `expired at ${time}`;
+    return left > 0 ? `${remaining(left)}, until ${toSeconds(time)}` : `expired at ${toSeconds(time)}`;
   };
-  const bound = found.tokenType === "DPoP" ? "; bound to a key that is stored with the session" : "";
+  const bound = found.tokenType === "DPoP" ? "; bound to a key in the session (DPoP)" : "";
   return [
     ["User", userName(found)],
     ["Default team", team ? `${team.name} (${team.id})` : "none"],
@@ -225,7 +222,10 @@ function sessionRows(
     ],
     ["Storage", storageText(found.storage, identity)],
     ["Session", found.sessionId ?? "no ID from the service"],
-    ["Refreshed", `${found.refreshedAt ?? ""}${found.refreshedBy === undefined ? "" : ` by "${found.refreshedBy}"`}`],
+    [
+      "Refreshed",
+      `${toSeconds(found.refreshedAt ?? "")}${found.refreshedBy === undefined ? "" : ` by "${found.refreshedBy}"`}`,
+    ],
     ["Service", `${found.service ?? ""} (${asked})`],
     ...(found.issuer === undefined ? [] : ([["Issuer", found.issuer]] satisfies [string, string][])),
     ["Profile", `${found.profile} (${found.profileSource})`],
@@ -252,23 +252,30 @@ function tokenRows(
     [
       "Access token",
       kind === "given"
-        ? `from ${origin}, used as is: it takes precedence over every login, and is never stored or refreshed`
-        : `exchanged for the identity by each command, and never stored; takes precedence over every login`,
+        ? `from ${origin}, used as is; takes precedence over every login`
+        : `exchanged by each command, never stored; takes precedence over every login`,
     ],
     ["Service", found.service ?? `none: ${variable("SAAS_URL")} is not set`],
     ["Profile", `${found.profile} (${found.profileSource}); its own session is not used`],
   ];
 }
 
+/** A time without its milliseconds. */
+function toSeconds(time: string): string {
+  return time.replace(/\.\d+Z$/, "Z");
+}
+
 function storageText({ kind, key, path, name }: StorageStatus, { variable }: Identity): string {
-  if (kind === "memory") return "memory: ends with this process";
-  if (kind === "shared")
-    return `${name}, shared with other machines: ${sealText(key, variable)}; lasts until you log out`;
+  if (kind === "memory") return "memory (ends with this process)";
+  if (kind === "shared") return `${name}, shared with other machines: ${sealText(key, variable)}`;
   if (key === "none") return `nothing stored in ${path}`;
-  const lasts = "lasts until you log out";
-  if (key === "keychain") return `keychain: sealed in ${path}, the key in the OS keychain; ${lasts}`;
-  if (key === "passphrase") return `file: sealed in ${path} with ${variable("PASSPHRASE")}; ${lasts}`;
-  return `file: sealed in ${path} for this machine and user, safe from a copy and from other users but not from your own programs; ${lasts}`;
+  const keys = {
+    keychain: "OS keychain",
+    passphrase: variable("PASSPHRASE"),
+    machine: "machine key",
+    program: "key of this program",
+  };
+  return `encrypted file ${path} (${keys[key]})`;
 }
 
 function sealText(key: StorageStatus["key"], variable: Identity["variable"]): string {

@@ -9,15 +9,15 @@ import type { SwitchOutput } from "../../json-output.ts";
 export const command: Command = defineCommand({
   usage: "auth switch [PROFILE]",
   description: ({ name, variable }) =>
-    `Make another account the active one, which is used when neither --profile nor ${variable("PROFILE")} names one; or, with --here, only in ` +
-    `this folder and below it. Without PROFILE, asks which. A file .${name}-profile in a folder suggests a profile and decides nothing.`,
-  options: { here: { type: "boolean", help: "only in this folder and those below it" }, ...jsonOption },
+    `Make another account the active one. --profile and ${variable("PROFILE")} take precedence over it. ` +
+    `Without PROFILE, ask. A file .${name}-profile in a directory only suggests a profile.`,
+  options: { here: { type: "boolean", help: "only in this directory and below" }, ...jsonOption },
   arguments: [0, 1],
   choices: "profiles",
   examples: [
     ["auth switch", "choose from a list"],
-    ["auth switch work", "use the account of the profile work"],
-    ["auth switch work --here", "use it in this folder only"],
+    ["auth switch work", "use the profile work"],
+    ["auth switch work --here", "use it in this directory only"],
   ],
   async run(context, values, [named]) {
     const { app, out } = context;
@@ -43,7 +43,7 @@ export const command: Command = defineCommand({
 
 function workingFolder({ folderHere }: App): string {
   if (folderHere !== undefined) return folderHere;
-  throw usageError("the folder that this command was started in no longer exists", "Go to the folder: cd FOLDER");
+  throw usageError("the current directory no longer exists", "Run: cd DIRECTORY");
 }
 
 async function askWhich(
@@ -51,14 +51,13 @@ async function askWhich(
   { active, profiles }: Awaited<ReturnType<typeof readAll>>,
 ): Promise<string> {
   const names = [...profiles.keys()];
-  if (names.length === 0)
-    throw new NotAuthenticatedError("no account has logged in here yet, so there is no profile to switch to");
+  if (names.length === 0) throw new NotAuthenticatedError("there are no accounts yet");
   const [only, ...others] = names;
   if (only !== undefined && others.length === 0) return only;
   const { isInteractive, ask } = await terminal();
   if (!isInteractive) {
     const choose = hint`Run: ${{ command: "auth switch PROFILE" }}, with one of: ${names.join(", ")}`;
-    throw usageError("no profile was named, and there is no terminal to ask on", choose);
+    throw usageError("no profile was named, and there is no terminal", choose);
   }
   const rows = [...profiles].map(([name, profile], index): [string, string] => [
     `${name === active ? "*" : " "} ${index + 1}  ${name}`,
@@ -67,8 +66,7 @@ async function askWhich(
   out.say(columns(rows));
   for (;;) {
     const answer = await ask(out.question("Which one, by number or name? "), signal);
-    if (!answer)
-      throw new AuthError("interrupted", "no profile was chosen", { hint: `"${active}" is still the active one` });
+    if (!answer) throw new AuthError("interrupted", "no profile was chosen", { hint: `"${active}" is still active` });
     // A profile may be called 2: a name takes precedence over a number.
     const name = profiles.has(answer) ? answer : names[Number(answer) - 1];
     if (name !== undefined) return name;

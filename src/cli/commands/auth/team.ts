@@ -13,7 +13,7 @@ export const command: Command = defineCommand({
   choices: "teams",
   examples: [
     ["auth team", "show the default team"],
-    ['auth team "Acme Corp"', "use this team from now on"],
+    ['auth team "Acme Corp"', "change it"],
   ],
   async run({ app, out }, values, [wanted]) {
     let { name, profile } = await app.profileInUse();
@@ -32,7 +32,7 @@ export const command: Command = defineCommand({
       teams: profile.session?.teams ?? [],
     };
     if (values.json) return out.json(answer);
-    if (current === undefined) return out.answer("You are not in a team.");
+    if (current === undefined) return out.answer("You are in no team.");
     if (wanted === undefined) out.answer(described(current));
     else out.done(`The default team is ${described(current)}.`);
   },
@@ -51,14 +51,14 @@ function findTeam(wanted: string, teams: readonly TeamOutput[]): TeamOutput {
     if (second !== undefined) {
       throw usageError(
         `"${wanted}" is the name of ${matches.length} of your teams`,
-        `Give the ID of one of them: ${matches.map(described).join(", ")}`,
+        `Use an ID: ${matches.map(described).join(", ")}`,
       );
     }
     if (first !== undefined) return first;
   }
   throw usageError(
-    `you are not in a team "${wanted}"`,
-    hint`Your teams: ${known}. If it is a new one, first run: ${{ command: "auth status --check" }}`,
+    `you are in no team "${wanted}"`,
+    hint`Your teams: ${known}. Update the list: ${{ command: "auth status --check" }}`,
   );
 }
 

@@ -4,34 +4,31 @@ import type { IdTokenOutput, TokenOutput } from "../../json-output.ts";
 
 export const command: Command = defineCommand({
   usage: "auth token",
-  description: "Print a valid access token, refreshed if necessary. Anyone who has it can act as you until it expires.",
+  description: "Print a valid access token, refreshed if necessary. Keep it secret: it acts as you until it expires.",
   options: {
     "min-validity": {
       type: "number",
       range: [0, 31_536_000],
       value: "SECONDS",
-      help: "how long the token must remain valid",
+      help: "minimum remaining validity",
     },
-    "id-token": { type: "boolean", help: "print the ID token instead, refreshed if it has expired" },
-    rejected: { type: "boolean", help: "replace the refused token on standard input, once" },
-    header: { type: "boolean", help: "print it as a header, Authorization: Bearer …, for curl's -H @-" },
+    "id-token": { type: "boolean", help: "print the ID token instead" },
+    rejected: { type: "boolean", help: "replace the token on standard input, after a refusal" },
+    header: { type: "boolean", help: "print the Authorization header, for curl -H @-" },
     ...profileOption,
     ...jsonOption,
   },
   examples: [
     [
       ({ command }) => `curl -H "Authorization: Bearer $(${command} auth token)" https://service.example/api/v1/me`,
-      "call the service from a script",
+      "call the service",
     ],
     [
       ({ command }) => `${command} auth token --header | curl -H @- https://service.example/api/v1/me`,
-      "the same, without the token in any process's arguments",
+      "keep the token out of the process list",
     ],
-    [
-      ({ command }) => `printf %s "$TOKEN" | ${command} auth token --rejected`,
-      "a new token, after a service has refused the one before",
-    ],
-    ["auth token --min-validity 600", "a token that is valid for ten more minutes"],
+    [({ command }) => `printf %s "$TOKEN" | ${command} auth token --rejected`, "get another after a refusal"],
+    ["auth token --min-validity 600", "require ten more minutes"],
   ],
   async run(context, values) {
     const { app, out, signal } = context;
@@ -41,7 +38,7 @@ export const command: Command = defineCommand({
         hint`Usage: ${{ command: "auth token --header" }}`,
       );
     const shown = (token: string): string => (values.header ? `Authorization: Bearer ${token}` : token);
-    if (out.isAnswerShown) out.warn("this is a secret: anyone who has it can act as you until it expires");
+    if (out.isAnswerShown) out.warn("keep this token secret: it acts as you until it expires");
     const rejected = values.rejected
       ? (await (await import("../../input.ts")).readStandardInput(context, 64 * 1024)).toString("utf8").trim()
       : undefined;
@@ -59,11 +56,11 @@ export const command: Command = defineCommand({
     const leftMs = (expiresAt ?? Infinity) - app.clock.now();
     if (leftMs < minValidityMs)
       out.warn(
-        `the token is valid for ${(await import("../../../base/duration.ts")).duration(leftMs)}, which is less than --min-validity asks for`,
+        `the token is valid for ${(await import("../../../base/duration.ts")).duration(leftMs)}, less than --min-validity`,
       );
     if (tokenType === "DPoP") {
       const { unboundToken } = await import("../../credential.ts");
-      out.warn(hint`no other program can use this token: it is bound to a key that stays here. ${unboundToken}`);
+      out.warn(hint`no other program can use this token: it is bound to a key (DPoP).  ${unboundToken}`);
     }
     if (!values.json) return out.answer(shown(accessToken));
     const answer: TokenOutput = {

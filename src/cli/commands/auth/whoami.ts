@@ -8,21 +8,19 @@ import type { WhoAmI } from "../../json-output.ts";
 export const command: Command = defineCommand({
   usage: "auth whoami",
   description: ({ variable }) =>
-    "Print the email address of the logged-in user, and nothing else; where the issuer does not name its users, the issuer and the " +
-    "scope. Exits 4 when nobody is logged in. " +
-    `For a token from ${variable("ACCESS_TOKEN")} or ${variable("IDENTITY")} the service is asked, since only it knows the user.`,
+    "Print the email address of the logged-in user, and nothing else. Without a named user, print issuer and scope. " +
+    `With ${variable("ACCESS_TOKEN")} or ${variable("IDENTITY")}, ask the service. Exits 4 when not logged in.`,
   options: { ...profileOption, ...jsonOption },
   examples: [
-    ["auth whoami", "show who is logged in here"],
-    [({ command }) => `git config user.email "$(${command} auth whoami)"`, "use the address"],
+    ["auth whoami", "print the email address"],
+    [({ command }) => `git config user.email "$(${command} auth whoami)"`, "use it in a script"],
   ],
   async run(context, values) {
     const { app, out, signal } = context;
     const answer = app.tokenSource ? await userOfToken(app, app.tokenSource, signal) : await userHere(context);
     if (values.json) return out.json(answer);
     const { user } = answer;
-    if (user.isUnnamed)
-      out.say("The issuer does not say who its users are: the account is named after the issuer and the scope.");
+    if (user.isUnnamed) out.say("The issuer does not name its users: the account has the name of issuer and scope.");
     out.answer(oneLine(user.email ?? user.name ?? user.id));
   },
 });

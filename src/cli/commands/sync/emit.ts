@@ -7,25 +7,24 @@ import type { EmitOutput } from "../../json-output.ts";
 
 export const command: Command = defineCommand({
   usage: "sync emit TYPE",
-  description:
-    'Queue an event. It is on disk when this returns, and is sent by the next "sync now". Works without a network, and before the first login.',
+  description: 'Queue an event on disk, for the next "sync now". Works without a network, and before the first login.',
   options: {
-    aggregate: { type: "string", value: "ID", help: "what the event is about, such as WP01; required" },
+    aggregate: { type: "string", value: "ID", help: "subject of the event, such as WP01; required" },
     "aggregate-type": {
       type: "string",
       value: "TYPE",
       choices: aggregateTypes,
-      help: "WorkPackage, Mission, MissionDossier or Build (default: depends on the event's type)",
+      help: "kind of the subject (default: from TYPE)",
     },
     payload: {
       type: "string",
       short: "d",
       value: "JSON",
-      help: "data of the event: JSON, @FILE, or - for standard input; required",
+      help: "data: JSON, @FILE, or - for standard input; required",
     },
-    "build-id": { type: "string", value: "UUID", help: "build that it belongs to" },
-    "caused-by": { type: "string", value: "ID", help: "event that caused it" },
-    "project-uuid": { type: "string", value: "UUID", help: "project that it belongs to" },
+    "build-id": { type: "string", value: "UUID", help: "build" },
+    "caused-by": { type: "string", value: "ID", help: "causing event" },
+    "project-uuid": { type: "string", value: "UUID", help: "project" },
     "project-slug": { type: "string", value: "SLUG", help: "short name of the project" },
     branch: { type: "string", value: "NAME", help: "git branch" },
     commit: { type: "string", value: "SHA", help: "git commit" },
@@ -38,15 +37,15 @@ export const command: Command = defineCommand({
   examples: [
     [
       `sync emit WPStatusChanged --aggregate WP01 --payload '{"wp_id":"WP01","from_lane":"planned","to_lane":"claimed"}'`,
-      "a work package moves",
+      "move a work package",
     ],
-    ["sync emit WPCreated --aggregate WP02 --payload @wp02.json", "with data from a file"],
+    ["sync emit WPCreated --aggregate WP02 --payload @wp02.json", "read the data from a file"],
   ],
   async run({ app, out, ...input }, values, [type = ""]) {
     if (values.aggregate === undefined)
-      throw usageError("--aggregate is missing: what the event is about", "Try: --aggregate WP01");
+      throw usageError("--aggregate is required: the subject of the event", "Try: --aggregate WP01");
     if (values.payload === undefined)
-      throw usageError("--payload is missing: the data of the event", `Try: --payload '{"wp_id":"WP01"}'`);
+      throw usageError("--payload is required: the data of the event", `Try: --payload '{"wp_id":"WP01"}'`);
     const report = await syncRuntimeOf(app).emit({
       event_type: type,
       aggregate_id: values.aggregate,
@@ -62,7 +61,7 @@ export const command: Command = defineCommand({
     if (report.outcome === "failed") throw report.error;
     if (report.outcome === "refused") {
       throw usageError(
-        `the service does not accept such an event: ${report.problems.join("; ")}`,
+        `not a valid event: ${report.problems.join("; ")}`,
         hint`See: ${{ command: "sync emit --help" }}`,
       );
     }

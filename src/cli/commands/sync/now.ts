@@ -9,22 +9,22 @@ import type { SyncNowOutput } from "../../json-output.ts";
 export const command: Command = defineCommand({
   usage: "sync now",
   description:
-    "Send everything that is queued for the account in use, oldest first. What the service does not accept stays queued; " +
-    "what it will never accept is given up: kept with the reason, and not sent again.",
+    "Send the queue of the account in use, oldest first. Refused events stay queued; events refused for good are set aside " +
+    "with the reason.",
   options: {
     report: {
       type: "string",
       value: "FILE",
       choices: "files",
-      help: "write what was refused, and why, to a JSON file",
+      help: "write refusals and reasons to a JSON file",
     },
-    strict: { type: "boolean", help: "exit 1 if anything was refused" },
+    strict: { type: "boolean", help: "exit 1 after a refusal" },
     ...profileOption,
     ...jsonOption,
   },
   examples: [
-    ["sync now", "send what is queued"],
-    ["sync now --strict --report refused.json", "for a pipeline that must notice refusals"],
+    ["sync now", "send the queue"],
+    ["sync now --strict --report refused.json", "fail on refusals, with a report"],
   ],
   async run({ app, out, signal }, values) {
     const rejections: Rejection[] = [];
@@ -55,6 +55,7 @@ export const command: Command = defineCommand({
       out.json(answer);
     } else {
       const isSent = events.delivered + artifacts.delivered + events.duplicates + refused > 0;
+      if (!isSent && left === 0 && failure === undefined) return out.answer("Nothing to send.");
       const sent = `Sent ${counted(events.delivered, "event")} and ${counted(artifacts.delivered, "artifact")}${details(events.duplicates, refused, left)}.`;
       if (failure === undefined) out.done(sent);
       // What failed is not ticked off, and what was sent before that is not kept quiet.

@@ -6,21 +6,20 @@ import { drainOutput } from "./now.ts";
 
 export const command: Command = defineCommand({
   usage: "sync run",
-  description:
-    "Keep sending what is queued, in the foreground, until Ctrl-C. The access token is refreshed before it expires.",
+  description: "Keep sending the queue, in the foreground, until Ctrl-C.",
   options: {
     interval: {
       type: "number",
       range: [1, 86_400],
       value: "SECONDS",
-      help: "how often to look at the queue (default: 60)",
+      help: "time between looks at the queue (default: 60)",
     },
     ...profileOption,
     json: { ...jsonOption.json, help: "print one JSON object per line" },
   },
   examples: [
     ["sync run", "keep sending"],
-    ["sync run --interval 5", "look every five seconds"],
+    ["sync run --interval 5", "look more often"],
   ],
   async run({ app, out, signal }, values) {
     const intervalMs = 1000 * (values.interval ?? 60);

@@ -9,15 +9,15 @@ import type { SyncStatusOutput } from "../../json-output.ts";
 
 export const command: Command = defineCommand({
   usage: "sync status",
-  description: "Show what is queued, for which account, and what was given up. The service is asked only with --check.",
+  description: "Show the queue of each account, and the events set aside.",
   options: {
-    check: { type: "boolean", help: "ask the service whether it accepts events now" },
+    check: { type: "boolean", help: "also ask the service if it accepts events" },
     ...profileOption,
     ...jsonOption,
   },
   examples: [
-    ["sync status", "show what is queued"],
-    ["sync status --check", "and whether the service accepts it"],
+    ["sync status", "show the queue"],
+    ["sync status --check", "ask the service, too"],
   ],
   async run({ app, auth, out, signal }, values) {
     const { name, profile } = await app.profileInUse();

@@ -9,18 +9,17 @@ import type { UploadOutput } from "../../json-output.ts";
 
 export const command: Command = defineCommand({
   usage: "sync upload FILE…",
-  description:
-    'Queue artifacts (.md .json .yaml .yml .csv, 524,288 bytes at most). They are sent by the next "sync now".',
+  description: 'Queue artifacts (.md .json .yaml .yml .csv, 524,288 bytes at most) for the next "sync now".',
   options: {
     project: { type: "string", value: "UUID", help: "project; required" },
     mission: { type: "string", value: "SLUG", help: "mission; required" },
-    branch: { type: "string", value: "NAME", help: "target branch of the mission (default: main)" },
-    "mission-type": { type: "string", value: "TYPE", help: "type of the mission (default: software-dev)" },
-    "manifest-version": { type: "string", value: "VERSION", help: "version of the mission's manifest (default: 1)" },
+    branch: { type: "string", value: "NAME", help: "target branch (default: main)" },
+    "mission-type": { type: "string", value: "TYPE", help: "mission type (default: software-dev)" },
+    "manifest-version": { type: "string", value: "VERSION", help: "manifest version (default: 1)" },
     as: {
       type: "string",
       value: "PATH",
-      help: "path within the mission, for a single file (default: the file's name)",
+      help: "path in the mission, for a single file",
     },
     ...profileOption,
     ...jsonOption,
@@ -34,13 +33,10 @@ export const command: Command = defineCommand({
   async run({ app, out }, values, paths) {
     const { project, mission } = values;
     if (project === undefined || mission === undefined) {
-      throw usageError(
-        "--project and --mission are both required: where the artifacts belong",
-        hint`See: ${{ command: "sync upload --help" }}`,
-      );
+      throw usageError("--project and --mission are required", hint`See: ${{ command: "sync upload --help" }}`);
     }
     if (values.as !== undefined && paths.length > 1)
-      throw usageError("--as is for a single file, and several were given", "Upload them one by one");
+      throw usageError("--as is for a single file", "Upload them one by one");
     const sync = syncRuntimeOf(app);
     for (const path of paths) {
       const content = readNamedFile(path, "", mostArtifactBytes);

@@ -8,12 +8,11 @@ import type { WatchLine } from "../../json-output.ts";
 
 export const command: Command = defineCommand({
   usage: "sync watch",
-  description:
-    "Print the events of the default team as they happen, until Ctrl-C. Reconnects when the connection is lost.",
+  description: "Print the events of the default team as they happen, until Ctrl-C.",
   options: { ...profileOption, json: { ...jsonOption.json, help: "print one JSON object per line" } },
   examples: [
-    ["sync watch", "follow what happens"],
-    ["sync watch --json | jq .event_type", "for a program"],
+    ["sync watch", "follow the team"],
+    ["sync watch --json | jq .event_type", "print JSON lines"],
   ],
   async run({ app, out, signal }, values) {
     // Node 20 has a WebSocket behind a flag, and prints a warning about it that does not concern the user.
@@ -25,7 +24,7 @@ export const command: Command = defineCommand({
         if (message.state === "Connected") out.say("Connected.");
         else if (message.state === "Reconnecting") out.say(`Reconnecting …${why}`);
         else if (message.state === "OfflineBatchMode")
-          out.warn(`no connection for a while${why}: events are sent in batches instead, while this keeps trying`);
+          out.warn(`no connection${why}: events are sent in batches; still trying to connect`);
       }
       const line = (value: WatchLine): void => out.jsonLine(value);
       if (message.kind === "snapshot") {

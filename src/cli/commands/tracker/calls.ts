@@ -17,34 +17,34 @@ import { withoutUndefined, readJsonArray, readJsonObject } from "../../input.ts"
 import type { Output } from "../../output.ts";
 
 const routingOptions = {
-  provider: { type: "string", value: "NAME", help: "tracker behind the service, such as linear, jira or github" },
-  binding: { type: "string", value: "REF", help: "binding of the project" },
+  provider: { type: "string", value: "NAME", help: "tracker, such as linear, jira or github" },
+  binding: { type: "string", value: "REF", help: "binding" },
   project: { type: "string", value: "SLUG", help: "project, if it has no binding" },
 } satisfies Record<string, OptionSpec>;
 
 const callOptions = {
   limit: { type: "number", range: [1, 1000], value: "N", help: "maximum number of items" },
-  cursor: { type: "string", value: "CURSOR", help: "where to continue, from the previous result" },
-  filters: { type: "string", value: "JSON", help: "items to select: JSON, @FILE, or - for standard input" },
+  cursor: { type: "string", value: "CURSOR", help: "cursor of the previous result" },
+  filters: { type: "string", value: "JSON", help: "filters: JSON, @FILE, or - for standard input" },
   items: {
     type: "string",
     short: "d",
     value: "JSON",
-    help: "items to send: a JSON array, @FILE, or - for standard input",
+    help: "items: a JSON array, @FILE, or - for standard input",
   },
   "no-pull": { type: "boolean", help: "only send" },
-  key: { type: "string", value: "KEY", help: "key of the issue, such as ENG-12" },
-  candidate: { type: "string", value: "TOKEN", help: "candidate_token of the board to bind to" },
+  key: { type: "string", value: "KEY", help: "issue key, such as ENG-12" },
+  candidate: { type: "string", value: "TOKEN", help: "candidate_token of the board" },
   identity: {
     type: "string",
     value: "JSON",
-    help: "further members of the project's identity: JSON, @FILE, or - for standard input",
+    help: "project identity: JSON, @FILE, or - for standard input",
   },
   // Sent again when a command whose outcome is unknown is run again.
   "idempotency-key": {
     type: "string",
     value: "UUID",
-    help: "key of an earlier attempt, so that the work is done only once",
+    help: "key of an earlier attempt",
   },
 } satisfies Record<string, OptionSpec>;
 
@@ -81,11 +81,10 @@ function trackerCommand(usage: string, { options = [], examples, call, ...comman
     examples: examples.map(([rest, does]) => [`${usage.split(" [")[0]} ${rest}`, does]),
     async run({ app, out, ...input }, given, [text]) {
       const values = given as Values;
-      if (values.provider === undefined)
-        throw usageError("--provider is missing: which tracker to use", "Try: --provider github");
+      if (values.provider === undefined) throw usageError("--provider is required", "Try: --provider github");
       const key = values["idempotency-key"];
       if (key !== undefined && !uuid.test(key))
-        throw usageError(`--idempotency-key is "${key}", not a UUID`, "Leave it out to use a new one");
+        throw usageError(`--idempotency-key is "${key}", not a UUID`, "Omit it to use a new one");
       const route = { provider: values.provider, bindingRef: values.binding, projectSlug: values.project };
       const result = await call({
         tracker: trackerClientOf(app),
@@ -139,8 +138,8 @@ function readCommand(name: "status" | "mappings" | "resources", description: str
   return trackerCommand(`tracker ${name}`, {
     description,
     examples: [
-      ["--provider github --project my-project", "of a project"],
-      ["--provider github --binding bind_1 --json", "of a binding, for a program"],
+      ["--provider github --project my-project", "by project"],
+      ["--provider github --binding bind_1 --json", "by binding, as JSON"],
     ],
     call: ({ tracker, route, options }) => tracker[name](route, options),
   });
@@ -149,15 +148,15 @@ function readCommand(name: "status" | "mappings" | "resources", description: str
 export const trackerCommands: Readonly<
   Record<"status" | "mappings" | "resources" | "pull" | "push" | "run" | "search" | "tickets" | "bind", Command>
 > = {
-  status: readCommand("status", "Show whether the tracker is connected, and how the last synchronization went."),
-  mappings: readCommand("mappings", "Show how the fields of the tracker are mapped to those of the service."),
-  resources: readCommand("resources", "Show what a project can be bound to."),
+  status: readCommand("status", "Show the connection of the tracker and its last synchronization."),
+  mappings: readCommand("mappings", "Show the mapping of the tracker's fields."),
+  resources: readCommand("resources", "List the resources of the tracker to bind a project to."),
   pull: trackerCommand("tracker pull", {
-    description: "Get items from the tracker, 100 at a time by default.",
+    description: "Get items from the tracker, 100 by default.",
     options: ["limit", "cursor", "filters"],
     examples: [
-      ["--provider github --project my-project", "the first hundred"],
-      [`--provider github --project my-project --filters '{"state":"open"}'`, "the open ones"],
+      ["--provider github --project my-project", "get the first page"],
+      [`--provider github --project my-project --filters '{"state":"open"}'`, "get open items"],
     ],
     async call(call) {
       const { limit, cursor } = call.values;
@@ -173,21 +172,19 @@ export const trackerCommands: Readonly<
     options: ["items", "idempotency-key"],
     examples: [
       [`--provider github --project my-project --items '[{"id":"WP01","title":"Login"}]'`, "one item"],
-      ["--provider github --project my-project --items @items.json", "from a file"],
+      ["--provider github --project my-project --items @items.json", "send a file"],
     ],
     async call({ tracker, route, values, input, options }) {
-      if (values.items === undefined)
-        throw usageError("--items is missing: what to send", `Try: --items '[{"id":"WP01"}]'`);
+      if (values.items === undefined) throw usageError("--items is required", `Try: --items '[{"id":"WP01"}]'`);
       return tracker.push({ ...route, items: await readJsonArray("items", values.items, input) }, options);
     },
   }),
 
   run: trackerCommand("tracker run", {
-    description:
-      "Synchronize with the tracker: get items first, then send. Waits until it is done, five minutes at most. Handles 100 items by default.",
+    description: "Get items from the tracker, then send, 100 by default. Waits five minutes at most.",
     options: ["no-pull", "limit", "idempotency-key"],
     examples: [
-      ["--provider github --project my-project", "in both directions"],
+      ["--provider github --project my-project", "get and send"],
       ["--provider github --project my-project --no-pull", "only send"],
     ],
     call: ({ tracker, route, values: { limit, "no-pull": noPull }, options }) =>
@@ -195,7 +192,7 @@ export const trackerCommands: Readonly<
   }),
 
   search: trackerCommand("tracker search [TEXT]", {
-    description: "Find issues by text or by key, 20 at most by default.",
+    description: "Find issues by text or key, 20 by default.",
     options: ["key", "limit"],
     arguments: [0, 1],
     examples: [
@@ -207,11 +204,11 @@ export const trackerCommands: Readonly<
   }),
 
   tickets: trackerCommand("tracker tickets", {
-    description: "List the tickets of the binding, 20 at most by default.",
+    description: "List the tickets of the binding, 20 by default.",
     options: ["limit"],
     examples: [
-      ["--provider linear", "the first twenty"],
-      ["--provider linear --limit 100 --json", "more, for a program"],
+      ["--provider linear", "list the first page"],
+      ["--provider linear --limit 100 --json", "list more, as JSON"],
     ],
     call: ({ tracker, route, values: { limit }, options }) =>
       tracker.listTickets({ ...route, ...withoutUndefined({ limit }) }, options),
@@ -219,11 +216,10 @@ export const trackerCommands: Readonly<
 
   bind: trackerCommand("tracker bind", {
     description:
-      "Bind a project to a board of the tracker. Without further options, lists what it can be bound to; with --candidate, binds it to " +
-      "one of those; with --binding, checks whether that binding is still valid.",
+      "Bind a project to a board of the tracker. Without --candidate, list the boards; with --binding, check the binding.",
     options: ["candidate", "identity", "idempotency-key"],
     examples: [
-      ["--provider linear --project my-project", "list what it can be bound to"],
+      ["--provider linear --project my-project", "list the boards"],
       ["--provider linear --project my-project --candidate cand_1", "bind it"],
     ],
     async call(call) {
@@ -231,7 +227,7 @@ export const trackerCommands: Readonly<
       const { provider, projectSlug } = call.route;
       const more = await jsonObject("identity", call);
       if (projectSlug === undefined && more === undefined)
-        throw usageError("--project is missing: which project to bind", "Try: --project SLUG");
+        throw usageError("--project is required", "Try: --project SLUG");
       const about = { provider, projectIdentity: { ...withoutUndefined({ project_slug: projectSlug }), ...more } };
       if (values.candidate !== undefined)
         return tracker.bindConfirm({ ...about, candidateToken: values.candidate }, options);

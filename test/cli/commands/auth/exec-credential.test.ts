@@ -50,17 +50,17 @@ test("S-010 exec-credential gives a token to no cluster but the one that it was 
     [
       "",
       "https://cluster.example",
-      /^error: the cluster https:\/\/cluster\.example asks for a token, and --cluster does not say which cluster may have it\nhint: .*add "--cluster"/,
+      /^error: the cluster https:\/\/cluster\.example asks for a token, and --cluster is not set\nhint: .*add "--cluster"/,
     ],
     [
       " --cluster https://cluster.example",
       undefined,
-      /^error: the client does not say which cluster it asks for\nhint: .*provideClusterInfo: true/,
+      /^error: the client does not name its cluster\nhint: .*provideClusterInfo: true/,
     ],
     [
       " --cluster https://cluster.example",
       "https://other.example",
-      /^error: the cluster https:\/\/other\.example asks for a token that is for https:\/\/cluster\.example: it gets none\nhint: /,
+      /^error: the cluster https:\/\/other\.example asks for the token of https:\/\/cluster\.example: it gets none\nhint: /,
     ],
     [" --cluster https://cluster.example", "https://cluster.example.evil.example", /it gets none/],
     [" --cluster https://cluster.example", "https://cluster.example/k8s/clusters/other", /it gets none/],
@@ -68,9 +68,9 @@ test("S-010 exec-credential gives a token to no cluster but the one that it was 
     [
       " --cluster http://cluster.example",
       "http://cluster.example",
-      /^error: the cluster http:\/\/cluster\.example would get the token over plain http[^\n]+\nhint: /,
+      /^error: the cluster http:\/\/cluster\.example would get the token over plain http\nhint: /,
     ],
-    [" --cluster nonsense", "nonsense", /does not say which cluster/],
+    [" --cluster nonsense", "nonsense", /does not name its cluster/],
   ] as const) {
     const { code, stdout, stderr } = await at.here(`auth exec-credential${args}`, askedBy(server));
     assert.deepEqual([code, stdout], [2, ""], `${args} ${server}`);
@@ -91,7 +91,7 @@ test("S-010 exec-credential gives no token to a cluster whose certificate kubect
     assert.deepEqual([code, stdout], [2, ""]);
     assert.match(
       stderr,
-      /^error: the client does not verify the certificate of the cluster https:\/\/cluster\.example, so anyone on the way could take the token\nhint: .* add --insecure-skip-tls-verify to args\n$/,
+      /^error: the client does not verify the certificate of the cluster https:\/\/cluster\.example, so the token could be stolen\nhint: .* add --insecure-skip-tls-verify to args\n$/,
     );
     const told = await at.here(`${line} --insecure-skip-tls-verify`, info);
     assert.match((JSON.parse(told.stdout) as { status: { token: string } }).status.token, /^at_/);

@@ -61,7 +61,7 @@ test("git-credential reads a bounded input", async (t) => {
   const at = await loggedIn(t);
   const { code, stderr } = await asked("get", `path=${"x".repeat(300_000)}`, at.env);
   assert.equal(code, 2);
-  assert.match(stderr, /^error: standard input is longer than anything git sends\nhint: /);
+  assert.match(stderr, /^error: standard input is too long for git\nhint: /);
 });
 
 test("S-001 git gets a token below the service's own path only, and not at all if it does not say the path", async (t) => {
@@ -91,7 +91,7 @@ test("S-001 git gets a token below the service's own path only, and not at all i
   assert.match(
     stderr,
     new RegExp(
-      `^warning: the service is ${at.saas.url}/tenant, and git does not say which repository .*: git config --global credential\\.${at.saas.url}\\.useHttpPath true\n$`,
+      `^warning: the service is ${at.saas.url}/tenant, and git does not name its repository; run: git config --global credential\\.${at.saas.url}\\.useHttpPath true\n$`,
     ),
   );
 });

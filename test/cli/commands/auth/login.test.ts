@@ -7,29 +7,26 @@ import { scene } from "../../../helpers/scene.ts";
 
 const refused: [title: string, lines: [args: string, message: RegExp][]][] = [
   [
-    "ADDRESS is one address, of the kind that an option takes, and not two things at once",
+    "the argument is one URL, of the kind that an option takes, and not two things at once",
     [
       [
         "login.example",
-        /^error: ADDRESS is "login\.example", which is not an address.*\nhint: Give an address: spec-kitty auth login https:\/\/login\.example$/m,
+        /^error: URL is "login\.example", not a URL.*\nhint: Pass a URL: spec-kitty auth login https:\/\/login\.example$/m,
       ],
-      ["https://a.example --issuer https://b.example", /^error: ADDRESS and --issuer both name the issuer$/m],
+      ["https://a.example --issuer https://b.example", /^error: URL and --issuer cannot be used together$/m],
       ["https://a.example https://b.example", /^error: unexpected argument "https:\/\/b\.example"$/m],
-      ["--service b.example", /^error: --service is "b\.example", which is not an address/m],
+      ["--service b.example", /^error: --service is "b\.example", not a URL/m],
     ],
   ],
   [
     "--issuer and --resource take addresses only, and plain http for this machine only",
     [
-      [
-        "--issuer login.example",
-        /^error: --issuer is "login\.example", which is not an address[^]*\nhint: .*--issuer https:/m,
-      ],
+      ["--issuer login.example", /^error: --issuer is "login\.example", not a URL[^]*\nhint: .*--issuer https:/m],
       [
         "--issuer http://login.example",
-        /^error: --issuer is "http:\/\/login\.example": plain http is for this machine only[^]*\nhint: .*--issuer https:/m,
+        /^error: --issuer is "http:\/\/login\.example": must be https[^]*\nhint: .*--issuer https:/m,
       ],
-      ["--resource api", /^error: --resource is "api", not an address[^]*\nhint: .*--resource https:/m],
+      ["--resource api", /^error: --resource is "api", not a URL[^]*\nhint: .*--resource https:/m],
       ["--resource https://api.example/#x", /^error: --resource is .*fragment[^]*\nhint: .*--resource https:/m],
     ],
   ],
@@ -60,16 +57,13 @@ const refused: [title: string, lines: [args: string, message: RegExp][]][] = [
     [
       [
         "--provider gitlab",
-        /^error: --provider is "gitlab", not one of github, google, microsoft\nhint: Log in with any other provider by its address$/m,
+        /^error: --provider is "gitlab", not one of github, google, microsoft\nhint: Log in with any other provider by its URL$/m,
       ],
       [
         "--provider github --client-id x --issuer https://login.example",
-        /^error: --provider and --issuer both name the issuer$/m,
+        /^error: --provider and --issuer cannot be used together$/m,
       ],
-      [
-        "https://login.example --provider github --client-id x",
-        /^error: --provider and ADDRESS both name the issuer$/m,
-      ],
+      ["https://login.example --provider github --client-id x", /^error: --provider and URL cannot be used together$/m],
       ["--provider google --tenant common", /^error: --tenant needs --provider microsoft$/m],
       ["--provider microsoft --tenant ../evil", /^error: --tenant is "\.\.\/evil", not an ID or a domain$/m],
     ],
@@ -93,7 +87,7 @@ test("a client secret is read from a file and never from the command line", asyn
   writeFileSync(file, "two\nlines\n");
   for (const [args, message] of [
     [["--client-secret", "hunter2hunter2"], /^error: "--client-secret" is not an option/m],
-    [["--client-secret-file", file], /^error: --client-secret-file: "\S+" does not hold one line of ASCII/m],
+    [["--client-secret-file", file], /^error: --client-secret-file: "\S+" is not one line of ASCII/m],
     [["--client-secret-file", "nowhere"], /^error: --client-secret-file: cannot read "nowhere" \(ENOENT\)$/m],
   ] as const) {
     const { code, stderr } = await runHere(["auth", "login", ...args], env);
@@ -115,17 +109,17 @@ for (const [line, error, hint] of [
   [
     "--headless --port 4711",
     "--port is for a login through the browser, and --headless logs in with a code",
-    "Leave out one of the two",
+    "Omit one of the two",
   ],
   [
     "--headless --no-browser --explain",
     "--no-browser is for a login through the browser, and --headless logs in with a code",
-    "Leave out one of the two",
+    "Omit one of the two",
   ],
   [
     "--redirect-host localhost",
     "--redirect-host is for a login through the browser, and no browser can be shown here: this is an SSH session (SSH_CONNECTION is set)",
-    "To open the browser yourself: spec-kitty auth login --redirect-host localhost --no-browser",
+    "Open the browser yourself: spec-kitty auth login --redirect-host localhost --no-browser",
   ],
 ] as const) {
   test(`an option of the browser login that would be ignored is wrong usage: ${line}`, async (t) => {
@@ -152,7 +146,7 @@ test("options with impossible values are refused before anything happens", async
     ["--profile ../evil", /--profile is "\.\.\/evil"/],
     ["--profile", /--profile needs a value/],
     ["--yes=no", /--yes takes no value/],
-    ["now", /ADDRESS is "now", which is not an address/],
+    ["now", /URL is "now", not a URL/],
   ] as const) {
     const { code, stdout, stderr } = await here(`auth login ${args}`);
     assert.deepEqual([code, stdout], [2, ""], args);

@@ -13,7 +13,7 @@ const doneHere = '✓ Logged out here (profile "default").\n';
 const anHourLater: Clock = { ...systemClock, now: () => systemClock.now() + 3_600_000 };
 /** The ten seconds that a service has for an answer expire at once. */
 const hurried: Clock = { ...systemClock, timeout: (ms) => systemClock.timeout(ms === 10_000 ? 50 : ms) };
-const unconfirmed = "the service did not confirm the end of the session";
+const unconfirmed = "the service did not confirm the logout";
 
 function allEnded({ saas }: Pick<Scene, "saas">): boolean {
   return [...saas.sessions.values()].every(({ ended }) => ended !== undefined);
@@ -22,7 +22,7 @@ function allEnded({ saas }: Pick<Scene, "saas">): boolean {
 test("logout when not logged in says so and is not a failure", async (t) => {
   const { here, saas } = await scene(t);
   const { code, stdout } = await here("auth logout");
-  assert.deepEqual([code, stdout], [0, 'Nobody was logged in (profile "default").\n']);
+  assert.deepEqual([code, stdout], [0, 'Not logged in (profile "default").\n']);
   assert.deepEqual(JSON.parse((await here("auth logout --json")).stdout), {
     loggedOut: [{ profile: "default", server: "none" }],
   });
@@ -44,7 +44,7 @@ for (const [what, fault] of [
     assert.deepEqual([code, stdout], [0, doneHere]);
     assert.match(
       stderr,
-      new RegExp(`^warning: ${unconfirmed} \\(.+\\): its tokens may remain valid until they expire\\n$`),
+      new RegExp(`^warning: ${unconfirmed} \\(.+\\): the tokens may stay valid until they expire\\n$`),
     );
     assert.equal((await here("auth status")).code, 4);
   });
@@ -106,7 +106,7 @@ for (const [what, fault, tries] of [
         assert.equal(stdout, doneHere);
         assert.match(
           stderr,
-          new RegExp(`^warning: ${unconfirmed} \\([^\\n]+\\): its tokens may remain valid until they expire\\n$`),
+          new RegExp(`^warning: ${unconfirmed} \\([^\\n]+\\): the tokens may stay valid until they expire\\n$`),
         );
       }
       assert.equal((await here("auth status")).code, 4);
@@ -167,7 +167,7 @@ test("--force does not tell the service, and --json says what it was told", asyn
   });
   await signIn(saas, env);
   saas.faults.next("/api/v1/logout", { status: 500 });
-  const error = { code: "service_unavailable", message: `"${saas.url}/api/v1/logout" answered 500` };
+  const error = { code: "service_unavailable", message: `"${saas.url}/api/v1/logout" returned 500` };
   assert.deepEqual(JSON.parse((await here("auth logout --json")).stdout), {
     loggedOut: [{ profile: "default", server: "unconfirmed", error }],
   });
@@ -220,7 +220,7 @@ for (const [what, spoil] of [
       assert.match(stderr, /^error: ".*keys" .*\nhint: .*mv /);
       return;
     }
-    assert.deepEqual([code, stdout, stderr], [0, "✓ No login is stored here anymore.\n", ""]);
+    assert.deepEqual([code, stdout, stderr], [0, "✓ No login is stored here.\n", ""]);
     assert.equal(filesUnder(it.config).size, 0);
     assert.equal((await it.here("auth login")).code, 0);
   });
@@ -260,7 +260,7 @@ test("a session that cannot be removed here is an error that says whether it end
     assert.deepEqual([code, stdout], [1, ""]);
     assert.match(
       stderr,
-      new RegExp(`^error: ${error}: [^\\n]+profiles.lock[^\\n]+\\nhint: Fix that, then run: spec-kitty ${command}\\n$`),
+      new RegExp(`^error: ${error}: [^\\n]+profiles.lock[^\\n]+\\nhint: Fix this, then run: spec-kitty ${command}\\n$`),
     );
     assert.equal(allEnded(it), fault === undefined);
     rmSync(inTheWay, { recursive: true });
@@ -283,7 +283,7 @@ test("--all ends every session at its service even if none can be removed here",
   assert.deepEqual([code, stdout], [1, ""]);
   assert.match(
     stderr,
-    /^error: the session has ended at the service, but is still stored here: .+\nhint: Fix that, then run: spec-kitty auth logout --force --profile default\n$/,
+    /^error: the session has ended at the service, but is still stored here: .+\nhint: Fix this, then run: spec-kitty auth logout --force --profile default\n$/,
   );
   assert.ok(allEnded(it));
 });

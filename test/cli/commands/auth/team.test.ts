@@ -20,7 +20,7 @@ test("auth team shows the default team and sets another by id or name, which a r
   assert.equal(unknown.code, 2);
   assert.match(
     unknown.stderr,
-    /^error: you are not in a team "tm_acme2"\nhint: Your teams: Acme Corp \(tm_acme\), Alice's space \(tm_alice\)\. If it is a new one, first run: spec-kitty auth status --check\n$/,
+    /^error: you are in no team "tm_acme2"\nhint: Your teams: Acme Corp \(tm_acme\), Alice's space \(tm_alice\)\. Update the list: spec-kitty auth status --check\n$/,
   );
   await here("auth status --check");
   assert.equal((await here("auth team tm_acme2")).code, 0);
@@ -35,7 +35,7 @@ test("auth team takes a name in any case, and an id if two teams have the same n
   assert.equal(twice.code, 2);
   assert.match(
     twice.stderr,
-    /^error: "Acme Corp" is the name of 2 of your teams\nhint: Give the ID of one of them: Acme Corp \(tm_acme\), Acme Corp \(tm_two\)\n$/,
+    /^error: "Acme Corp" is the name of 2 of your teams\nhint: Use an ID: Acme Corp \(tm_acme\), Acme Corp \(tm_two\)\n$/,
   );
   assert.equal((await here("auth team tm_two")).stdout, "✓ The default team is Acme Corp (tm_two).\n");
 });

@@ -36,7 +36,7 @@ test("a queue that cannot be written is a warning of a login, and an error of sy
   const { code, stdout, stderr } = await at.here("auth login --force");
   assert.equal(code, 0);
   assert.match(stdout, /^✓ Logged in as alice@example\.com \(Acme Corp\)\./);
-  assert.match(stderr, /^warning: the queue cannot be written, .*queue" /m);
+  assert.match(stderr, /^warning: cannot assign the queued events to this account: .*queue" /m);
   const emitted = await at.here(emitLine);
   assert.equal(emitted.code, 1);
   assert.match(emitted.stderr, /^error: ".*queue.*" .*\nhint: /);
@@ -88,7 +88,7 @@ test("with a token from the environment and no service, the error is about the s
       [code, stderr],
       [
         2,
-        "error: SPEC_KITTY_SAAS_URL is not set, so there is no service to ask who owns the token\nhint: export SPEC_KITTY_SAAS_URL=https://service.example\n",
+        "error: SPEC_KITTY_SAAS_URL is not set: no service to ask for the owner of the token\nhint: export SPEC_KITTY_SAAS_URL=https://service.example\n",
       ],
       command,
     );

@@ -60,9 +60,9 @@ const endings: [title: string, fault: Fault, message: RegExp][] = [
   [
     "429 with Retry-After",
     { status: 429, headers: { "Retry-After": "3600" } },
-    /^Sent .*\nerror: the service answered 429 .*\nhint: Nothing was lost\. Try again in 1 hour: spec-kitty sync now$/m,
+    /^Sent .*\nerror: the service returned 429 .*\nhint: Nothing was lost\. Try again in 1 hour: spec-kitty sync now$/m,
   ],
-  ["no answer", { reset: "before" }, /^error: .*(reach|answer)/m],
+  ["no response", { reset: "before" }, /^error: .*(reach|answer)/m],
 ];
 for (const [title, fault, message] of endings) {
   test(`S-004 ${title} in the middle of a drain ends it at once, and the rest waits untouched`, async (t) => {

@@ -31,7 +31,7 @@ const passing: [title: string, fault: Fault, code: number][] = [
   ["404 without a body", { status: 404 }, 1],
   ["429", { status: 429 }, 3],
   ["500", { status: 500 }, 3],
-  ["no answer", { reset: "before" }, 3],
+  ["no response", { reset: "before" }, 3],
 ];
 for (const [title, fault, expected] of passing) {
   test(`after ${title} an artifact waits two seconds and is tried again`, async (t) => {
@@ -67,13 +67,13 @@ const refused: [title: string, name: string, content: Buffer, message: RegExp][]
     "another extension",
     "plan.txt",
     Buffer.from("x"),
-    /^error: "plan\.txt" is not an artifact that the service accepts\nhint: Upload one of \.md, \.json, \.yaml, \.yml, \.csv\n$/,
+    /^error: "plan\.txt" is not an artifact of a known kind\nhint: Upload one of \.md, \.json, \.yaml, \.yml, \.csv\n$/,
   ],
   [
     "524,289 bytes",
     "plan.md",
     Buffer.alloc(524_289, "x"),
-    /^error: "\S+plan\.md" is longer than 524288 bytes, the most that is read here\nhint: /,
+    /^error: "\S+plan\.md" is longer than 524288 bytes, the maximum\nhint: /,
   ],
   ["invalid UTF-8", "plan.md", Buffer.from([0x61, 0xff]), /^error: "plan\.md" is not valid UTF-8\nhint: /],
 ];

@@ -56,7 +56,7 @@ withWebSocket(import.meta.url, () => {
       "401 again and again",
       { status: 401, body: { error: "access_token_expired" }, times: 2 },
       4,
-      "the service refuses the access token even after a refresh",
+      "the service refuses the access token, even after a refresh",
       "Run: spec-kitty auth login",
     ],
     [
@@ -70,10 +70,10 @@ withWebSocket(import.meta.url, () => {
       "something that is not a ticket",
       { body: { ws_token: "a b" } },
       1,
-      /answered without a usable "ws_token"/,
+      /responded without a usable "ws_token"/,
       /auth status/,
     ],
-    ["HTML", { body: "<html>welcome</html>" }, 1, /answered without a usable "ws_token"/, /auth status/],
+    ["HTML", { body: "<html>welcome</html>" }, 1, /responded without a usable "ws_token"/, /auth status/],
     [
       "a remote address without encryption",
       { edit: (answer) => ({ ...answer, ws_url: "ws://live.example/ws" }) },
@@ -131,8 +131,8 @@ withWebSocket(import.meta.url, () => {
     at.saas.closeSockets();
     const { code, stderr } = await running;
     assert.equal(code, 5);
-    assert.match(stderr, /^Reconnecting … \(".*\/ws" answered 401 to a fresh ticket\)\nConnected\.\n/);
-    assert.match(stderr, /error: ".*\/ws" answered 401 to a fresh ticket\nhint: .*spec-kitty auth login --force\n$/);
+    assert.match(stderr, /^Reconnecting … \(".*\/ws" returned 401 to a fresh ticket\)\nConnected\.\n/);
+    assert.match(stderr, /error: ".*\/ws" returned 401 to a fresh ticket\nhint: .*spec-kitty auth login --force\n$/);
     assert.equal(new Set(at.tickets()).size, 4);
   });
 
@@ -148,7 +148,7 @@ withWebSocket(import.meta.url, () => {
     at.saas.closeSockets();
     const { code, stderr } = await running;
     assert.equal(code, 5);
-    assert.match(stderr, /error: ".*\/ws" answered 403/);
+    assert.match(stderr, /error: ".*\/ws" returned 403/);
   });
 
   test("a session that is revoked while a watch runs ends it once the connection is lost", async (t) => {
@@ -176,7 +176,7 @@ withWebSocket(import.meta.url, () => {
     await signIn(saas, env);
     const { code, stderr } = await here("sync watch");
     assert.equal(code, 5);
-    assert.match(stderr, /^error: this account is not in a team/);
+    assert.match(stderr, /^error: this account is in no team/);
   });
 
   test("FR-016 SPEC_KITTY_ACCESS_TOKEN is used as is, for the team of its own user", async (t) => {

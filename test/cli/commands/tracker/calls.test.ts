@@ -158,13 +158,13 @@ for (const [args, verb, parameters, result, shown] of [
 }
 
 for (const [args, error] of [
-  ["status --provider linear", 'neither a binding nor a project says which tracker of "linear" is meant'],
-  ["pull --provider linear", 'neither a binding nor a project says which tracker of "linear" is meant'],
-  ["push --provider linear --items []", 'neither a binding nor a project says which tracker of "linear" is meant'],
-  ["run --provider linear", 'neither a binding nor a project says which tracker of "linear" is meant'],
-  ["status --project kitty", "--provider is missing: which tracker to use"],
-  ["bind --provider linear", "--project is missing: which project to bind"],
-  ["push --provider linear --project kitty", "--items is missing: what to send"],
+  ["status --provider linear", 'no binding and no project selects a tracker of "linear" is meant'],
+  ["pull --provider linear", 'no binding and no project selects a tracker of "linear" is meant'],
+  ["push --provider linear --items []", 'no binding and no project selects a tracker of "linear" is meant'],
+  ["run --provider linear", 'no binding and no project selects a tracker of "linear" is meant'],
+  ["status --project kitty", "--provider is required"],
+  ["bind --provider linear", "--project is required"],
+  ["push --provider linear --project kitty", "--items is required"],
   ["push --provider linear --project kitty --items {}", "--items is not a JSON array"],
   ["push --provider linear --project kitty --items [] --idempotency-key 1", '--idempotency-key is "1", not a UUID'],
   ["pull --provider linear --project kitty --limit 0", '--limit is "0", not a whole number from 1 to 1000'],
@@ -271,7 +271,7 @@ test("an asynchronous operation is waited for: its result, its failure, or exit 
   assert.deepEqual([endless.code, endless.stdout], [6, ""]);
   assert.match(
     endless.stderr,
-    /^error: operation "[\w-]{36}" did not finish within 300 s\nhint: It may still finish\. See: spec-kitty tracker status --provider PROVIDER\n$/,
+    /^error: operation "[\w-]{36}" did not finish within 300 s\nhint: It may still finish: spec-kitty tracker status --provider PROVIDER\n$/,
   );
 });
 
@@ -306,14 +306,14 @@ for (const [what, fault, code, error, hint] of [
     { status: 409, body: { error_code: "binding_stale", message: "the board is gone", user_action_required: true } },
     1,
     "the board is gone",
-    "Fix this on the service's website first",
+    "Fix this on the website of the service",
   ],
   [
     "of the request",
     { status: 422, body: { code: "bad_filter", message: "no such field" } },
     1,
     "no such field",
-    "See how it is connected: spec-kitty tracker status --provider PROVIDER",
+    "See its connection: spec-kitty tracker status --provider PROVIDER",
   ],
   [
     "that may pass",
@@ -340,7 +340,7 @@ for (const [what, fault, code, error, hint] of [
     "that has a code and no words",
     { status: 409, body: { error_code: "binding_stale" } },
     1,
-    'the tracker answered 409 "binding_stale"',
+    'the tracker returned 409 "binding_stale"',
     /tracker status/,
   ],
   ["in HTML", { status: 502, body: "<html><h1>Bad Gateway</h1></html>" }, 3, "HTTP 502", "Try again in a moment"],
@@ -355,10 +355,10 @@ for (const [what, fault, code, error, hint] of [
     "in HTML that calls itself a success",
     { status: 200, body: "<html>welcome</html>" },
     1,
-    /answered without a JSON object$/,
+    /responded without a JSON object$/,
     /auth status/,
   ],
-  ["that breaks off", { malformed: true }, 1, /answered without a JSON object$/, /auth status/],
+  ["that breaks off", { malformed: true }, 1, /responded without a JSON object$/, /auth status/],
   ["that is no answer", { reset: "before" }, 3, /^cannot reach ".*\/tracker\/status\/"/, /Nothing was lost/],
   [
     "S-008 that wants to draw on the terminal",
