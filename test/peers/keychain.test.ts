@@ -83,14 +83,14 @@ test("a Secret Service that never answers is given up in time, and the process e
   const desktop = await session(t);
   await desktop.startScripted("--stall", "all");
   for (const operation of ["read", "write", "remove"])
-    await refuses(desktop, operation, /(does not respond|did not answer within 3 s)/);
+    await refuses(desktop, operation, /(does not respond|did not respond within 3 s)/);
 });
 
 for (const stall of ["OpenSession", "CreateItem", "Get"]) {
   test(`a Secret Service that answers until ${stall} and then no more is given up in time, and the process ends`, async (t) => {
     const desktop = await session(t);
     await desktop.startScripted("--stall", stall);
-    await refuses(desktop, "write", /(does not respond|did not answer within 3 s)/);
+    await refuses(desktop, "write", /(does not respond|did not respond within 3 s)/);
   });
 }
 
@@ -98,7 +98,7 @@ test("a Secret Service that never hands out the secret it has is given up in tim
   const desktop = await session(t);
   await desktop.startScripted("--stall", "GetSecret");
   await use(desktop, "write");
-  await refuses(desktop, "read", /(does not respond|did not answer within 3 s)/);
+  await refuses(desktop, "read", /(does not respond|did not respond within 3 s)/);
 });
 
 test("a prompt that the service completes itself is waited for", async (t) => {
@@ -114,5 +114,5 @@ test("a prompt that the service completes itself is waited for", async (t) => {
 test("a prompt that nobody answers is given up in time, and the process ends", async (t) => {
   const desktop = await session(t);
   await desktop.startScripted("--prompt", "--stall", "Completed");
-  await refuses(desktop, "write", /(does not respond|did not answer within 3 s)/);
+  await refuses(desktop, "write", /(does not respond|did not respond within 3 s)/);
 });

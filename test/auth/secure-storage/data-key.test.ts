@@ -207,7 +207,7 @@ test("a cost that this program never wrote is refused before any memory is spent
     writeFileSync(path, before.replace(cost, other));
     await assert.rejects(on("here", source, true).open(), {
       code: "storage_damaged",
-      message: /asks for scrypt with N \d+, r \d+, p \d+, unknown to this version/,
+      message: /requires scrypt with N \d+, r \d+, p \d+, unknown to this version/,
     });
     writeFileSync(path, before);
   }

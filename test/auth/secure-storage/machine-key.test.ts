@@ -265,7 +265,7 @@ test(
       refusedWith(
         "storage_unwritable",
         /secret of the session's key cannot be stored or read/,
-        /^Set XDG_STATE_HOME to a writable folder that you own.*SPEC_KITTY_PASSPHRASE$/,
+        /^Set XDG_STATE_HOME to a writable directory of yours.*SPEC_KITTY_PASSPHRASE$/,
       ),
     );
   },
