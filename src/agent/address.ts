@@ -23,7 +23,7 @@ export function parseAgentValue(value: Secret, source: string): { place: AgentPl
   const [, where = "", secret] = /^(.+)#([\w-]{43})$/s.exec(value.reveal()) ?? [];
   if (secret === undefined)
     throw new AuthError("configuration_invalid", `${source} is not in the form PLACE#SECRET`, {
-      hint: hint`Copy the whole line printed by ${{ command: "auth agent" }} prints`,
+      hint: hint`Copy the whole line printed by ${{ command: "auth agent" }}`,
     });
   // A path of Windows or of everything else.
   if (/^(\/|\\\\[.?]\\pipe\\)/.test(where)) return { place: { socket: where }, secret: new Secret(secret) };

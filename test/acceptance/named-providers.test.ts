@@ -145,7 +145,7 @@ test("--provider github: without a client of the user's own nobody is asked anyt
   assert.equal(code, 2);
   assert.match(
     stderr,
-    /^error: github requires a client ID of your own\nhint: Register a client, see https:\/\/docs\.github\.com\S+ says/m,
+    /^error: github requires a client ID of your own\nhint: Register a client, see https:\/\/docs\.github\.com\S+, then run: /m,
   );
   assert.equal(saas.requests.length, 0);
 });

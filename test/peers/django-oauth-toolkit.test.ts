@@ -11,8 +11,10 @@ const skip =
   spawnSync(python, ["-c", "import oauth2_provider"]).status !== 0
     ? "python3-django-oauth-toolkit is not installed"
     : false;
-// It compares the path of a loopback address, and has no parameter that names the issuer: so the path is registered by hand.
-const login = ["--redirect-path", "/callback/django", "--scope", "openid email"];
+// It has no endpoint for registration, compares the path of a loopback address, and has no parameter that names the issuer: so client and
+// path are registered by hand.
+const client = ["--client-id", "cli_native"];
+const login = [...client, "--redirect-path", "/callback/django", "--scope", "openid email"];
 
 test("Django OAuth Toolkit: login with an ID token, refresh with rotation, a wave, and a logout that says what it cannot do", {
   skip,
@@ -59,7 +61,7 @@ test("Django OAuth Toolkit: a user who says no, and a device login that it does 
     (await runCommand(t, ["auth", "login", address, ...login], { ...env, FORM_USER_ANSWER: "deny" })).code,
     5,
   );
-  const device = await run("auth", "login", address, "--headless");
+  const device = await run("auth", "login", address, ...client, "--headless");
   assert.equal(device.code, 2);
   assert.match(device.stderr, /has no device login/);
 });

@@ -4,10 +4,12 @@ import { test } from "node:test";
 import { program, stage } from "./stage.ts";
 
 const server = [process.execPath, program("oauth2-mock-server.js")];
+// It takes any client, and does not say so.
+const client = ["--client-id", "a-client"];
 
 test("oauth2-mock-server: login with an ID token, refresh, a wave, a request, and a logout that revokes", async (t) => {
   const { address, does, asked, session, wave } = await stage(t, server);
-  const login = await does("auth", "login", address, "--scope", "openid");
+  const login = await does("auth", "login", address, ...client, "--scope", "openid");
   assert.match(login.stdout, /^✓ Logged in as johndoe\. Access token valid for 1 hour\.\n$/);
   const first = await session();
   assert.equal(first.idToken?.sub, "johndoe");
@@ -23,7 +25,7 @@ test("oauth2-mock-server: login with an ID token, refresh, a wave, a request, an
 
 test("oauth2-mock-server has no device login, and that is said", async (t) => {
   const { address, run } = await stage(t, server);
-  const { code, stderr } = await run("auth", "login", address, "--headless");
+  const { code, stderr } = await run("auth", "login", address, ...client, "--headless");
   assert.equal(code, 2);
   assert.match(stderr, /^error: "\S+" has no device login$/m);
 });

@@ -51,6 +51,6 @@ test("NFR-018 a program of thirty lines with 64 workers goes on when Redis was s
   const { code, stdout, stderr } = await running.ended;
   assert.equal(code, 0, stderr);
   assert.equal(stdout, "200\n".repeat(64 * 3));
-  assert.match(stderr, /^Redis does not answer/m);
+  assert.match(stderr, /^Redis does not respond/m);
   assert.deepEqual([saas.counters.refreshes, saas.counters.reuses], [1, 0]);
 });

@@ -48,7 +48,7 @@ for (const [name, runtime] of Object.entries(runtimes)) {
     assert.equal((await run("auth status --check")).code, 0);
     const doctor = await run("auth doctor");
     assert.equal(doctor.code, 0, doctor.stdout + doctor.stderr);
-    assert.match(doctor.stdout, /^No problems found\.$/m);
+    assert.match(doctor.stdout, /^No problems found\./m);
     assert.doesNotMatch(doctor.stdout, /is not a function|Cannot read/);
     assert.equal((await run("auth logout")).code, 0);
     assert.equal(saas.counters.logouts, 1);
