@@ -123,7 +123,7 @@ test("a link that stays in its folder is followed, and so is one above the worki
   // The name that the hint gives works.
   symlinkSync(at.secret, join(at.clone, "link.json"));
   const { stderr } = await runHere([...line, join(at.clone, "link.json")], at.env);
-  const [, named = ""] = /to use its target: (\S+)\n/.exec(stderr) ?? [];
+  const [, named = ""] = /To use its target: (\S+)\n/.exec(stderr) ?? [];
   assert.equal((await runHere([...line, named], at.env)).code, 0);
 });
 
