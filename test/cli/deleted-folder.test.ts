@@ -29,13 +29,15 @@ test(
       assert.deepEqual([line, code], [line, 0], stderr);
       assert.doesNotMatch(stderr, /This is a bug/);
     }
-    for (const line of ["auth login", "auth token", "sync status", "auth doctor"]) {
+    const missing = 'SPEC_KITTY_CONFIG_DIR is "config", a relative path, and the current directory no longer exists';
+    const fix = "Set SPEC_KITTY_CONFIG_DIR to an absolute path, or run: cd DIRECTORY";
+    for (const line of ["auth login", "auth token", "sync status"]) {
       const { code, stdout, stderr } = await here(line, { SPEC_KITTY_CONFIG_DIR: "config" });
       assert.deepEqual([line, code, stdout], [line, 2, ""]);
-      const error =
-        /^error: SPEC_KITTY_CONFIG_DIR is "config", a relative path, and the current directory no longer exists$/m;
-      assert.match(stderr, error);
-      assert.match(stderr, /^hint: Set SPEC_KITTY_CONFIG_DIR to an absolute path, or .*: cd DIRECTORY/m);
+      assert.equal(stderr, `error: ${missing}\nhint: ${fix}\n`);
     }
+    const { code, stdout } = await here("auth doctor", { SPEC_KITTY_CONFIG_DIR: "config" });
+    assert.equal(code, 1);
+    assert.match(stdout, new RegExp(`^✗ D401 store +${missing}\\n +fix: ${fix}$`, "m"));
   },
 );

@@ -59,6 +59,8 @@ export function createKeychain({ identity, clock, folder, env, timeoutMs = 3000,
         folder(),
       );
     } catch (cause) {
+      // Where the folder of the library would be cannot be said.
+      if (cause instanceof AuthError) throw cause;
       if (!limit.aborted)
         throw unavailable(
           `the keychain cannot be asked (${cause instanceof Error ? cause.message : String(cause)})`,
