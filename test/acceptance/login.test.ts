@@ -184,7 +184,7 @@ test("FR-007 without a keychain the encrypted file needs consent: without it, no
   assert.equal(saas.requests.length, 0);
   assert.equal(filesUnder(join(folder, "config")).size, 0);
   assert.equal((await here("auth login --yes")).stdout, success);
-  assert.match((await here("auth status")).stdout, /Storage +file: /);
+  assert.match((await here("auth status")).stdout, /Storage +encrypted file /);
   // Consent is given once for each file.
   assert.equal((await here("auth login --force")).stdout, success);
 });
@@ -192,7 +192,7 @@ test("FR-007 without a keychain the encrypted file needs consent: without it, no
 test("FR-007 --storage file is consent to the encrypted file, without a terminal too", async (t) => {
   const { here } = await scene(t, {}, { SPEC_KITTY_STORAGE: undefined });
   assert.equal((await here("auth login --storage file")).stdout, success);
-  assert.match((await here("auth status")).stdout, /Storage +file: /);
+  assert.match((await here("auth status")).stdout, /Storage +encrypted file /);
 });
 
 test("FR-006 --storage keychain without a keychain is an error and never the file, with --yes or without", async (t) => {
