@@ -22,7 +22,7 @@ if (major < 20 || (major === 20 && minor < 18)) {
     "error",
     ({ code }) =>
       code === "EPIPE" ||
-      fail(`the output could not be written (${code})`, "Free some space, or redirect the output to another place"),
+      fail(`cannot write the output (${code})`, "Free some space, or redirect the output elsewhere"),
   );
   process.stdout.write(`${version}\n`);
 } else {
@@ -40,10 +40,10 @@ if (major < 20 || (major === 20 && minor < 18)) {
     .catch(({ code, message }) => {
       const isMissing = code === "ERR_MODULE_NOT_FOUND";
       fail(
-        `the program could not be loaded (${code ?? message})`,
+        `the program cannot be loaded (${code ?? message})`,
         isMissing
           ? "Install it again; in a clone, build it: npm run build"
-          : "Close some programs or raise the limit of open files",
+          : "Close some programs, or raise the limit of open files",
       );
     });
 }

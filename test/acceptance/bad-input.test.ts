@@ -185,15 +185,16 @@ for (const [what, fault, expected] of [
   });
 }
 
-test("a token endpoint that hangs gets 10 seconds", async (t) => {
+test("a token endpoint that hangs gets five minutes, since the code may be spent", async (t) => {
   const { saas, env, folder } = await scene(t);
   saas.faults.next("/oauth/token", { hang: true });
-  const running = startCommand(t, ["auth", "login"], env, { nodeArgs: hurried(10_000, 2_000) });
+  const nodeArgs = hurried(300_000, 2_000);
+  const running = startCommand(t, ["auth", "login", "--timeout", "600"], env, { nodeArgs });
   assertFailure(await running.ended, { code: 3, error: /\/oauth\/token" did not respond in time/, hint: /try again/ });
   assert.equal(filesUnder(join(folder, "config")).size, 0);
 });
 
-test("a response whose body hangs gets the same 10 seconds", async (t) => {
+test("a response whose body hangs gets 10 seconds", async (t) => {
   const { env } = await scene(t);
   const half = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"device_code":"';
   const service = await rawService(t, (socket) => socket.write(half));
@@ -393,7 +394,7 @@ for (const [what, spoil, restore, why, left] of [
     assertFailure(await it.here("auth login"), { code: 1, error: why, hint: /auth login --force$/ });
     const { code, stderr } = await it.run("auth login --force");
     assert.equal(code, 0, stderr);
-    const said = `^warning: the logins that were stored could not be opened \\(.*${why.source}.*\\), and ${left(it)}$`;
+    const said = `^warning: stored logins cannot be opened \\(.*${why.source}.*\\), and ${left(it)}$`;
     assert.match(stderr, new RegExp(said, "m"));
     assert.notEqual(await token(), before);
     restore(it);

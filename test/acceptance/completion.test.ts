@@ -115,7 +115,7 @@ test("zsh completes commands, options and their values, with descriptions", {
   await types("spec-kitty auth logo", /^> spec-kitty auth logout$/m);
   await types(
     "spec-kitty auth log",
-    /^login +-- log in through the browser\n(.*\n)*logout +-- end the session, here and at the service$/m,
+    /^login +-- log in through the browser\n(.*\n)*logout +-- log out, here and at the service$/m,
   );
   await types("spec-kitty auth login --head", /^> spec-kitty auth login --headless$/m);
   await types("spec-kitty auth login --profile auth --stora", /^> spec-kitty auth login --profile auth --storage$/m);

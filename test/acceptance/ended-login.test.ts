@@ -93,7 +93,7 @@ test("FR-025 of several processes that are told of a revocation at once, one rec
     assert.ok(stderr.includes(`as "${ended.by}" noticed on ${localTime(ended.endedAt)}\n`), stderr);
   }
   const { stdout } = await at.here("auth status");
-  assert.match(stdout, /^ {2}Reason +".*\/oauth\/token" answered 40\d "invalid_grant"/m);
+  assert.match(stdout, /^ {2}Reason +".*\/oauth\/token" returned 40\d "invalid_grant"/m);
 });
 
 test("FR-025 a login that the service had said would expire is nobody's only after a command has asked; until then the clock here may be wrong", async (t) => {

@@ -316,7 +316,7 @@ test("FR-002 over SSH, at an issuer without a login with a code, the address is 
   assert.equal(asked.code, 2);
   assert.match(
     asked.stderr,
-    /^error: "http:\S+" has no device login\nhint: Log in through the browser: spec-kitty auth login .*--no-browser/m,
+    /^error: "http:\S+" has no device login\nhint: Use the browser login\. Run: spec-kitty auth login .*--no-browser/m,
   );
 });
 
@@ -386,7 +386,7 @@ test("FR-007 on a terminal the user is asked about the encrypted file, and a no 
   const { saas, env, folder, here } = await scene(t, {}, { SPEC_KITTY_STORAGE: undefined });
   const declined = startOnTerminal(t, ["auth", "login"], env);
   // One line, in words that say nothing of D-Bus, which is the doctor's business.
-  await declined.shows(/^No keychain answers here\. Keep the session in an encrypted file\? \[Y\/n\] $/);
+  await declined.shows(/^No OS keychain is available\. Keep the session in an encrypted file\? \[Y\/n\] $/);
   for (const slip of ["?", "yep"]) {
     declined.type(`${slip}\n`);
     await declined.shows(new RegExp(`\\${slip}\r\nAnswer y or n\\.\r\n.*\\[Y/n\\] $`.replace("\\yep", "yep")));

@@ -293,7 +293,7 @@ test("S-018 a keychain of the program keeps the key; a login that begins anew le
   });
   assert.match(
     warnings.join(),
-    /^stored logins cannot be opened \(the keychain no longer has the key .*\), and were left as they are$/,
+    /^stored logins cannot be opened \(the key of the session is missing from the keychain .*\), and were left as they are$/,
   );
   const after = filesUnder(folder);
   for (const [path, content] of before) if (path !== "keys") assert.deepEqual(after.get(path), content, path);
@@ -395,7 +395,7 @@ test("where no browser can be shown and the issuer has no login with a code, a p
     "alice@example.com",
   );
   // The tool's own command would only fail in the same way.
-  await assert.rejects(auth.login({ flow: "device", onCode }), { hint: "Log in through the browser:" });
+  await assert.rejects(auth.login({ flow: "device", onCode }), { hint: "Use the browser login." });
 });
 
 test("a service without an API of its own is asked for nothing but what its issuer's metadata name", async (t) => {

@@ -85,7 +85,7 @@ test("NFR-010 room is on disk before it counts as taken, the content before it i
   assert.equal(statSync(join(folder, temporary)).size, 1000);
   assert.deepEqual(done.splice(0), ["write the new file", "flush the new file"]);
   reservation.commit("content");
-  assert.deepEqual(done, ["write the new file", "flush the new file", "rename", "flush the folder"]);
+  assert.deepEqual(done, ["write the new file", "flush the new file", "rename", "flush the directory"]);
 });
 
 test("NFR-011 a write of which the disk takes a part at a time is continued, and what is read is the old or the new content", (t) => {

@@ -29,7 +29,7 @@ export async function deviceAuthorizationRequest(
   const endpoint = server.device_authorization_endpoint;
   if (endpoint === undefined) {
     throw new AuthError("configuration_invalid", `"${server.issuer}" has no device login`, {
-      hint: hint`Log in through the browser: ${login(undefined, "--no-browser")}`,
+      hint: hint`Use the browser login. Run: ${login(undefined, "--no-browser")}`,
     });
   }
   return send(endpoint, withEffect("nothing", form(request)), options);

@@ -353,7 +353,7 @@ test("an answer lost on the way is the one window: a lenient service keeps the s
 
   const lenient = await stage(t, { saas: { reuse: "benign" } });
   lenient.saas.faults.next("/oauth/token", { reset: "after" });
-  await assert.rejects(lenient.tokens.getAccessToken(), failsWith("service_unavailable", /another program/));
+  await assert.rejects(lenient.tokens.getAccessToken(), failsWith("service_unavailable", /another process/));
   assert.equal(token(await lenient.stored()), token(lenient.session));
 });
 

@@ -422,7 +422,7 @@ for (const [call, code, says] of [
         await assert.rejects(acquireProcessLock(path, { clock, timeoutMs: 1000 }), (error: AuthError) => {
           assert.equal(error.code, "storage_unwritable");
           assert.match(error.message, says);
-          assert.match(hintOf(error), /^(Make it yours|Run the command again|Set SPEC_KITTY_CONFIG_DIR)/);
+          assert.match(hintOf(error), /^(Make it yours|Try again|Set SPEC_KITTY_CONFIG_DIR)/);
           return true;
         });
       } finally {
