@@ -114,6 +114,23 @@ const programs: readonly Program[] = [
     },
   },
   {
+    name: "a tool with a command of its own",
+    document: "src/EMBEDDING.md",
+    known: "command.fail(error)",
+    tool: "acme",
+    args: ["projects"],
+    ends: {
+      "logged out": [4, /^error: not logged in [^]*\nhint: Run: acme auth login\n$/],
+      "logged in": [0, me],
+      expired: [0, me],
+      revoked: [4, /^error: Session expired or revoked: [^]*\nhint: Run: acme auth login\n$/],
+      "CI with a token": [0, me],
+      SSH: [4, /^error: not logged in [^]*\nhint: Run: acme auth login\n$/],
+      "no keychain": [4, /^error: not logged in [^]*\nhint: Run: acme auth login\n$/],
+      "storage down": [1, unreadable],
+    },
+  },
+  {
     name: "createAuth",
     document: "README.md",
     known: "createAuth({ ...acme",
