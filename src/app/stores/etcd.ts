@@ -11,7 +11,7 @@ export interface EtcdClient {
     comparison: "==",
     value: string | number,
   ): { then(operation: EtcdOperation): { commit(): Promise<{ succeeded: boolean; header: { revision: string } }> } };
-  watch(): { key(key: string): { create(): Promise<EtcdWatcher> } };
+  watch(): { key(key: string): { watcher(): EtcdWatcher } };
 }
 
 /** What a transaction of `etcd3` takes. */
@@ -21,7 +21,7 @@ export interface EtcdOperation {
 
 /** What `etcd3` makes of a watch. */
 export interface EtcdWatcher {
-  on(event: "put" | "delete", listener: () => void): unknown;
+  on(event: "put" | "delete" | "error", listener: () => void): unknown;
   cancel(): Promise<unknown>;
 }
 
@@ -46,12 +46,11 @@ export function etcdStore(client: EtcdClient): SharedStore {
       return succeeded ? header.revision : undefined;
     },
     watch(key, changed) {
-      const watcher = client.watch().key(key).create();
-      watcher.then((made) => {
-        made.on("put", changed);
-        made.on("delete", changed);
-      }, changed);
-      return () => void watcher.then((made) => made.cancel()).catch(() => undefined);
+      // Not `create()`, which gives nothing to cancel before the server has responded: `etcd3` would connect for that watcher forever, and keep a
+      // process alive whose server is gone and whose client is closed.
+      const watcher = client.watch().key(key).watcher();
+      for (const event of ["put", "delete", "error"] as const) watcher.on(event, changed);
+      return () => void watcher.cancel().catch(() => undefined);
     },
   };
 }
