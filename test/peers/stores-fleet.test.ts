@@ -18,7 +18,7 @@ import { sessionOf, storeSession } from "../helpers/stored-session.ts";
 import { until } from "../helpers/until.ts";
 import { outcomeOf } from "./stores/outcome.js";
 import { relayTo, type Relay } from "./stores/relay.ts";
-import { etcdServer, postgresServer, redisServer, type StoreServer } from "./stores/servers.ts";
+import { endWithThis, etcdServer, postgresServer, redisServer, type StoreServer } from "./stores/servers.ts";
 
 const worker = fileURLToPath(new URL("stores/worker.js", import.meta.url));
 const { makeStore } = (await import(new URL("stores/make.js", import.meta.url).href)) as {
@@ -110,6 +110,7 @@ async function play(
         },
         stdio: ["ignore", "pipe", "inherit"],
       });
+      endWithThis(child);
       t.after(() => child.kill("SIGKILL"));
       let text = "";
       child.stdout?.setEncoding("utf8").on("data", (more: string) => (text += more));
@@ -267,6 +268,7 @@ for (const [name, make] of [
   ["PostgreSQL", postgresServer],
   ["etcd", etcdServer],
 ] as const) {
+  // Side by side, since most of them only wait. Node 20 warns of abort listeners then: all of them run the one hook that sets their time limit.
   describe(name, { ...linux, concurrency: 32 }, () => {
     let server: StoreServer;
     before(async () => {

@@ -20,6 +20,18 @@ export interface StoreServer {
   end(): Promise<void>;
 }
 
+/** The servers and workers that are running: a run that a time limit ends leaves none of them, nor any that is stopped. */
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
+/** Ends a child process when this one ends. */
+export function endWithThis(child: ChildProcess): void {
+  running.add(child);
+  child.once("exit", () => running.delete(child));
+}
+
 async function freePort(): Promise<number> {
   const server = createTcpServer().listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -60,7 +72,6 @@ async function server({ url, command, prepare, isReady = () => true, uid }: Prog
   prepare?.(folder);
   const port = await freePort();
   let child: ChildProcess | undefined;
-  process.once("exit", () => child?.kill("SIGKILL"));
   const kill = async (): Promise<void> => {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const closed = once(child, "exit");
@@ -72,6 +83,7 @@ async function server({ url, command, prepare, isReady = () => true, uid }: Prog
     async start() {
       const [file, ...args] = await command(port, folder);
       child = spawn(file, args, { cwd: folder, stdio: "ignore", ...(uid !== undefined && { uid, gid: uid }) });
+      endWithThis(child);
       await answers(port, child, () => isReady(port));
     },
     kill,

@@ -1,13 +1,18 @@
 // WORKERS workers that share a login: each prints a line of JSON with what became of it. PAUSE names the step before which the process stops
-// itself.
+// itself, once: a save that was stopped in is tried again.
 import { createAuth } from "../../../dist/index.js";
 import { makeStore } from "./make.js";
 import { outcomeOf } from "./outcome.js";
 
 const { ISSUER: issuer, LOGIN: login, PAUSE, SILENT_AFTER_MS, STATE: XDG_STATE_HOME, WORKERS } = process.env;
-const pause = (step) => step === PAUSE && process.kill(process.pid, "SIGSTOP");
 const inner = await makeStore();
-let [saves, isAnswered] = [0, false];
+let [saves, isAnswered, isPaused] = [0, false, false];
+function pause(step) {
+  if (step !== PAUSE || isPaused) return;
+  isPaused = true;
+  process.kill(process.pid, "SIGSTOP");
+}
+
 const store = {
   ...inner,
   close: undefined,
