@@ -42,8 +42,21 @@ export interface GlobalOptions {
   readonly argv: readonly string[];
 }
 
+/** One of the commands, for the tool's own help and completion. */
+export interface ToolCommand {
+  /** Such as `["auth", "login"]`. */
+  readonly words: readonly string[];
+  readonly summary: string;
+  /** Its options, such as `--timeout`, with the placeholder of the value where one follows. The code of the command is loaded for it. */
+  options(): Promise<
+    readonly { readonly name: string; readonly value: string | undefined; readonly summary: string }[]
+  >;
+}
+
 /** The commands of a tool. Made by {@link createCommand}. */
 export interface ToolCommands {
+  /** In the order of the help. */
+  readonly commands: readonly ToolCommand[];
   /**
    * Runs a command line: prints the answer or the error, and handles Ctrl-C meanwhile.
    *
@@ -93,6 +106,16 @@ export function createCommand({
     issuer === undefined ? ofTool : ofTool.map((entry) => (entry.words[1] === "login" ? builtInLogin : entry));
   const isOurs = (word: string | undefined): boolean => table.some(({ words: [group] }) => group === word);
   return {
+    commands: table.map(({ words, summary, load }) => ({
+      words,
+      summary,
+      options: async () =>
+        Object.entries((await load()).options).map(([name, { value, help }]) => ({
+          name: `--${name}`,
+          value,
+          summary: help,
+        })),
+    })),
     run: (argv, streams = {}) =>
       untilDone(streams, (signal) => run(argv, { ...own, toolIdentity: identity }, table, streams, signal)),
     async fail(error, { stdout = process.stdout, stderr = process.stderr, env = own.env ?? process.env } = {}) {

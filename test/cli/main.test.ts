@@ -60,6 +60,27 @@ test("a misspelled option of a tool is an error of every command, and not a logi
   );
 });
 
+test("FR-021 a tool's own help and completion can have these commands, their options and what each does", async () => {
+  const { commands } = createCommand({ name: "acme", version: "1.2.0", issuer: "https://login.acme.example" });
+  const lines = commands.map(({ words, summary }) => `${words.join(" ")}: ${summary}`);
+  assert.ok(
+    lines.includes("auth login: log in through the browser") &&
+      lines.includes("api: send an authenticated request to the service"),
+    lines.join("\n"),
+  );
+  assert.ok(!lines.some((line) => line.startsWith("sync ")), "only the groups that the tool has");
+  const login = await commands.find(({ words }) => words.join(" ") === "auth login")?.options();
+  assert.deepEqual(
+    login?.find(({ name }) => name === "--timeout"),
+    { name: "--timeout", value: "SECONDS", summary: "time limit for the login (default: 300)" },
+  );
+  assert.equal(
+    login?.find(({ name }) => name === "--issuer"),
+    undefined,
+    "the tool has named the issuer",
+  );
+});
+
 test("a tool's own commands go next to these: has() tells whose a command line is", () => {
   const lines = [
     ["auth", "login"],
