@@ -14,6 +14,9 @@ const { Bun, Deno } = globalThis as {
   readonly Deno?: { readonly build?: { readonly standalone?: boolean } };
 };
 
+/** This executable, where Bun has made it of a program: its modules are in a file system of its own, `/$bunfs`, next to nothing. */
+export const bunExecutable: string | undefined = Bun?.isStandaloneExecutable ? process.execPath : undefined;
+
 let isServed = false;
 
 /**
@@ -45,6 +48,6 @@ export function selfStart(text: string): SelfStart {
     return { impossible: `"${process.execPath}" is a single executable whose program does not call serveSelf()` };
   return {
     args: ["--input-type=commonjs", "-e", text],
-    env: { [marker]: "1", ELECTRON_RUN_AS_NODE: "1", ...(Bun?.isStandaloneExecutable && { BUN_BE_BUN: "1" }) },
+    env: { [marker]: "1", ELECTRON_RUN_AS_NODE: "1", ...(bunExecutable && { BUN_BE_BUN: "1" }) },
   };
 }

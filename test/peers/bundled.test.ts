@@ -76,7 +76,12 @@ before(async () => {
   install(bundlers);
   const others = ["webpack esm", "webpack cjs", "vite esm", "tsdown esm", "tsdown cjs", "parcel cjs"];
   for (const bundler of others) outputOf(bundler, bundler.endsWith("esm") ? "esm" : "cjs");
-  execFileSync(process.execPath, [join(bundlers, "bundle.js"), input, scratch], { cwd: dirname(input), stdio: "pipe" });
+  execFileSync(process.execPath, [join(bundlers, "bundle.js"), input, scratch], {
+    cwd: dirname(input),
+    // Parcel's compiler unpacks itself there.
+    env: { ...process.env, XDG_CACHE_HOME: join(scratch, "cache") },
+    stdio: "pipe",
+  });
 
   for (const format of ["esm", "cjs"] as const) {
     const outfile = outputOf(`esbuild ${format}`, format);

@@ -4,6 +4,7 @@ import { basename, dirname, isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openWayTo, type OpenFolder } from "../../platform/folders-above.ts";
 import { readPrivateFile } from "../../platform/private-files.ts";
+import { bunExecutable } from "../../platform/self.ts";
 
 /** The native library, as files to try in this order (for one libc and another); or why there is none to use. */
 export type KeychainLibrary =
@@ -148,7 +149,7 @@ function ownFiles(): string[] {
   try {
     Error.stackTraceLimit = 1;
     Error.prepareStackTrace = (_, [site]) => site?.getFileName();
-    const place = new Error().stack as string | undefined;
+    const place = bunExecutable ?? (new Error().stack as string | undefined);
     const path = place?.startsWith("file:") ? fileURLToPath(place) : (place ?? "");
     // A program from a pipe claims to be a file named "[eval1]" in the working folder, where a cloned repository may have one.
     return isAbsolute(path) && !basename(path).startsWith("[") ? [realpathSync(path)] : [];
