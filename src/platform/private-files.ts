@@ -71,7 +71,10 @@ export function readPrivateFile(path: string): Buffer | undefined {
         hint`Look at it: ${{ run: ["ls", "-la", path] }}`,
       );
     }
-    return readFileSync(fd);
+    const bytes = readFileSync(fd);
+    // For a second, sshfs has the size of the file that this one has replaced. What reads up to that makes it look again.
+    const rest = readFileSync(fd);
+    return rest.length === 0 ? bytes : Buffer.concat([bytes, rest]);
   } finally {
     closeSync(fd);
   }
