@@ -4,7 +4,7 @@ import type { SharedStore } from "../../auth/sessions/shared-store.ts";
 /** The part of a pool of `pg` that is used. */
 export interface PostgresPool {
   query(text: string, values?: unknown[]): Promise<{ rows: Record<string, unknown>[] }>;
-  connect(): Promise<PostgresClient>;
+  connect(done: (error: Error | undefined, client: PostgresClient | undefined) => void): void;
 }
 
 /** The part of a client of `pg` that is used. */
@@ -38,22 +38,37 @@ export function postgresStore(pool: PostgresPool, { table = "shared_logins" }: {
     }
   };
   const listeners = new Map<string, Set<() => void>>();
-  let listening: Promise<PostgresClient> | undefined;
-  const listen = async (): Promise<PostgresClient> => {
-    const client = await pool.connect();
-    const stop = (error: Error): void => {
-      listening = undefined;
-      client.release(error);
-    };
-    client.on("error", stop);
-    client.on("notification", ({ payload = "" }) => listeners.get(payload)?.forEach((changed) => changed()));
-    await client.query(`LISTEN ${channel}`);
-    return client;
+  /** The connection that listens, as what gives it back to the pool. */
+  let listening: Promise<(why: Error | true) => void> | undefined;
+  const listen = (): Promise<(why: Error | true) => void> => {
+    const own = new Promise<(why: Error | true) => void>((resolve, reject) => {
+      // Not awaited: a server that shuts down may say so along with its greeting, and an error nobody listens to would end the program.
+      pool.connect((error, client) => {
+        if (client === undefined) return reject(error);
+        let isReleased = false;
+        // A connection that breaks emits two errors, and a client is released once.
+        const release = (why: Error | true): void => {
+          if (listening === own) listening = undefined;
+          if (!isReleased) client.release(why);
+          isReleased = true;
+        };
+        client.on("error", release);
+        client.on("notification", ({ payload = "" }) => listeners.get(payload)?.forEach((changed) => changed()));
+        client.query(`LISTEN ${channel}`).then(
+          () => resolve(release),
+          (cause: Error) => {
+            release(cause);
+            reject(cause);
+          },
+        );
+      });
+    });
+    return own;
   };
   const end = async (): Promise<void> => {
-    const client = await listening?.catch(() => undefined);
+    const ending = listening;
     listening = undefined;
-    client?.release(true);
+    (await ending?.catch(() => undefined))?.(true);
   };
   return {
     name: "PostgreSQL",
@@ -74,8 +89,10 @@ export function postgresStore(pool: PostgresPool, { table = "shared_logins" }: {
       return row && version;
     },
     watch(key, changed) {
-      listening ??= listen();
-      listening.catch(() => (listening = undefined));
+      const own = (listening ??= listen());
+      own.catch(() => {
+        if (listening === own) listening = undefined;
+      });
       const those = listeners.get(key) ?? new Set();
       listeners.set(key, those.add(changed));
       return () => {
