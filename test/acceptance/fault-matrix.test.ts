@@ -74,6 +74,14 @@ function heldBy(become: (pid: number) => void | Promise<void>, codes: Fault["cod
   };
 }
 
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 /** Locks of a process on another machine. */
 function unseen(isAlive: boolean, codes: Fault["codes"]): Fault {
   return {
@@ -121,7 +129,10 @@ const locks: Record<string, Fault> = {
     says: { 3: /is on another machine or in another container/ },
   },
   "a lock of a dead process on another machine": unseen(false, harmless),
-  "a lock of a dead process": heldBy((pid) => void process.kill(pid, "SIGKILL"), harmless),
+  "a lock of a dead process": heldBy(async (pid) => {
+    process.kill(pid, "SIGKILL");
+    await until("it is gone", () => !isThere(pid));
+  }, harmless),
   "a lock of a zombie": heldBy(
     async (pid) => {
       process.kill(pid, "SIGKILL");
