@@ -415,7 +415,9 @@ test("FR-021 a tool of twenty lines, installed from the tarball, has login, acco
   const tokens = await Promise.all(
     Array.from({ length: 4 }, () => does(acme("auth token", { nodeArgs: later(3_600_000) }))),
   );
-  assert.deepEqual([new Set(tokens).size, saas.counters.refreshes - before, saas.counters.reuses], [1, 1, 0]);
+  // The service's clock stands an hour behind these. A process that learns this from the first, before its token is stored, finds the one before good.
+  assert.ok(tokens.every((token) => /^at_\S+\n$/.test(token)));
+  assert.deepEqual([saas.counters.refreshes - before, saas.counters.reuses], [1, 0]);
 
   // The package's own command on the same machine knows nothing of that, and takes nothing away.
   const own = {
