@@ -54,7 +54,7 @@ const held: Fault["codes"] = {
 
 /** Locks of a real process, to which something happens then. */
 function heldBy(become: (pid: number) => void | Promise<void>, codes: Fault["codes"], isChildOfNobody = false): Fault {
-  let kill = (): void => undefined;
+  let end = async (): Promise<void> => undefined;
   return {
     async prepare(cells) {
       const node = [process.execPath, ...typescript, helper, "holdAll", ...cells.flatMap(locksOf)];
@@ -63,12 +63,16 @@ function heldBy(become: (pid: number) => void | Promise<void>, codes: Fault["cod
       const [program = "", ...args] = [...(isChildOfNobody ? shell : []), ...node];
       const stdin = isChildOfNobody ? "ignore" : "pipe";
       const child = spawn(program, args, { stdio: [stdin, "pipe", "inherit", "pipe"] });
-      kill = () => void child.kill("SIGKILL");
+      const ended = once(child, "exit");
+      end = async () => {
+        child.kill("SIGKILL");
+        await until("the holder is gone", ended);
+      };
       if (child.stdout === null) return;
       const [line] = (await once(createInterface(child.stdout), "line")) as [string];
       await become(Number(line.split(" ")[1]));
     },
-    finish: () => kill(),
+    finish: () => end(),
     lasts: true,
     codes,
   };
