@@ -158,8 +158,13 @@ test("S-009 the socket is in no directory that others can exchange", {
   const open = join(at.folder, "open");
   mkdirSync(open);
   chmodSync(open, 0o777);
-  const { socket = "" } = await lend(t, { env: { ...at.env, XDG_RUNTIME_DIR: join(open, "mine"), TMPDIR: open } });
+  const env = { ...at.env, XDG_RUNTIME_DIR: join(open, "mine"), TMPDIR: open };
+  const { running, socket = "" } = await lend(t, { env });
   assert.ok(socket.startsWith("/tmp/spec-kitty-agent-"), socket);
+  // That is outside of the test's own directory.
+  running.child.kill("SIGINT");
+  await running.ended;
+  assert.equal(existsSync(dirname(socket)), false);
 });
 
 test("the protocol is http with JSON in the words of the RFCs, and no refresh token goes over it", async (t) => {
