@@ -18,8 +18,8 @@ export function getTokenManager(options?: Partial<AuthOptions>): Auth {
 }
 
 /**
- * The `fetch` of {@link getTokenManager}: paths go to the service; a request to another origin gets no token. See {@link AuthorizedFetch} for
- * what it adds, and RFC 6750 for what it sends.
+ * The `fetch` of {@link getTokenManager}: paths go to the service; a request to another origin gets no token. See {@link AuthorizedFetch}
+ * for what it adds, and RFC 6750 for what it sends.
  *
  * @param options - as for {@link getTokenManager}
  * @throws AuthError `configuration_invalid` when a variable of this tool cannot be used

@@ -6,8 +6,8 @@ import { Secret } from "../base/secret.ts";
 export type AgentPlace = { readonly socket: string } | { readonly origin: string };
 
 /**
- * The value of `…_AGENT`: the place and the secret, in one text, so that neither is passed on without the other. The place comes first and may
- * be replaced: through `ssh -R` or in a container the same agent has another path.
+ * The value of `…_AGENT`: the place and the secret, in one text, so that neither is passed on without the other. The place comes first and
+ * may be replaced: through `ssh -R` or in a container the same agent has another path.
  */
 export function agentValue(place: AgentPlace, secret: Secret): string {
   return `${"socket" in place ? place.socket : place.origin}#${secret.reveal()}`;
@@ -36,8 +36,8 @@ export function parseAgentValue(value: Secret, source: string): { place: AgentPl
 }
 
 /**
- * Secret and tokens go over plain http, which is for this machine only. A container's own names for the machine that runs it do not leave that
- * machine either: the runtime of the container forwards them to its loopback interface.
+ * Secret and tokens go over plain http, which is for this machine only. A container's own names for the machine that runs it do not leave
+ * that machine either: the runtime of the container forwards them to its loopback interface.
  */
 function isOnThisMachine(url: URL): boolean {
   return (

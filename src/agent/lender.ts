@@ -10,8 +10,8 @@ import type { LentProof, LentToken, ProofQuestion, TokenQuestion } from "./proto
 const oncePerMs = 10_000;
 
 /**
- * What an agent gives of a login: access tokens, and proofs of the key that they are bound to. The refresh token and the key stay, so that what
- * was lent ends by itself.
+ * What an agent gives of a login: access tokens, and proofs of the key that they are bound to. The refresh token and the key stay, so that
+ * what was lent ends by itself.
  *
  * @param tokens - of one account, and of no other that may log in meanwhile
  */

@@ -4,8 +4,8 @@ import type { Secret } from "../base/secret.ts";
 import type { Team, UserInfo } from "../auth/oauth/user-info.ts";
 
 /**
- * What goes over the socket of an agent: http with JSON, in the words of the RFCs, small enough for curl. Every request carries the secret as
- * a bearer token, or a {@link requestProof}. Paths begin with the version, so that a later one can be served next to this one.
+ * What goes over the socket of an agent: http with JSON, in the words of the RFCs, small enough for curl. Every request carries the secret
+ * as a bearer token, or a {@link requestProof}. Paths begin with the version, so that a later one can be served next to this one.
  * `docs/agent.md` is its description.
  */
 

@@ -37,8 +37,8 @@ const mostBytes = 64 * 1024;
 /**
  * The server of an agent. It does not listen yet.
  *
- * A client is a connection: nothing that a client says of itself is proof, and the kernel does not tell Node who is at the other end. So with a
- * question on the terminal each process is asked about once, as it opens one connection for all that it asks.
+ * A client is a connection: nothing that a client says of itself is proof, and the kernel does not tell Node who is at the other end. So
+ * with a question on the terminal each process is asked about once, as it opens one connection for all that it asks.
  */
 export function agentServer(lender: Lender): Server {
   const answers = new WeakMap<Socket, Promise<boolean>>();
@@ -82,8 +82,8 @@ async function answer(
   lender: Lender,
   isAllowed: (request: IncomingMessage) => Promise<boolean>,
 ): Promise<Answer> {
-  // Before anything is read or asked: without it nobody learns even whether a path exists. A page in a browser cannot send it at all without
-  // a permission (CORS) that is never given.
+  // Before anything is read or asked: without it nobody learns even whether a path exists. A page in a browser cannot send it at all
+  // without a permission (CORS) that is never given.
   if (!isKnown) return refusal(401, "unauthorized", "the secret is missing or wrong");
   const { pathname } = new URL(request.url ?? "", "http://agent");
   const asked = `${request.method} ${pathname}`;

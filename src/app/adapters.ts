@@ -77,12 +77,12 @@ export function octokitStrategy(auth: Auth): () => OctokitAuthentication {
 }
 
 /**
- * The login as the `fetch` of the MCP SDK, which needs no `authProvider` then: that would refresh in each process by itself, and a server that
- * rotates refresh tokens would end the session. `new StreamableHTTPClientTransport(url, { fetch: mcpFetch(auth, login) })`.
+ * The login as the `fetch` of the MCP SDK, which needs no `authProvider` then: that would refresh in each process by itself, and a server
+ * that rotates refresh tokens would end the session. `new StreamableHTTPClientTransport(url, { fetch: mcpFetch(auth, login) })`.
  *
  * While nobody is logged in, requests go without a token, since the server decides what needs one. When it refuses one, or the session has
- * ended, the user logs in and the request is sent again; the same when it names a scope that is missing (`insufficient_scope`, RFC 6750 §3.1),
- * once for each.
+ * ended, the user logs in and the request is sent again; the same when it names a scope that is missing (`insufficient_scope`, RFC 6750
+ * §3.1), once for each.
  *
  * @param auth - from `createAuth`, whose service is the MCP server's address or its origin
  * @param login - how the user logs in, as for `auth.login`. Without it nobody is asked: a request that needs a login ends with the error of

@@ -8,8 +8,8 @@ import type * as runtime from "../base/runtime-types.ts";
 /** Whose tokens these are, and until when. Times are milliseconds since 1970 by this machine's clock. */
 export interface AuthSession {
   /**
-   * Where the tokens come from: `login`, a login that is stored here; `given`, a variable that holds a token; `exchanged`, the identity of a
-   * platform; `lent`, an agent. A login here is of use for the first only.
+   * Where the tokens come from: `login`, a login that is stored here; `given`, a variable that holds a token; `exchanged`, the identity of
+   * a platform; `lent`, an agent. A login here is of use for the first only.
    */
   readonly source: "login" | "given" | "exchanged" | "lent";
   readonly profile: string;
@@ -17,7 +17,10 @@ export interface AuthSession {
   readonly service: string | undefined;
   /** Undefined where the tokens come from elsewhere. */
   readonly issuer: string | undefined;
-  /** Undefined where only the service knows, as for a token that was given. `isUnnamed`: the issuer names nobody, and `name` is the issuer's. */
+  /**
+   * Undefined where only the service knows, as for a token that was given. `isUnnamed`: the issuer names nobody, and `name` is the
+   * issuer's.
+   */
   readonly user:
     | { readonly id: string; readonly email?: string; readonly name?: string; readonly isUnnamed?: true }
     | undefined;
@@ -38,7 +41,10 @@ export interface AuthSession {
   readonly authenticatedAt: number | undefined;
   /** What the newest ID token says of the user (OpenID Connect Core §2), after it was validated; undefined where the issuer gave none. */
   readonly claims: Readonly<Record<string, unknown>> | undefined;
-  /** The newest ID token itself, as the issuer signed it. It is a secret, so it is not enumerable: a session that is logged does not show it. */
+  /**
+   * The newest ID token itself, as the issuer signed it. It is a secret, so it is not enumerable: a session that is logged does not show
+   * it.
+   */
   readonly idToken: string | undefined;
 }
 
@@ -54,7 +60,10 @@ export interface AuthAccount {
 
 /** The outcome of a logout. The session is removed here in every case. */
 export interface LogoutResult {
-  /** `ended` at the service; `unconfirmed`, so that its tokens may be valid until they expire; `untold` with `force`; `none` if nobody was logged in. */
+  /**
+   * `ended` at the service; `unconfirmed`, so that its tokens may be valid until they expire; `untold` with `force`; `none` if nobody was
+   * logged in.
+   */
   readonly service: "ended" | "unconfirmed" | "untold" | "none";
   readonly error: AuthError | undefined;
 }

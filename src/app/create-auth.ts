@@ -14,8 +14,8 @@ import type { ConsentQuestion } from "./login/options.ts";
  * session of their name, profile and folder, and refresh it once. Making one reads and starts nothing.
  *
  * @param options - see {@link AuthOptions}
- * @throws TypeError for a name that cannot name a folder and a variable everywhere, without an issuer, and for an option that does not exist; {@link AuthError}
- * `configuration_invalid` when an option or a variable of the tool cannot be used
+ * @throws TypeError for a name that cannot name a folder and a variable everywhere, without an issuer, and for an option that does not
+ *   exist; {@link AuthError} `configuration_invalid` when an option or a variable of the tool cannot be used
  */
 export function createAuth(options: AuthOptions): Auth {
   if (typeof options.issuer !== "string")

@@ -11,7 +11,10 @@ import { liveClient, type LiveClient, type LiveMessage } from "../sync/live-clie
 /** Options of a live connection. */
 export interface LiveOptions {
   onMessage?: (message: LiveMessage) => void;
-  /** Instead of the runtime's own; needed on Node 20 without `--experimental-websocket`. It must take headers, and limit the size of a message itself. */
+  /**
+   * Instead of the runtime's own; needed on Node 20 without `--experimental-websocket`. It must take headers, and limit the size of a
+   * message itself.
+   */
   WebSocket?: SocketConstructor;
 }
 

@@ -16,7 +16,9 @@ export interface AuthOptions {
    */
   name: string;
   version: string;
-  /** The authorization server, exactly as it names itself. Its metadata (RFC 8414, OpenID Connect Discovery) says where its endpoints are. */
+  /**
+   * The authorization server, exactly as it names itself. Its metadata (RFC 8414, OpenID Connect Discovery) says where its endpoints are.
+   */
   issuer: string;
   /**
    * What users type to log in (again), and for whatever else the tool offers: `{ login: "acme login" }`. By default the commands that
@@ -29,16 +31,21 @@ export interface AuthOptions {
   service?: string | undefined;
   /** The public client that is registered there; `cli_native` by default. */
   clientId?: string | undefined;
-  /** What the issuer gave to the client in addition, if it did. It is in every copy of the program, so it is no secret: it proves nothing. */
+  /**
+   * What the issuer gave to the client in addition, if it did. It is in every copy of the program, so it is no secret: it proves nothing.
+   */
   clientSecret?: string | undefined;
   /** The scopes that a login requests, separated by spaces; by default those of {@link AuthOptions.defaults}. */
   scope?: string | undefined;
   /**
-   * An identity that the platform vouches for, such as `"github-actions"`, to exchange at the issuer for access tokens (RFC 8693, RFC 7523).
-   * These are kept in memory only, and no login is used. Variables of the tool take precedence.
+   * An identity that the platform vouches for, such as `"github-actions"`, to exchange at the issuer for access tokens (RFC 8693, RFC
+   * 7523). These are kept in memory only, and no login is used. Variables of the tool take precedence.
    */
   identity?: string | WorkloadIdentity | undefined;
-  /** The path of the redirect URI that is registered at `issuer`, `http://127.0.0.1/callback` by default, where the port may be any (RFC 8252 §7.3). */
+  /**
+   * The path of the redirect URI that is registered at `issuer`, `http://127.0.0.1/callback` by default, where the port may be any (RFC
+   * 8252 §7.3).
+   */
   redirectPath?: string | undefined;
   /** Other hosts than the issuer's own that a login at `issuer` may begin at; by default the user is asked. */
   trustedHosts?: readonly string[] | undefined;
@@ -73,8 +80,8 @@ export interface AuthOptions {
   /** The key that seals what is in `store`; by default the passphrase of the tool's variable. */
   seal?: Seal | undefined;
   /**
-   * How long a program that refreshes a login in `store` may be silent before another takes over, in milliseconds; 90,000 by default. Longer
-   * than any pause to be survived; one that is longer still may cost the session.
+   * How long a program that refreshes a login in `store` may be silent before another takes over, in milliseconds; 90,000 by default.
+   * Longer than any pause to be survived; one that is longer still may cost the session.
    */
   silentAfterMs?: number | undefined;
   /** Instead of the OS keychain; false for none. */

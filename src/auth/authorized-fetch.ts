@@ -62,7 +62,8 @@ const patienceMs = 30_000;
  *   408, 429, 5xx and no answer, as late as the service asks.
  *
  * @throws (the returned function) {@link NotAuthenticatedError} when nobody is logged in, the session expired or was revoked, or
- * another user has logged in; {@link AuthError} `network_unavailable` when no answer came, `usage_invalid` for a path that leaves the service,
+ * another user has logged in; {@link AuthError} `network_unavailable` when no answer came, `usage_invalid` for a path that leaves the
+ * service,
  * `service_rejected` when a stream would have to be replayed, and what the token manager throws; the signal's reason
  * @internal
  */

@@ -12,7 +12,8 @@ export type { Hint } from "./hint.ts";
  * needs a `default`.
  *
  * - `usage_invalid`, `configuration_invalid`, `consent_required`: the caller can fix it by typing something else.
- * - `network_unavailable`, `service_unavailable`, `lock_unavailable`, `storage_unreachable`: the next try may succeed; the session, if any, is untouched.
+ * - `network_unavailable`, `service_unavailable`, `lock_unavailable`, `storage_unreachable`: the next try may succeed; the session, if any,
+ * is untouched.
  * - `refresh_unconfirmed`: a refresh was sent and not answered, so the service may have renewed the session: another try is not safe by
  *   itself, and may succeed.
  * - `not_authenticated`, `session_ended`: a login is needed.
@@ -53,7 +54,9 @@ const codes = [
 export interface AuthErrorOptions {
   /** What to do next; a string where there is no command or variable in it. */
   hint: string | Hint;
-  /** The evidence: the error that led here. Of one that is not ours, name, code, message and stack are kept. Never shown without `--debug`. */
+  /**
+   * The evidence: the error that led here. Of one that is not ours, name, code, message and stack are kept. Never shown without `--debug`.
+   */
   cause?: unknown;
 }
 

@@ -48,7 +48,9 @@ export function login(profile?: string, ...options: readonly string[]): ToolComm
   return { command: "auth login", profile, options };
 }
 
-/** A login that leaves what cannot be opened where it is. `aside`: the one file in its way, if it is of no use to another machine either. */
+/**
+ * A login that leaves what cannot be opened where it is. `aside`: the one file in its way, if it is of no use to another machine either.
+ */
 export function loginAnew(aside?: string): ToolCommand {
   return { command: "auth login", options: ["--force"], aside };
 }
@@ -67,7 +69,10 @@ export interface HintContext {
   readonly typed?: TypedCommand | undefined;
 }
 
-/** A command line of which the next try has to keep a part: without `--force` it would fail for another reason, without the address go elsewhere. */
+/**
+ * A command line of which the next try has to keep a part: without `--force` it would fail for another reason, without the address go
+ * elsewhere.
+ */
 export interface TypedCommand {
   readonly command: string;
   /** The arguments and options to keep: an option and its value, or an argument, each. */

@@ -31,7 +31,8 @@ export interface Identity {
 /**
  * The identity of a tool.
  *
- * @param options - `name`: lower-case letters, digits and dashes, as in a package's name; `version`: the tool's own; `commands`: where it has
+ * @param options - `name`: lower-case letters, digits and dashes, as in a package's name; `version`: the tool's own; `commands`: where it
+ *   has
  * commands of its own
  * @throws TypeError for a name that cannot name a folder and a variable everywhere
  */

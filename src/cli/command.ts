@@ -70,7 +70,10 @@ export interface TopicEntry {
   readonly summary: string;
   /** Whether it is about a choice that the users of a tool with an issuer of its own do not have. */
   readonly isOfUsers?: true;
-  /** Loads the function that gives its text under a tool's name, which reads the same in a terminal and as Markdown; see `page` for its line breaks. */
+  /**
+   * Loads the function that gives its text under a tool's name, which reads the same in a terminal and as Markdown; see `page` for its line
+   * breaks.
+   */
   readonly load: () => Promise<(identity: Identity) => string>;
 }
 

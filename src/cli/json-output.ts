@@ -48,7 +48,10 @@ export interface AuthStatus {
   readonly profileSource: string;
   /** Where the login lives that is lent here, and until when, if it ends before its agent does. */
   readonly lender?: { readonly host: string; readonly until?: string };
-  /** The name of the variable, if a token in it takes precedence over the profile's own session. Nothing else is said about that session then. */
+  /**
+   * The name of the variable, if a token in it takes precedence over the profile's own session. Nothing else is said about that session
+   * then.
+   */
   readonly tokenSource?: string;
   /** The address that the tokens go to. */
   readonly service?: string;

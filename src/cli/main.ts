@@ -27,7 +27,10 @@ export type CommandGroup = "auth" | "api" | "completion" | "sync" | "tracker";
 export interface CommandOptions extends Omit<AuthOptions, "issuer" | "commands"> {
   /** The authorization server, exactly as it names itself; undefined when the user is to name it, or the service, at the first login. */
   issuer: string | undefined;
-  /** The groups of commands that the tool has; `["auth", "api", "completion"]` by default. `sync` and `tracker` are for services that have these. */
+  /**
+   * The groups of commands that the tool has; `["auth", "api", "completion"]` by default. `sync` and `tracker` are for services that have
+   * these.
+   */
   commands?: readonly CommandGroup[] | undefined;
 }
 
@@ -85,8 +88,8 @@ export interface ToolCommands {
 }
 
 /**
- * Login, status, tokens, logout and the rest under a tool's own name: `acme auth login`. Help, errors, hints, pages, variables, the folder and
- * the keychain's entry have that name and no other.
+ * Login, status, tokens, logout and the rest under a tool's own name: `acme auth login`. Help, errors, hints, pages, variables, the folder
+ * and the keychain's entry have that name and no other.
  *
  * @param options - see {@link CommandOptions}
  * @throws TypeError for a name that cannot name a folder and a variable everywhere, and for a group of commands that does not exist

@@ -29,7 +29,10 @@ export interface Output {
   hint(text: Text): void;
   /** On a terminal one line, redrawn in place and removed before anything else is said; nothing elsewhere. */
   progress(text: string): void;
-  /** An address to open, on a line of its own: a link where the terminal has links, so that a long one can be clicked although it is wrapped. */
+  /**
+   * An address to open, on a line of its own: a link where the terminal has links, so that a long one can be clicked although it is
+   * wrapped.
+   */
   address(url: string): void;
   /** A drawing of our own for {@link Output.screen}, escape sequences included: never a text that comes from elsewhere. */
   draw(picture: string): void;
@@ -169,7 +172,9 @@ export function createOutput(
   };
 }
 
-/** Whether a terminal turns OSC 8 into a link. The others skip it, as ECMA-48 has it, but for a few that print it: so those that are known. */
+/**
+ * Whether a terminal turns OSC 8 into a link. The others skip it, as ECMA-48 has it, but for a few that print it: so those that are known.
+ */
 function hasLinks(env: OutputStreams["env"]): boolean {
   const known = ["WT_SESSION", "KONSOLE_VERSION", "WEZTERM_PANE", "KITTY_WINDOW_ID", "GHOSTTY_RESOURCES_DIR"].some(
     (name) => env[name],

@@ -1,7 +1,10 @@
 import { tellsOwners } from "../platform/connection-owner.ts";
 import { reportOn, type Finding } from "./finding.ts";
 
-/** Which claims of the security model, by their names in `help security`, do not hold here, since the system or the runtime lacks what they need. */
+/**
+ * Which claims of the security model, by their names in `help security`, do not hold here, since the system or the runtime lacks what they
+ * need.
+ */
 export function examineDefences(): Finding {
   const report = reportOn("D705", "defences");
   const missing = [

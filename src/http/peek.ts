@@ -26,7 +26,8 @@ export async function peekBody(
   let size = 0;
   const ahead = (): ReturnType<typeof reader.read> => {
     const result = reader.read();
-    // The next reader gets its failure. Until there is one, or if there never is, it must not end the program as a rejection that nobody handles.
+    // The next reader gets its failure. Until there is one, or if there never is, it must not end the program as a rejection that nobody
+    // handles.
     result.catch(() => undefined);
     return result;
   };

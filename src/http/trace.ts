@@ -6,7 +6,10 @@ import type { Clock } from "../platform/clock.ts";
 /** Headers whose values say how a request went and hold no secret. Which others do nobody can list: tools and proxies add their own. */
 const openHeader =
   /^(accept(-encoding|-language|-ranges)?|age|allow|cache-control|connection|content-(disposition|encoding|language|length|range|type)|date|etag|expires|host|idempotency-key|if-(none-)?match|keep-alive|last-modified|pragma|prefer|(x-)?ratelimit(-[\w-]+)?|retry-after|server|strict-transport-security|transfer-encoding|user-agent|vary|via|x-team-slug)$/i;
-/** The members of a challenge that say what is wrong (RFC 6750 §3, RFC 9449 §7.1, RFC 9728 §5.1). Others may carry a token, as `Negotiate` does. */
+/**
+ * The members of a challenge that say what is wrong (RFC 6750 §3, RFC 9449 §7.1, RFC 9728 §5.1). Others may carry a token, as `Negotiate`
+ * does.
+ */
 const openMember = /\b(?:realm|error|error_description|scope|algs|resource_metadata)=(?:"[^"]*"|[^\s,"]+)/gi;
 /** What services call the id under which they log a request. */
 const idHeaders = ["x-request-id", "request-id", "x-correlation-id", "x-amzn-requestid", "x-ms-request-id", "cf-ray"];

@@ -89,7 +89,9 @@ const inContainer: Rule = ({ env, files }) => {
     : undefined;
 };
 
-/** 1, 2 or undefined. The kernel's name alone proves nothing: a container on Docker Desktop has the same. So containers are ruled out first. */
+/**
+ * 1, 2 or undefined. The kernel's name alone proves nothing: a container on Docker Desktop has the same. So containers are ruled out first.
+ */
 const wsl = ({ env, files, platform }: EnvironmentFacts): 1 | 2 | undefined => {
   const kernel = files["/proc/version"] ?? "";
   if (platform !== "linux" || !(/microsoft/i.test(kernel) || "/run/WSL" in files || env["WSL_DISTRO_NAME"]))

@@ -112,7 +112,10 @@ function isTrustedGroup(gid: number): boolean {
   return gid === 0 || (process.platform === "darwin" && gid === 80) || isOwnGroup(gid);
 }
 
-/** Where every user has a group of the same name (as on Debian and Fedora), that group has no other members: neither in its list nor as their first group. */
+/**
+ * Where every user has a group of the same name (as on Debian and Fedora), that group has no other members: neither in its list nor as
+ * their first group.
+ */
 function isOwnGroup(gid: number): boolean {
   const user = userName();
   // Where groups are stored elsewhere, this one may be anybody's.

@@ -20,7 +20,9 @@ export function* namesIn(folder: string): Generator<string, void> {
   }
 }
 
-/** The first `limit` of the names in a folder that are `wanted`, in order. A hundred thousand names are 10 MB; this holds twice the limit. */
+/**
+ * The first `limit` of the names in a folder that are `wanted`, in order. A hundred thousand names are 10 MB; this holds twice the limit.
+ */
 export function firstNames(folder: string, limit: number, wanted: (name: string) => boolean): string[] {
   let names: string[] = [];
   let last: string | undefined;

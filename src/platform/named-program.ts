@@ -38,7 +38,8 @@ export async function outputOf(
 }
 
 /**
- * Runs a command that the user typed, on this terminal, to its end. A signal of the terminal reaches it by itself, and is its to obey or not.
+ * Runs a command that the user typed, on this terminal, to its end. A signal of the terminal reaches it by itself, and is its to obey or
+ * not.
  *
  * @returns its exit code, as a shell would have it
  * @throws what the system says when it cannot be started

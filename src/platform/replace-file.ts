@@ -149,7 +149,10 @@ export function syncFolder(folder: string): void {
   }
 }
 
-/** The paths of temporary files whose writers were killed between the first byte and the rename. `of`: only those of the file with this name. */
+/**
+ * The paths of temporary files whose writers were killed between the first byte and the rename. `of`: only those of the file with this
+ * name.
+ */
 export function leftTemporaries(
   folder: string,
   { recursive = false, of }: { recursive?: boolean; of?: string } = {},

@@ -16,7 +16,9 @@ export type EmitReport =
 
 /** An open connection that can send events at once. */
 export interface LiveChannel {
-  /** Sends an event. Resolves to true once the service says that it has the event, to false when there is no connection for that account. */
+  /**
+   * Sends an event. Resolves to true once the service says that it has the event, to false when there is no connection for that account.
+   */
   deliver(event: EventEnvelope, account: Account): Promise<boolean>;
 }
 
@@ -27,7 +29,10 @@ export interface EmitterOptions {
   clock: Clock;
   /** From {@link nodeId}. */
   nodeId: string;
-  /** The profile in use and the account that is logged in on it; asked again for every group of events, since they change while a process runs. */
+  /**
+   * The profile in use and the account that is logged in on it; asked again for every group of events, since they change while a process
+   * runs.
+   */
   origin: () => Promise<Origin>;
   /** The project in which this happens; the members of an event take precedence. */
   context?: Partial<ProjectContext>;

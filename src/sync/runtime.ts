@@ -36,7 +36,10 @@ export interface SyncRuntimeOptions extends SyncOptions, Pick<EmitterOptions, "c
   folder: string;
   /** The authorized fetch of an account, with its tokens and no other's. */
   fetch: (account: Account) => AuthorizedFetch | Promise<AuthorizedFetch>;
-  /** Asks the service who owns the token, where the origin has no account; undefined when nobody is logged in. Called before a drain, never to emit. */
+  /**
+   * Asks the service who owns the token, where the origin has no account; undefined when nobody is logged in. Called before a drain, never
+   * to emit.
+   */
   owner?: (origin: Origin, signal: AbortSignal | undefined) => Promise<Account | undefined>;
   /** Where the end of the process is announced; `process` by default. */
   exit?: {

@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { pairs, textOf, type Exploration } from "../simulation/explore.ts";
 import { laboratory } from "../simulation/laboratory.ts";
 import type { Task } from "../simulation/main.ts";
-import type { Scenario } from "../simulation/programs.ts";
+import { sharedPair, type Scenario } from "../simulation/programs.ts";
 
 const goal = 3_000_000;
 const walksATask = 10_000;
@@ -28,16 +28,7 @@ export async function explore(args: readonly string[]): Promise<void> {
   const isStrict = ({ kind, leftMs }: Scenario): boolean => kind === "strict" && leftMs === 0;
   const exhaustive = (scenarios: readonly Scenario[]): Task[] =>
     scenarios.map((scenario) => ({ scenarios: [scenario] }));
-  const shared = (["token", "logout", "login"] as const).map(
-    (other): Scenario => ({
-      programs: ["token", other],
-      kind: "strict",
-      isUnseen: false,
-      leftMs: 0,
-      disturbances: 1,
-      place: "shared",
-    }),
-  );
+  const shared = (["token", "logout", "login"] as const).map(sharedPair);
   const parts: [what: string, tasks: (schedules: number) => Task[]][] = [
     ["two processes, one disturbance", () => exhaustive(pairs(1))],
     ["two processes on two machines, one disturbance", () => exhaustive(pairs(1, true).filter(isStrict))],

@@ -90,6 +90,18 @@ export interface Scenario {
   readonly place?: "files" | "shared" | undefined;
 }
 
+/** Two processes that share a login through a store, one of which may be stopped or cut off. */
+export function sharedPair(other: ProgramName): Scenario {
+  return {
+    programs: ["token", other],
+    kind: "strict",
+    isUnseen: false,
+    leftMs: 0,
+    disturbances: 1,
+    place: "shared",
+  };
+}
+
 /** A world in which a session is stored and every process is about to start. */
 export function worldOf({ programs: names, kind, isUnseen, leftMs, disturbances, place }: Scenario): World {
   const world = new World(kind, isUnseen, disturbances);

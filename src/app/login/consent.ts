@@ -70,8 +70,8 @@ const loginBytes = 32 * 1024;
  * be stored must not be started.
  *
  * @param startsOver - what is stored cannot be opened, and is left where it is
- * @returns makes the key what opens the logins here, when there is one to store, and says what was moved aside for that. A login can take minutes, and
- * one that changes nothing must not undo what another has changed meanwhile, perhaps to a better key
+ * @returns makes the key what opens the logins here, when there is one to store, and says what was moved aside for that. A login can take
+ *   minutes, and one that changes nothing must not undo what another has changed meanwhile, perhaps to a better key
  */
 export async function agreedKey(
   app: App,

@@ -4,7 +4,10 @@ import type * as runtime from "../../base/runtime-types.ts";
 export type ConsentQuestion =
   /** May the session be kept in an encrypted file that this user's programs can open? `reason`: why not with a key in the keychain. */
   | { readonly about: "file"; readonly reason: string }
-  /** May a login at `issuer` begin at `host`, which is another one? If the two do not belong together, the issuer could then act as the user at that host (S-011). */
+  /**
+   * May a login at `issuer` begin at `host`, which is another one? If the two do not belong together, the issuer could then act as the user
+   * at that host (S-011).
+   */
   | { readonly about: "host"; readonly issuer: string; readonly host: string }
   /** May `address` get tokens that are good for all of `resource`, which it is a part of? It could use them there. */
   | { readonly about: "resource"; readonly address: string; readonly resource: string }
@@ -19,7 +22,9 @@ export interface LoginAddress {
   readonly redirectUri: string;
   /** How long the login waits for the browser, in milliseconds. */
   readonly timeoutMs: number;
-  /** Takes the address of the last page, if that did not load because the browser is on another machine. Throws when it is not that address. */
+  /**
+   * Takes the address of the last page, if that did not load because the browser is on another machine. Throws when it is not that address.
+   */
   readonly accept: (address: string) => void;
   readonly signal: runtime.AbortSignal;
 }

@@ -46,8 +46,8 @@ export function etcdStore(client: EtcdClient): SharedStore {
       return succeeded ? header.revision : undefined;
     },
     watch(key, changed) {
-      // Not `create()`, which gives nothing to cancel before the server has responded: `etcd3` would connect for that watcher forever, and keep a
-      // process alive whose server is gone and whose client is closed.
+      // Not `create()`, which gives nothing to cancel before the server has responded: `etcd3` would connect for that watcher forever, and
+      // keep a process alive whose server is gone and whose client is closed.
       const watcher = client.watch().key(key).watcher();
       for (const event of ["put", "delete", "error"] as const) watcher.on(event, changed);
       return () => void watcher.cancel().catch(() => undefined);

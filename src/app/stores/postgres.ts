@@ -16,8 +16,8 @@ export interface PostgresClient {
 }
 
 /**
- * Logins in PostgreSQL, one row each. The table is created when it is first missed. Changes are notified on a channel of the table's name, to
- * which one connection of the pool listens while somebody waits.
+ * Logins in PostgreSQL, one row each. The table is created when it is first missed. Changes are notified on a channel of the table's name,
+ * to which one connection of the pool listens while somebody waits.
  *
  * @param pool - a pool of `pg`, made by the program and ended by it
  * @param options - `table`: `shared_logins` by default; with a schema before it if need be

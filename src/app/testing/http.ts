@@ -35,7 +35,9 @@ export function formOf({ headers, body }: FakeRequest): URLSearchParams | undefi
   return new Set(form.keys()).size === form.size ? form : undefined;
 }
 
-/** The handler of the first route that fits; one for 405 where the path is known with other methods. Undefined for a path that no route has. */
+/**
+ * The handler of the first route that fits; one for 405 where the path is known with other methods. Undefined for a path that no route has.
+ */
 export function handlerOf(routes: readonly Route[], { method, path }: FakeRequest): Handler | undefined {
   const listed = routes.filter(([, known]) => (typeof known === "string" ? known === path : known.test(path)));
   const route = listed.find(([known]) => known === method || known === "*");

@@ -41,7 +41,7 @@ export async function completeLogin<T>(
       user: { teams, ...user },
       server,
     } = await findUser(tokens, request, idToken, { ...options, fetch: resourceFetch(common, options) });
-    // Nobody has vouched for a token that somebody brought, and nobody is there whom it could be of.
+    // No login has vouched for a token from elsewhere, and no user is known whose it could be.
     if (how.isBorrowed && user.isUnnamed) throw notKnown(request);
     // A server that grants what was requested may leave the scope out (RFC 6749 §5.1).
     const scope = tokens.scope ?? request.scope;
@@ -89,7 +89,8 @@ async function idTokenClaims(
   if (!isOpenId) return undefined;
   if (id_token !== undefined)
     return validateIdToken(id_token, { server, client_id, access_token, now, nonce }, options);
-  // Servers differ on whether a device login is an OpenID Connect login, which the standard does not mention, and a refresh need not bring one.
+  // Servers differ on whether a device login is an OpenID Connect login, which the standard does not mention, and a refresh need not bring
+  // one.
   if (authFlow !== "authorization_code") return undefined;
   throw new AuthError("service_answer_invalid", `"${server.issuer}" returned no ID token for the scope "openid"`, {
     hint: hint`${issuersMistake}. For a login without an ID token: ${login(undefined, "--scope", "…")}, without "openid"`,

@@ -54,7 +54,8 @@ export async function receivedRequest(
   if (!isStart && path !== redirectPath) return { kind: "page", path };
 
   // 5. The state, which only the service and the browser of this login know; or the path of the start, which the command line of that
-  // browser shows, and which is not for a browser that loads pages ahead of time: nobody has seen it, and it is opened again when somebody does.
+  // browser shows, and which is not for a browser that loads pages ahead of time: nobody has seen it, and it is opened again when somebody
+  // does.
   const isEarly = /prefetch/i.test(`${request.headers["sec-purpose"] ?? request.headers["purpose"] ?? ""}`);
   if (isStart && isEarly) return refused(425, "the page is not visible yet");
   const response = isStart ? undefined : judge(new URLSearchParams(query));

@@ -41,7 +41,10 @@ export interface CallbackListener {
   readonly tellsOwners: boolean;
   /** The one-time address with which a browser is started here, see {@link browserStart}. */
   startAddress(address: string): string;
-  /** The response to this login. Rejects with `interrupted` when the listener is closed before it arrives, with `access_denied` when two browsers took part. */
+  /**
+   * The response to this login. Rejects with `interrupted` when the listener is closed before it arrives, with `access_denied` when two
+   * browsers took part.
+   */
   readonly callback: Promise<AuthorizationResponse>;
   /**
    * Takes the redirect address from a user whose browser could not reach this machine: the same checks, the same outcome. It holds a code,

@@ -26,8 +26,8 @@ export interface TokenResponse {
   /** The server's clock when it answered (`Date`, RFC 9110 §6.6.1), in milliseconds since 1970. */
   readonly date: number | undefined;
   /**
-   * What is invalid in it, other than the access token; undefined when nothing is. The member is then left out. A refresh has spent the token before,
-   * so its answer counts all the same. A login refuses it, after it has revoked what was issued.
+   * What is invalid in it, other than the access token; undefined when nothing is. The member is then left out. A refresh has spent the
+   * token before, so its answer counts all the same. A login refuses it, after it has revoked what was issued.
    */
   readonly flaw?: AuthError | undefined;
 }

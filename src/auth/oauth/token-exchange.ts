@@ -41,7 +41,8 @@ export function identityGrant({ grant_types_supported: listed = [] }: Authorizat
 /**
  * Exchanges the identity token of another issuer for an access token.
  *
- * `subject_token_type` is that of any JWT (RFC 8693 §3): what platforms issue to their jobs comes from no login, so not each is an ID token.
+ * `subject_token_type` is that of any JWT (RFC 8693 §3): what platforms issue to their jobs comes from no login, so not each is an ID
+ * token.
  */
 export function exchangeIdentity(
   server: AuthorizationServer,

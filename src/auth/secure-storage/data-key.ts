@@ -126,7 +126,9 @@ export class KeySlots {
     throw failure;
   }
 
-  /** What the user has asked for first, then what costs nothing before what asks the keychain; last what can only say why it does not open. */
+  /**
+   * What the user has asked for first, then what costs nothing before what asks the keychain; last what can only say why it does not open.
+   */
   #inOrder(slots: readonly KeySlot[]): readonly KeySlot[] {
     return [...slots].sort((a, b) => this.#rank(a) - this.#rank(b));
   }

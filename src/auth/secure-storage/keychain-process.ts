@@ -21,7 +21,10 @@ export type KeychainAnswer =
   | { readonly noNode: string }
   | Exclude<KeychainLibrary, { files: unknown }>;
 
-/** The part of the environment that the process is given: how to find the session bus, a display, the home and system libraries. No secret is among them. */
+/**
+ * The part of the environment that the process is given: how to find the session bus, a display, the home and system libraries. No secret
+ * is among them.
+ */
 const passed =
   /^(PATH|HOME|USER|LOGNAME|TMPDIR|XDG_RUNTIME_DIR|DBUS_SESSION_BUS_\w+|DISPLAY|WAYLAND_DISPLAY|XAUTHORITY|LD_LIBRARY_PATH|NIX_LD\w*|SYSTEMROOT|WINDIR)$/i;
 

@@ -171,8 +171,8 @@ export function isProfileName(text: string): boolean {
 export interface NamedProfile {
   readonly name: string;
   /**
-   * The option or the variable; `profile` where the program itself names it; `--here in …` for the user's choice for a folder; `active` where
-   * nobody does.
+   * The option or the variable; `profile` where the program itself names it; `--here in …` for the user's choice for a folder; `active`
+   * where nobody does.
    */
   readonly source: string;
 }
@@ -231,7 +231,10 @@ export function defaultTeam(profile: {
   return teams.find((team) => team.id === profile.team) ?? teams.find((team) => team.isPrivateTeamspace) ?? teams[0];
 }
 
-/** How an account is named in a sentence: `alice@example.com (Acme Corp)`. The service chose the names: a line break could forge a line (S-008). */
+/**
+ * How an account is named in a sentence: `alice@example.com (Acme Corp)`. The service chose the names: a line break could forge a line
+ * (S-008).
+ */
 export function accountName(profile: Profile): string {
   const team = defaultTeam(profile);
   return `${userName(profile.session?.user)}${team ? ` (${oneLine(team.name)})` : ""}`;

@@ -23,8 +23,9 @@ export interface ClaimsOptions {
 }
 
 /**
- * Who may spend the refresh token of a login in a shared store. There is no lock and no lease: a process that wants to spend one first stores
- * an intent next to it, by compare and swap, and who wins that may. Everybody else waits until it is gone, and finds the new tokens then.
+ * Who may spend the refresh token of a login in a shared store. There is no lock and no lease: a process that wants to spend one first
+ * stores an intent next to it, by compare and swap, and who wins that may. Everybody else waits until it is gone, and finds the new tokens
+ * then.
  *
  * A holder that is stopped or cut off finds a conflict when it comes back, and takes what is there. An intent that somebody has seen
  * without a sign of life for `silentAfterMs` of their own monotonic clock belongs to nobody, and is replaced, again by compare and swap.
@@ -138,8 +139,8 @@ export class SharedClaims {
         inTurn(async () => {
           // Both clocks: the one stands still while the machine sleeps, and the other may be set back.
           const silentMs = Math.max(clock.monotonic() - signedAt, clock.now() - signedAtWall);
-          // This process may have been stopped since, and only a sign tells others that it goes on: a look at the store would be out of date
-          // when its answer comes. Not at once: nobody takes over sooner.
+          // This process may have been stopped since, and only a sign tells others that it goes on: a look at the store would be out of
+          // date when its answer comes. Not at once: nobody takes over sooner.
           if (silentMs >= silentAfterMs / 10) await sign();
           return isOurs(entry);
         }),
@@ -148,7 +149,8 @@ export class SharedClaims {
           // First: a process that finds the new session before it knows how far this machine's clock is off would refresh once more.
           noteOffset(next, machine);
           for (;;) {
-            // Still the token that this one has spent: what it got for it is the session, even if another process is about to send it again.
+            // Still the token that this one has spent: what it got for it is the session, even if another process is about to send it
+            // again.
             const now = entry.profile?.session;
             const isFollowed = now?.id !== session.id || !isSameToken(now, session);
             const saved = isFollowed

@@ -12,7 +12,7 @@ const [callMs, triesMs] = [5_000, 8_000];
 /** Before the second try, in milliseconds; it doubles from then on. */
 const firstWaitMs = 40;
 
-/** Says that a refresh token is being spent, and by whom. It changes with every sign of life. */
+/** Says which process is spending a refresh token. It changes with every sign of life. */
 export interface Intent {
   readonly id: string;
   /** A digest of the refresh token. */
@@ -104,8 +104,8 @@ export class SharedEntries {
   }
 
   /**
-   * One call of the store, tried again while that may help. A save whose answer was lost may have been carried out: then the next try is told
-   * of another version, and the caller finds its own text there.
+   * One call of the store, tried again while that may help. A save whose answer was lost may have been carried out: then the next try is
+   * told of another version, and the caller finds its own text there.
    */
   async #ask<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { clock } = this.#options;

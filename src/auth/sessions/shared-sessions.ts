@@ -10,7 +10,9 @@ export interface SharedSessionsOptions extends EntriesOptions, ClaimsOptions {
   readonly login: string;
 }
 
-/** Logins in a store that many machines share. What is stored is changed by compare and swap alone; what spends a refresh token is a claim. */
+/**
+ * Logins in a store that many machines share. What is stored is changed by compare and swap alone; what spends a refresh token is a claim.
+ */
 export class SharedSessions implements SessionStore {
   readonly #options: SharedSessionsOptions;
   readonly #entries: SharedEntries;

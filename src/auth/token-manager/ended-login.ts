@@ -27,7 +27,9 @@ export function notLoggedIn(name: string, profile: Profile | undefined, now: num
   });
 }
 
-/** The login of a profile in which nobody is logged in: the one that ended last, or one that has expired and that nothing has removed yet. */
+/**
+ * The login of a profile in which nobody is logged in: the one that ended last, or one that has expired and that nothing has removed yet.
+ */
 export function lastLogin(profile: Profile | undefined, now: number): EndedLogin | undefined {
   const session = profile?.session;
   if (session === undefined) return profile?.ended;

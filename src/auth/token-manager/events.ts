@@ -9,8 +9,8 @@ export interface AuthEvents {
   /** A refresh failed. */
   refused: { readonly profile: string; readonly error: AuthError };
   /**
-   * The session that this program has used is gone: a login is needed. `elsewhere`: another program has logged out, has logged in as another
-   * user, or was told that the session ended.
+   * The session that this program has used is gone: a login is needed. `elsewhere`: another program has logged out, has logged in as
+   * another user, or was told that the session ended.
    */
   ended: { readonly profile: string; readonly reason: "expired" | "revoked" | "logout" | "elsewhere" };
   /** The refreshed session could not be stored: it lives in this process only, until a later try succeeds. */

@@ -5,7 +5,10 @@ import type { AccessToken, AccessTokenOptions } from "./access-token.ts";
 /** When an access token was issued and when it expires, by the server's clock. */
 export type Lifetime = Pick<Session, "issuedAt" | "accessTokenExpiresAt" | "clockOffsetMs">;
 
-/** How long the access token is still valid, in milliseconds; not positive when it expired, infinite when nobody knows. `now`: this machine's clock. */
+/**
+ * How long the access token is still valid, in milliseconds; not positive when it expired, infinite when nobody knows. `now`: this
+ * machine's clock.
+ */
 export function remainingMs(session: Lifetime, now: number): number {
   if (session.accessTokenExpiresAt === undefined) return Number.POSITIVE_INFINITY;
   return isBeforeIssue(session, now) ? 0 : session.accessTokenExpiresAt - now - session.clockOffsetMs;

@@ -16,8 +16,8 @@ interface Held {
 }
 
 /**
- * Access tokens that this process cannot refresh itself, held in its memory only: one request serves all callers, and another follows when a
- * token expires soon or was refused.
+ * Access tokens that this process cannot refresh itself, held in its memory only: one request serves all callers, and another follows when
+ * a token expires soon or was refused.
  *
  * @param renew - gets a token that is good for a caller, with its own retries
  */

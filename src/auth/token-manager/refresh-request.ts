@@ -40,7 +40,8 @@ interface RefreshContext {
  * Asks the service for new tokens, again where that may help. Nothing cuts a request short that was sent: callers stop waiting, and the
  * request goes on.
  *
- * @returns the session that the answer makes of this one. Lifetimes count from when the request was sent that brought it: a process that was stopped,
+ * @returns the session that the answer makes of this one. Lifetimes count from when the request was sent that brought it: a process that
+ *   was stopped,
  * or whose machine was asleep, may read an answer long after it came
  * @throws the error of the last try; {@link AuthError} `refresh_unconfirmed` when one was sent and not answered, `lock_unavailable` when
  * the claim was lost; {@link NotAuthenticatedError} when the answer does not belong to this session

@@ -51,8 +51,8 @@ export class Refresher {
   /**
    * A session that is enough for a caller, refreshed if need be. One call at a time.
    *
-   * What is stored is claimed before its refresh token is sent, and the claim holds only if nothing else is stored by then: the process that
-   * had it before may have refreshed. It ends when the new session is stored. A process that got it earlier would send a spent refresh
+   * What is stored is claimed before its refresh token is sent, and the claim holds only if nothing else is stored by then: the process
+   * that had it before may have refreshed. It ends when the new session is stored. A process that got it earlier would send a spent refresh
    * token, and the service would revoke the session (RFC 9700 §4.14.2).
    *
    * @throws as `TokenManager.getAccessToken`
@@ -253,8 +253,8 @@ export class Refresher {
   }
 
   /**
-   * Removes a session that expired or was revoked: the one place where that is done. Only if it is the one that is stored (S-002), or one that
-   * is spent, since what was refused has taken its place in memory.
+   * Removes a session that expired or was revoked: the one place where that is done. Only if it is the one that is stored (S-002), or one
+   * that is spent, since what was refused has taken its place in memory.
    */
   async #remove(refused: Session, cause?: unknown): Promise<never> {
     const { profile } = this.#current;

@@ -328,7 +328,8 @@ class Current implements CurrentSession {
    * The profile in use, decided once: a later switch does not change whose tokens a running program uses.
    *
    * @param options - `mayBeNew`: whether it may be named and not exist
-   * @throws {@link NotAuthenticatedError} when it must exist and does not: a mistyped name must neither act as another account nor be ignored
+   * @throws {@link NotAuthenticatedError} when it must exist and does not: a mistyped name must neither act as another account nor be
+   *   ignored
    */
   async inUse({
     mayBeNew = false,

@@ -7,7 +7,9 @@ type Container = Record<string, unknown> | unknown[];
 /** A field of the command line: its name, such as `user[name]` or `labels[]`, and its value. */
 export type Field = readonly [name: string, value: unknown];
 
-/** The fields of a request: `texts` of `-f`, each `name=text`; `typed` of `-F`, each `name=json` or `name=@file`. What is not JSON is text. */
+/**
+ * The fields of a request: `texts` of `-f`, each `name=text`; `typed` of `-F`, each `name=json` or `name=@file`. What is not JSON is text.
+ */
 export async function readFields(
   texts: readonly string[],
   typed: readonly string[],

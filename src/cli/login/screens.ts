@@ -40,7 +40,9 @@ function explained(question: ConsentQuestion, say: (line: string) => void): stri
   }
 }
 
-/** Where Linux cuts a longer line, in bytes, without saying so (termios(3), "canonical mode"). Other systems do not take such a line at all. */
+/**
+ * Where Linux cuts a longer line, in bytes, without saying so (termios(3), "canonical mode"). Other systems do not take such a line at all.
+ */
 const cutLine = 4095;
 
 /** The address and the length of the wait are shown before anything is opened. `isFirst`: whether this login creates its profile. */

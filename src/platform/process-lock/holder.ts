@@ -2,7 +2,8 @@
  * Who holds a lock, and when that process is dead. No clock of another machine is asked, no process id judged, and no age. There are
  * three proofs:
  *
- * 1. On Linux, a socket. Every holder listens on one next to the lock for as long as it lives (life-socket.ts). The kernel answers for the process:
+ * 1. On Linux, a socket. Every holder listens on one next to the lock for as long as it lives (life-socket.ts). The kernel answers for the
+ * process:
  *    it accepts a connection for one that is stopped, busy or a zombie with threads left, and refuses it as soon as the last thread
  *    has ended or the worker that listened, whatever pid, mount, network or user namespace it lived in. But a kernel also refuses a
  *    socket that another kernel listens on (NFS, sshfs, 9p), and one that its own process reaches through another mount (an overlay
@@ -112,10 +113,15 @@ export function judgeByKernelLock(isTaken: () => boolean): Judge {
 /** How often a holder shows a sign of life, in milliseconds. */
 export const signEveryMs = 3_000;
 
-/** How long it may show none, in milliseconds: with what passes between two looks and since the last sign, a dead holder's lock is free within 30 s. */
+/**
+ * How long it may show none, in milliseconds: with what passes between two looks and since the last sign, a dead holder's lock is free
+ * within 30 s.
+ */
 const silentMs = 27_000;
 
-/** The most that counts of the time between two looks, in milliseconds. Within it a holder that lives may not have been able to show a sign. */
+/**
+ * The most that counts of the time between two looks, in milliseconds. Within it a holder that lives may not have been able to show a sign.
+ */
 const longestLookMs = 2_000;
 
 /** Watches holders that cannot be judged. Its clock is monotonic, in milliseconds. */

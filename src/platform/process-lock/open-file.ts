@@ -13,8 +13,8 @@
  * browser that is started meanwhile does not inherit it: libuv opens with O_CLOEXEC, and on Windows with a handle that is not inheritable.
  * Where a network file system does not enforce it between machines, the directory does.
  *
- * The file stays where it is for as long as what the lock guards. A process that locked a file which was removed meanwhile does not hold the
- * lock, and `held` says so.
+ * The file stays where it is for as long as what the lock guards. A process that locked a file which was removed meanwhile does not hold
+ * the lock, and `held` says so.
  */
 import { closeSync, constants, fstatSync, openSync, statSync, unlinkSync } from "node:fs";
 import { systemErrorCode } from "../../base/errors.ts";

@@ -4,20 +4,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { textOf } from "../../simulation/explore.ts";
 import { laboratory, type Mutation } from "../../simulation/laboratory.ts";
-import type { ProgramName, Scenario } from "../../simulation/programs.ts";
-
-const shared = (other: ProgramName): Scenario => ({
-  programs: ["token", other],
-  kind: "strict",
-  isUnseen: false,
-  leftMs: 0,
-  disturbances: 1,
-  place: "shared",
-});
+import { sharedPair, type ProgramName } from "../../simulation/programs.ts";
 
 test("NFR-018 two processes, a pause or a partition: no schedule loses a login, but for one beyond the limit", async (t) => {
   using lab = await laboratory();
-  const { failure, schedules, states } = await lab.explore({ scenarios: [shared("token")] });
+  const { failure, schedules, states } = await lab.explore({ scenarios: [sharedPair("token")] });
   t.diagnostic(`${schedules} schedules, ${states} states`);
   assert.ok(!failure, failure && textOf(failure));
   assert.ok(schedules > 5_000);
@@ -54,7 +45,7 @@ const mutations: Readonly<Record<string, Mutation & { other: ProgramName; breaks
 for (const [how, { other, breaks, ...mutation }] of Object.entries(mutations)) {
   test(`the exploration finds a claim ${how}`, async () => {
     using lab = await laboratory(mutation);
-    const { failure } = await lab.explore({ scenarios: [shared(other)] });
+    const { failure } = await lab.explore({ scenarios: [sharedPair(other)] });
     assert.match(failure?.violation ?? "nothing was violated", breaks);
   });
 }

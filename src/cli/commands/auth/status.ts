@@ -94,7 +94,10 @@ async function ofProfile({ app, signal }: Context, check: boolean): Promise<Find
   return { found: { ...statusOf(current, app), checked }, profile: current.profile };
 }
 
-/** Requests go to the profile's service, or to the one that the environment names. The profile's own session is not used: nothing is said of it. */
+/**
+ * Requests go to the profile's service, or to the one that the environment names. The profile's own session is not used: nothing is said of
+ * it.
+ */
 async function ofTokenSource(context: Context, source: TokenSource, check: boolean): Promise<Findings> {
   const { app, signal } = context;
   const { origin, lender } = source;
