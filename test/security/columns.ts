@@ -86,7 +86,8 @@ function optionsAfter(command: string): string[] {
 async function addUser(role: string, after: (end: () => void) => void): Promise<User> {
   const name = `kitty-${role}-${process.pid}`;
   execFileSync("useradd", ["--create-home", "--shell", "/bin/sh", name]);
-  after(() => execFileSync("userdel", ["--remove", name], { stdio: "ignore" }));
+  // Without the option, this fails while the user's last process is still ending.
+  after(() => execFileSync("userdel", ["--force", "--remove", name], { stdio: "ignore" }));
   const [, , uid, gid, , home = ""] = execFileSync("getent", ["passwd", name], { encoding: "utf8" }).split(":");
   const ids = { uid: Number(uid), gid: Number(gid) };
   if (role === "user") {
