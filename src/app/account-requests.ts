@@ -9,7 +9,7 @@ import { notLoggedIn } from "../auth/token-manager/ended-login.ts";
 import { AuthError, hint } from "../base/errors.ts";
 import type { Account, Origin } from "../sync/queue.ts";
 
-/** The account that this app acts for now. Throws when nobody is logged in. */
+/** Throws when not logged in. */
 export async function accountInUse(app: App, signal?: AbortSignal): Promise<Account> {
   const origin = await originOf(app);
   const account = origin.account ?? (await accountOfToken(app, origin, signal));
@@ -21,7 +21,7 @@ async function noAccount({ profileInUse, clock }: App): Promise<never> {
   throw notLoggedIn(name, profile, clock.now());
 }
 
-/** The account of the token from elsewhere; undefined when the tokens are those of a stored session. */
+/** The account of a token from elsewhere; undefined for a stored session. */
 export async function accountOfToken(
   app: App,
   origin: Origin,
@@ -32,7 +32,7 @@ export async function accountOfToken(
   return { service, user: user.id, team: defaultTeam({ session: user })?.id ?? null, label: user.email ?? user.name };
 }
 
-/** Asks the service whose a token is that comes from no session here. */
+/** Asks the service who owns a token from elsewhere. */
 export async function ownerOfToken(
   app: App,
   signal: AbortSignal | undefined,

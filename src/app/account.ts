@@ -3,7 +3,7 @@ import type { App } from "./app.ts";
 import { defaultTeam, type Profile, type Session } from "../auth/sessions/session.ts";
 import { type Account, type Origin, SyncQueue } from "../sync/queue.ts";
 
-/** Whom an event that is emitted now belongs to, as far as that is known without a request. */
+/** The owner of an event emitted now, as far as known without a request. */
 export async function originOf(app: App): Promise<Origin> {
   const { settings, tokenSource } = app;
   const lender = await tokenSource?.lender?.();
@@ -11,12 +11,12 @@ export async function originOf(app: App): Promise<Origin> {
     const { profile, service, user, teams, team } = lender;
     return { profile, service, account: accountOf({ service, team, session: { user, teams } }) };
   }
-  // A program may emit before the first login in the profile that it names. A name that a user has typed may be mistyped, and the event
-  // would wait for a login that never comes.
+  // A program may emit before its profile's first login. A name that a user typed may be mistyped, and the event would
+  // wait forever.
   const isOfProgram = settings.profile?.source === "profile";
   const { name: profile, profile: known } = await app.profileInUse(isOfProgram ? { mayBeNew: true } : {});
-  // Its user may be another than the stored session's: what is emitted waits under a name of its own until a flush has asked whose token it
-  // is.
+  // Its user may differ from the stored session's: events wait under a name of their own until a flush has asked the
+  // service.
   if (tokenSource !== undefined)
     return {
       profile: `token ${settings.accessToken?.fingerprint() ?? tokenSource.origin}`,
@@ -30,7 +30,7 @@ export function queueFolder({ folder }: App): string {
   return join(folder, "queue");
 }
 
-/** To be called after a login. */
+/** Call this after a login. */
 export async function bindQueue(app: App, name: string, profile: Profile): Promise<void> {
   const account = accountOf(profile);
   if (account) await new SyncQueue(queueFolder(app), app.clock).bind(name, account);

@@ -11,7 +11,7 @@ import { systemClock } from "../platform/clock.ts";
 
 /** The part of a client of google-auth-library that puts a token into requests. */
 export interface GoogleHeaders {
-  /** The headers of a request to an address: empty when that is not on the service. */
+  /** The headers of a request to a URL; empty when that is not on the service. */
   getRequestHeaders(url?: string | runtime.URL): Promise<RequestHeaders>;
 }
 
@@ -49,8 +49,8 @@ export interface OctokitRequest {
 }
 
 /**
- * The login as an `authStrategy` of Octokit: every request goes through `auth.fetch`, with its one refresh and one replay after a 401. What
- * that throws is what the request throws: Octokit would make an `HttpError` of it, and try again.
+ * The login as an `authStrategy` of Octokit: every request goes through `auth.fetch`, with its one refresh and one
+ * replay after a 401. Requests throw what that throws; Octokit would turn it into an `HttpError`, and retry.
  *
  * @param auth - from `createAuth`, whose service is Octokit's `baseUrl`
  */
@@ -77,23 +77,24 @@ export function octokitStrategy(auth: Auth): () => OctokitAuthentication {
 }
 
 /**
- * The login as the `fetch` of the MCP SDK, which needs no `authProvider` then: that would refresh in each process by itself, and a server
- * that rotates refresh tokens would end the session. `new StreamableHTTPClientTransport(url, { fetch: mcpFetch(auth, login) })`.
+ * The login as the `fetch` of the MCP SDK, in place of an `authProvider`: that would refresh in each process by itself,
+ * and a server that rotates refresh tokens would end the session.
+ * `new StreamableHTTPClientTransport(url, { fetch: mcpFetch(auth, login) })`.
  *
- * While nobody is logged in, requests go without a token, since the server decides what needs one. When it refuses one, or the session has
- * ended, the user logs in and the request is sent again; the same when it names a scope that is missing (`insufficient_scope`, RFC 6750
- * §3.1), once for each.
+ * Before a login, requests go without a token: the server decides what needs one. When it refuses one, or the session
+ * has ended, the user logs in and the request is sent again; likewise when it names a missing scope
+ * (`insufficient_scope`, RFC 6750 §3.1), once for each.
  *
- * @param auth - from `createAuth`, whose service is the MCP server's address or its origin
- * @param login - how the user logs in, as for `auth.login`. Without it nobody is asked: a request that needs a login ends with the error of
- * `auth.getToken`, whose hint says how, and one that needs another scope with the server's answer
+ * @param auth - from `createAuth`, whose service is the MCP server's URL or its origin
+ * @param login - how the user logs in, as for `auth.login`. Without it, a request that needs a login ends with the
+ *   error of `auth.getToken`, and one that needs another scope with the server's response
  */
 export function mcpFetch(auth: Auth, login?: LoginOptions): AuthorizedFetch {
-  /** How often a login was needed and has succeeded: a request that was sent before the last one is sent again, without another. */
+  /** How many logins have succeeded: a request sent before the last one is repeated without another. */
   let logins = 0;
   let underWay: Promise<void> | undefined;
   const requested = new Set<string>();
-  // What the server calls itself is what its tokens have to be for (RFC 8707).
+  // Tokens must be for what the server calls itself (RFC 8707).
   const resourceAt = async (server: string): Promise<string | undefined> => {
     const exchange = {
       fetch: (url: string | URL, init?: runtime.RequestInit) => auth.fetch(url, { ...init, login: "optional" }),
@@ -104,7 +105,7 @@ export function mcpFetch(auth: Auth, login?: LoginOptions): AuthorizedFetch {
   const logIn = async (server: string, more: LoginOptions): Promise<void> => {
     const resource = login?.resource ?? (await resourceAt(server));
     const address = await auth.service();
-    // A part of a host that asks for tokens for more than itself: its neighbors take them too.
+    // A part of a host that wants tokens for more than itself: its neighbors accept them too.
     if (resource !== undefined && !targetOf(resource, address).isService) {
       const { agreeToResource } = await import("./login/consent.ts");
       await agreeToResource(
@@ -133,12 +134,12 @@ export function mcpFetch(auth: Auth, login?: LoginOptions): AuthorizedFetch {
     if (response.status === 401) {
       const isReplaced = logins !== before || underWay !== undefined;
       if (!isReplaced && (await auth.session()) !== undefined) return response;
-      // Its error says how to log in.
+      // Throws an error that says how to log in.
       if (login === undefined) await auth.getToken();
       return sendLoggedIn();
     }
     const scope = login && missingScopeOf(response);
-    // A server that is never content is not asked again and again.
+    // A server that always wants more is not asked forever.
     if (scope === undefined || (requested.has(scope) && underWay === undefined && logins === before)) return response;
     requested.add(scope);
     const granted = (await auth.session())?.scope ?? "";

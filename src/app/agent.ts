@@ -13,15 +13,14 @@ import { AuthError, reasonOf } from "../base/errors.ts";
 import { Secret } from "../base/secret.ts";
 import { privateSocket, type SocketPlace } from "../platform/private-socket.ts";
 
-/** How a login is lent. */
 export interface AgentOptions {
-  /** Listens on this port of the loopback interface instead of a socket; 0 for any free one. */
+  /** Listens on this loopback port instead of a socket; 0 for any free one. */
   readonly port: number | undefined;
   /** Whether other users may connect to the socket, with the secret. */
   readonly isShared: boolean;
-  /** For how long, in milliseconds; undefined: until it is closed. */
+  /** In milliseconds; undefined: until closed. */
   readonly limitMs: number | undefined;
-  /** Whether a new client may borrow; `who` is what it says of itself. */
+  /** Whether a new client may borrow; `who`: how it describes itself. */
   readonly allows: (who: string) => Promise<boolean>;
   readonly gave: (who: string, token: LentToken) => void;
 }
@@ -29,15 +28,15 @@ export interface AgentOptions {
 export interface RunningAgent {
   readonly profile: string;
   readonly lent: Profile;
-  /** What `…_AGENT` is to be where the login is used. */
+  /** The value of `…_AGENT` where the login is used. */
   readonly value: string;
   readonly place: AgentPlace;
-  /** Ends the loan. Tokens that were given stay valid until they expire. */
+  /** Ends the loan. Tokens already given stay valid until they expire. */
   close(): Promise<void>;
 }
 
 /**
- * Lends the login of the profile in use: this one, whatever profile is chosen or who logs in meanwhile.
+ * Lends the login in use: this one, even after a switch or another login.
  *
  * @throws AuthError `not_authenticated`, `storage_…`, and `configuration_invalid` when it cannot listen
  */
@@ -50,7 +49,7 @@ export async function startAgent(app: App, options: AgentOptions): Promise<Runni
   const { service } = profile;
   const account = { service, user: user.id, label: user.email ?? user.name };
   const endsAt = options.limitMs === undefined ? undefined : clock.monotonic() + options.limitMs;
-  // 256 bits: nobody guesses it, so it needs no limit on tries.
+  // 256 bits cannot be guessed, so tries need no limit.
   const secret = new Secret(randomBytes(32).toString("base64url"));
   const server = agentServer({
     secret,

@@ -22,62 +22,66 @@ import { systemClock, type Clock } from "../platform/clock.ts";
 import { configFolder, keysFile, stateFolder, type Environment } from "../platform/paths.ts";
 import { findProfileFile, realFolder, type ProfileFile } from "../platform/profile-file.ts";
 
-/** Every collaborator, each made when it is first asked for. */
+/** Every collaborator, made on first use. */
 export interface App {
   readonly identity: Identity;
-  /** The command or the program that this is, for what is remembered of a login. */
+  /** The command or program, for the record of an ended login. */
   readonly command: string;
-  /** Without the variables that are secrets: an app may be printed, and gives these to other programs. */
+  /** Without secret variables: an app may be printed, and passes these on to other programs. */
   readonly env: Environment;
   readonly platform: NodeJS.Platform;
   readonly clock: Clock;
   readonly fetch: Fetch;
-  /** All that happens in this app: to the sessions of all its token managers, and to its requests. */
+  /** Of all token managers and requests of this app. */
   readonly events: AuthEventStream;
   /** Whether a request was sent that may have changed something at a service. */
   mayHaveChanged(): boolean;
   readonly settings: Settings;
   readonly tool: Pick<AppOverrides, "defaults" | "redirectPath" | "trustedHosts" | "browser">;
   readonly folder: string;
-  /** Why there is no such folder, as without a home. What needs no stored session works all the same. */
+  /** Why there is no directory, such as a missing home. Only what needs a stored session fails. */
   readonly missingFolder: AuthError | undefined;
-  /** The real path of the working folder; undefined when it no longer exists. */
+  /** The real path of the working directory; undefined when it no longer exists. */
   readonly folderHere: string | undefined;
-  /** Not looked for where the user has named a profile. */
+  /** Not read when the user has named a profile. */
   readonly profileFile: ProfileFile | undefined;
-  /** The OS keychain. Its code is loaded here: a key that is derived needs none of it. */
+  /** Loads the keychain's code, which a derived key does not need. */
   keychain(): Promise<Keychain>;
   keySource(source: KeyWay["source"]): Promise<KeySource>;
-  /** The sealed files, whether or not the sessions of this app are stored there. */
+  /** The sealed files, whether or not this app stores its sessions there. */
   readonly local: LocalOptions;
   readonly isLocal: boolean;
-  /** Where logins are in a store that machines share: what it is called, and what has the key that seals them. */
+  /** A store that machines share: its name, and what holds the sealing key. */
   readonly sharedStore: { readonly name: string; readonly key: "program" | "passphrase" | "none" } | undefined;
   readonly isKept: boolean;
   readonly store: SessionStore;
   /**
-   * The profile in use, decided once: the one that an option or a variable names, else the one chosen for the folder, else the active one.
+   * The profile in use, decided once: named by an option or a variable, else chosen for the directory, else the active
+   * one.
    *
-   * @param options - `mayBeNew`: whether it may be named and not exist; by default only where the tokens come from elsewhere
+   * @param options - `mayBeNew`: it may be named and not exist; by default only where tokens come from elsewhere
    */
   profileInUse(options?: { mayBeNew?: boolean }): Promise<ProfileInUse>;
-  /** Where the tokens of the service in use come from, if not from a stored session. */
+  /** The source of tokens, if not a stored session. */
   readonly tokenSource: TokenSource | undefined;
-  /** The token manager of the profile in use at the service in use, or of a named profile or service. */
+  /** For the profile and service in use, unless named. */
   tokens(profile?: string, service?: string): TokenManager;
-  /** Makes a profile the one in use, whatever named another. A token manager that was handed out keeps its own. */
+  /** Makes a profile the one in use, whatever named another. Token managers given out before keep theirs. */
   use(profile: string): void;
   /**
    * Call this before the process ends.
    *
-   * @throws {@link AuthError} `storage_…` when a refreshed session could not be stored and will be lost with this process
+   * @throws {@link AuthError} `storage_…` when an unsaved session is lost with this process
    */
   close(): Promise<void>;
 }
 
 let ofThisProcess: App | undefined;
 
-/** The app that the library's functions share, or one of its own for a caller with options. Without a name, it is this package's own. */
+/**
+ * The shared app of the library's functions, or a new one for a caller with options. Without a name: this package's
+ * own.
+ */
 export function appFor(options: Partial<AuthOptions> | undefined): App {
   if (options === undefined) return (ofThisProcess ??= createApp());
   const { name, version = "", commands, ...own } = options;
@@ -89,9 +93,9 @@ export function appFor(options: Partial<AuthOptions> | undefined): App {
   }
 }
 
-/** Builds everything lazily: apart from the settings, nothing is read before something needs it. */
+/** Reads only the settings; everything else on first use. */
 export function createApp(overrides: AppOverrides = {}): App {
-  // A program without types would wait in vain for what a misspelled option is to do.
+  // Without types a misspelled option would silently do nothing.
   const unknown = Object.keys(overrides).find((name) => !Object.hasOwn(overrideNames, name));
   if (unknown !== undefined) throw new TypeError(`"${unknown}" is not an option`);
   const identity = overrides.toolIdentity ?? ownIdentity;
@@ -100,7 +104,7 @@ export function createApp(overrides: AppOverrides = {}): App {
   const platform = overrides.platform ?? process.platform;
   const clock = overrides.clock ?? systemClock;
   const command = overrides.command ?? basename(process.argv[1] ?? "a program");
-  // Loaded with the first request: a command that only prints a token sends none.
+  // Loaded with the first request: printing a token sends none.
   const effects: Effects = { unknown: 0 };
   const { onTraffic, log } = overrides;
   const events = eventStream(log);
@@ -181,7 +185,7 @@ export function createApp(overrides: AppOverrides = {}): App {
   const store = lazily((): SessionStore => {
     if (overrides.sessions !== undefined) return overrides.sessions;
     if (shared !== undefined) return loadedStore(() => sharedSessions(shared));
-    // Without a folder, only what reads or writes it fails.
+    // Without a directory, only what uses it fails.
     if (isKept) return missingFolder() ? loadedStore(async () => new LocalStore(local())) : new LocalStore(local());
     return loadedStore(async () => new (await import("../auth/sessions/memory-store.ts")).MemoryStore(clock));
   });
@@ -224,7 +228,7 @@ export function createApp(overrides: AppOverrides = {}): App {
     events,
     mayHaveChanged: () => effects.unknown > 0,
     settings,
-    // Not all of the overrides: an app that is printed must not show the environment (S-005).
+    // Not all overrides: a printed app must not show the environment (S-005).
     tool: {
       defaults: overrides.defaults,
       redirectPath: overrides.redirectPath,
@@ -275,7 +279,7 @@ export function createApp(overrides: AppOverrides = {}): App {
   };
 }
 
-/** A store whose code is loaded with its first use: the sealed files need none of it. */
+/** Loaded on first use: the sealed files need none of its code. */
 function loadedStore(load: () => Promise<SessionStore>): SessionStore {
   const loaded = lazily(load);
   return {
@@ -321,9 +325,9 @@ const overrideNames: Record<keyof AppOverrides, true> = {
   log: true,
 };
 
-/** What throws while it is told must not break the work. */
+/** A listener that throws must not break the work. */
 function eventStream(log: ((event: AuthEvent) => void) | undefined): AuthEventStream {
-  /** By the name of the event, and for a log, which hears all. */
+  /** By event name, and "all" for a log. */
   const listeners = new Map<AuthEvent["event"] | "all", Set<(event: never) => void>>();
   const listen = (name: AuthEvent["event"] | "all", listener: (event: never) => void): (() => void) => {
     const those = listeners.get(name) ?? new Set();
@@ -337,9 +341,7 @@ function eventStream(log: ((event: AuthEvent) => void) | undefined): AuthEventSt
     for (const listener of listeners.get(name) ?? []) {
       try {
         listener(event as never);
-      } catch {
-        // Nobody is there to be told.
-      }
+      } catch {}
     }
   };
   return {
@@ -357,7 +359,6 @@ function withoutSecrets(variables: Environment, identity: Identity): Environment
   return Object.fromEntries(Object.entries(variables).filter(([name]) => !secret.has(name.toUpperCase())));
 }
 
-/** What gives out tokens, loaded with the first one. */
 function giver(loaded: () => Promise<TokenGiver>): TokenGiver {
   return {
     getCredential: async (need) => (await loaded()).getCredential(need),

@@ -10,12 +10,12 @@ import { AuthError, hint, NotAuthenticatedError } from "../base/errors.ts";
 import type { ConsentQuestion } from "./login/options.ts";
 
 /**
- * The login of a tool: for programs that have commands of their own, or none. Any number of them, in any number of processes, share the
- * session of their name, profile and folder, and refresh it once. Making one reads and starts nothing.
+ * The login of a tool, for programs with commands of their own or none. All of them, in any number of processes, share
+ * the session of their name, profile and directory, and refresh it once. Reads and starts nothing yet.
  *
  * @param options - see {@link AuthOptions}
- * @throws TypeError for a name that cannot name a folder and a variable everywhere, without an issuer, and for an option that does not
- *   exist; {@link AuthError} `configuration_invalid` when an option or a variable of the tool cannot be used
+ * @throws TypeError for a name unusable as directory and variable, without an issuer, and for an unknown option;
+ *   {@link AuthError} `configuration_invalid` when an option or a variable of the tool cannot be used
  */
 export function createAuth(options: AuthOptions): Auth {
   if (typeof options.issuer !== "string")
@@ -23,13 +23,13 @@ export function createAuth(options: AuthOptions): Auth {
   return authOf(appFor(options));
 }
 
-/** The door of an app: what programs and commands use of it. @internal */
+/** The interface of an app for programs and commands. @internal */
 export function authOf(app: App): Auth {
   const { events, identity } = app;
   let profile = app.settings.profile?.value;
   const named = (error: unknown): unknown =>
     error instanceof AuthError ? error.speakFor({ identity, profile }) : error;
-  /** Whether a session has been used since one ended last. */
+  /** Whether a session was used since the last one ended. */
   let isInUse = false;
   events.on("ended", () => (isInUse = false));
   events.on("unsaved", ({ error }) => error.speakFor({ identity, profile }));
@@ -53,7 +53,7 @@ export function authOf(app: App): Auth {
       throw told(error);
     }
   };
-  // Where nobody is logged in yet, that is an answer here, and no error.
+  // "Not logged in" is a result here, not an error.
   const inUse = (): Promise<ProfileInUse> => app.profileInUse({ mayBeNew: true });
   const getToken: Auth["getToken"] = (options) => {
     const held = tokens().held(options);
@@ -69,7 +69,7 @@ export function authOf(app: App): Auth {
   const sessionHere = async (): Promise<AuthSession | undefined> => {
     if (app.tokenSource !== undefined) return sessionElsewhere(app, app.tokenSource);
     const { name, profile: stored } = await inUse();
-    // What belongs to another service is nobody's login here: its tokens are not given out either.
+    // A session at another service is no login here: its tokens are not given out either.
     const isOurs = stored !== undefined && stored.service === (app.settings.service?.value ?? stored.service);
     return isOurs ? describe(name, stored) : undefined;
   };
@@ -98,7 +98,7 @@ export function authOf(app: App): Auth {
       spoken(async () => {
         const { logout } = await import("../auth/flows/logout.ts");
         const { name, profile: stored } = await inUse();
-        // The service may say that it has ended before: that is told once, too.
+        // The service may have said so before: report it once.
         let isTold = false;
         const silence = events.on("ended", () => (isTold = true));
         const exchange = { fetch: app.fetch, clock: app.clock, signal };
@@ -175,10 +175,10 @@ export function authOf(app: App): Auth {
   };
 }
 
-/** The Azure SDK asks for the next token two minutes before the one it has expires, and must not get the same one again. */
+/** The Azure SDK requests the next token two minutes before expiry, and must not get the same one again. */
 const azureWindowMs = 130_000;
 
-/** Where the tokens come from elsewhere, nothing is stored of them, and a login here would not be used. */
+/** Nothing is stored of these tokens, and a login would go unused. */
 async function sessionElsewhere(app: App, { kind, lender }: TokenSource): Promise<AuthSession> {
   const unknown = {
     source: kind,
@@ -198,7 +198,6 @@ async function sessionElsewhere(app: App, { kind, lender }: TokenSource): Promis
   return withIdToken({ ...unknown, profile: name, service, user: undefined, teams: [] }, undefined);
 }
 
-/** A user would wait for a login that nothing uses. */
 function refuseUseless(source: TokenSource | undefined): void {
   if (source === undefined) return;
   const { origin } = source;
@@ -209,7 +208,7 @@ function refuseUseless(source: TokenSource | undefined): void {
   );
 }
 
-/** In the words of a program: its author decides who is asked. */
+/** In a program's words: its author decides how to ask. */
 function nobodyAsked(question: ConsentQuestion): undefined {
   if (question.about !== "file") return undefined;
   throw new AuthError(

@@ -12,18 +12,18 @@ import { liveClient, type LiveClient, type LiveMessage } from "../sync/live-clie
 export interface LiveOptions {
   onMessage?: (message: LiveMessage) => void;
   /**
-   * Instead of the runtime's own; needed on Node 20 without `--experimental-websocket`. It must take headers, and limit the size of a
-   * message itself.
+   * Instead of the runtime's own; needed on Node 20 without `--experimental-websocket`. It must accept headers, and
+   * limit message sizes itself.
    */
   WebSocket?: SocketConstructor;
 }
 
-/** The runtime's own WebSocket; undefined on a Node that has it only when started with a flag. @internal */
+/** Undefined on a Node that has it only behind a flag. @internal */
 export function runtimeWebSocket(): SocketConstructor | undefined {
   return (globalThis as { WebSocket?: unknown }).WebSocket as SocketConstructor | undefined;
 }
 
-/** The live connection of an app, through the proxy where there is one. @internal */
+/** Through the proxy where there is one. @internal */
 export function liveClientOf(app: App, options: LiveOptions = {}): LiveClient {
   const observe = lamportObserver(app);
   return liveClient({
@@ -41,7 +41,7 @@ export function liveClientOf(app: App, options: LiveOptions = {}): LiveClient {
   });
 }
 
-/** One write for all events that arrive in the meantime. */
+/** One write for all events that arrive meanwhile. */
 function lamportObserver(app: App): (seen: unknown) => void {
   const lamport = createLamportClock(queueFolder(app), app.clock);
   let highest = 0;
@@ -49,7 +49,7 @@ function lamportObserver(app: App): (seen: unknown) => void {
   const write = async (): Promise<void> => {
     for (let written = 0; written < highest; ) {
       written = highest;
-      // A full disk must not end the connection: the next event is another try.
+      // A full disk must not end the connection: the next event tries again.
       await lamport.observe(written).catch(() => undefined);
     }
     writing = undefined;

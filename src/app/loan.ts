@@ -9,8 +9,8 @@ import type { Secret } from "../base/secret.ts";
 import type { Clock } from "../platform/clock.ts";
 
 /**
- * The login that an agent lends. What the user names here must be what is lent: tokens of one account must not be sent where another was
- * meant, nor to another service than theirs (S-001).
+ * The login lent by an agent. What the user names must match it: tokens must not go to another account's place or
+ * another service (S-001).
  *
  * @param value - of the variable `origin`
  * @throws AuthError `configuration_invalid`

@@ -8,27 +8,27 @@ import { isProfileName } from "../auth/sessions/session.ts";
 import type { WorkloadIdentity } from "../auth/workload/workload-identity.ts";
 import { parseIssuer, parseServiceUrl } from "../base/address.ts";
 
-/** A value and where it comes from, in the words that the user typed: an option such as `--profile`, or the name of a variable. */
+/** A value and its source in the user's words: an option such as `--profile`, or a variable's name. */
 export interface Setting<T> {
   readonly value: T;
   readonly source: string;
 }
 
-/** What is undefined is left to the profile, then to the default. */
+/** Undefined: left to the profile, then to the default. */
 export interface Settings {
   readonly profile: Setting<string> | undefined;
   readonly service: Setting<string> | undefined;
   readonly issuer: Setting<string> | undefined;
   readonly clientId: Setting<string> | undefined;
-  /** It is in every copy of a native program. */
+  /** Not confidential in a native program. */
   readonly clientSecret: Secret | undefined;
   readonly scope: string | undefined;
   readonly storage: Setting<StorageKind> | undefined;
-  /** Used as is for every request, never stored or refreshed. */
+  /** Sent as is, never stored or refreshed. */
   readonly accessToken: Secret | undefined;
-  /** The variable `…_AGENT`: an agent that lends a login, and its secret. Not checked yet. */
+  /** The variable `…_AGENT`: an agent and its secret. Not checked yet. */
   readonly agent: Secret | undefined;
-  /** The variable `…_IDENTITY` and those that belong to it, or what the program says: an identity to exchange. Not checked yet. */
+  /** The variables `…_IDENTITY…` or the program's option: an identity to exchange. Not checked yet. */
   readonly workload: Setting<WorkloadIdentity> | undefined;
   readonly passphrase: Secret | undefined;
 }
@@ -37,8 +37,8 @@ export interface Settings {
 export const defaultClientId = "cli_native";
 
 /**
- * An option of the command line takes precedence over a variable. What a program says of the profile and the storage counts like an option;
- * what it says of the service is the default of the tool, and a variable can name another. An empty variable counts as not set.
+ * Options take precedence over variables. A program's profile and storage count like options; its service is the tool's
+ * default, which a variable can replace. An empty variable counts as not set.
  */
 export function resolveSettings(program: AppOverrides, env: Environment, identity: Identity): Settings {
   const { options = {} } = program;
@@ -82,7 +82,7 @@ export function resolveSettings(program: AppOverrides, env: Environment, identit
   const agent = fromEnvironment("AGENT");
   const passphrase = env[identity.variable("PASSPHRASE")];
   const clientSecret = fromEnvironment("CLIENT_SECRET")?.value ?? program.clientSecret;
-  // Else the runtime refuses the header, and quotes the token in its error. It is not quoted here either (S-005).
+  // Otherwise the runtime refuses the header and quotes the token. Not quoted here either (S-005).
   if (accessToken && !/^[\x21-\x7e]+$/.test(accessToken.value)) {
     throw invalid(
       accessToken,
@@ -108,7 +108,7 @@ export function resolveSettings(program: AppOverrides, env: Environment, identit
 /** Passed to no other program. */
 export const secretVariables: readonly string[] = ["ACCESS_TOKEN", "PASSPHRASE", "CLIENT_SECRET", "ID_TOKEN", "AGENT"];
 
-/** An identity as variables name it, each before what the program says. */
+/** Each variable before the program's option. */
 function workloadOf(
   program: string | WorkloadIdentity | undefined,
   variable: (name: string) => Setting<string> | undefined,

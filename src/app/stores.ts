@@ -1,4 +1,4 @@
-/** Places that several machines share, for the option `store` of `createAuth` and `createCommand`. */
+/** Stores that several machines share, for the option `store` of `createAuth` and `createCommand`. */
 export type { SharedStore, StoredText } from "../auth/sessions/shared-store.ts";
 export type { KeyWrapper, Seal } from "../auth/sessions/shared-sealing.ts";
 export { etcdStore, type EtcdClient, type EtcdOperation, type EtcdWatcher } from "./stores/etcd.ts";
@@ -8,15 +8,14 @@ export { postgresStore, type PostgresClient, type PostgresPool } from "./stores/
 export { redisStore, type IoRedis, type NodeRedis } from "./stores/redis.ts";
 
 /**
- * Tests that a store does what the library needs of it, for the authors of stores: as cases of `node:test`, some of them with processes
- * that are stopped or killed.
+ * Tests a store, for its author: as cases of `node:test`, some with processes that are stopped or killed.
  *
  * ```js
  * await testStore(import.meta.resolve("./my-store.js"));
  * ```
  *
- * @param url - the address of a module that exports `makeStore`, which returns a {@link SharedStore} or a promise of one. Other processes
- * import it too
+ * @param url - of a module that exports `makeStore`, which returns a {@link SharedStore} or a promise of one. Other
+ *   processes import it too
  */
 export async function testStore(url: string): Promise<void> {
   (await import("./stores/contract.ts")).testContract(url);

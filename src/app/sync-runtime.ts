@@ -7,8 +7,8 @@ import type { Origin } from "../sync/queue.ts";
 import { syncRuntime, type SyncOptions, type SyncRuntime } from "../sync/runtime.ts";
 
 /**
- * Whose an event is. The next job may have another identity and the same folder, so an exchanged token's user is asked for at once: later
- * nobody could say who has emitted what.
+ * The owner of an event. An exchanged token's user is asked for at once: the next job may have another identity and the
+ * same directory, and later nobody could tell.
  */
 async function originHere(app: App): Promise<Origin> {
   const origin = await originOf(app);
@@ -16,12 +16,11 @@ async function originHere(app: App): Promise<Origin> {
   return { ...origin, account: await (await import("./account-requests.ts")).accountOfToken(app, origin, undefined) };
 }
 
-/** The synchronization of an app: its queue is next to its sessions, and its requests go through the authorized fetch. */
 export function syncRuntimeOf(app: App, options: SyncOptions = {}): SyncRuntime {
   return syncRuntime({
     ...options,
     folder: queueFolder(app),
-    // Most commands only queue an event: the way to the service is loaded when there is something to send.
+    // Loaded when there is something to send: most commands only queue.
     fetch: async (account) => (await import("./account-requests.ts")).fetchAs(app, account),
     clock: app.clock,
     nodeId: nodeId(hostname(), userName()),

@@ -17,8 +17,8 @@ export function createSyncRuntime(options: SyncOptions = {}, auth?: Partial<Auth
 }
 
 /**
- * The service's live connection: what happens in the default team arrives at once. Pass it to {@link createSyncRuntime} as
- * `live`, and what is emitted leaves at once too.
+ * The service's live connection: what happens in the default team arrives at once. Pass it to {@link createSyncRuntime}
+ * as `live` to send at once, too.
  *
  * @param options - see {@link LiveOptions}
  * @param auth - what differs from the default service, such as `{ profile: "work" }`, as for `createAuth`

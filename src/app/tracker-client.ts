@@ -10,12 +10,12 @@ interface Access {
 }
 
 /**
- * The first call that finds an account decides which one is used. Otherwise, after another user's login, one user's token would be sent
- * with the other's team, or a poll would ask about an operation that the other has begun.
+ * The first successful call fixes the account. Otherwise, after another login, one user's token would be sent with the
+ * other's team, or a poll would ask about the other's operation.
  */
 export function trackerClientOf(app: App): TrackerClient {
   let settled: Promise<Access> | undefined;
-  // Only success is kept: a long-lived program must not be told forever that nobody had logged in yet.
+  // Only success is kept: a long-lived program may log in later.
   const access = (): Promise<Access> =>
     (settled ??= accessInUse(app).catch((error: unknown) => {
       settled = undefined;

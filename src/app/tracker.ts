@@ -4,8 +4,8 @@ import { trackerClientOf } from "./tracker-client.ts";
 import type { TrackerClient } from "../tracker/client.ts";
 
 /**
- * The hosted tracker, for the default team of the profile in use. The first call that finds an account settles whose tracker it
- * is; after another user's login the client refuses.
+ * The hosted tracker, for the default team of the profile in use. The first successful call fixes the account; after
+ * another user's login the client refuses.
  *
  * @param auth - what differs from the default service, such as `{ profile: "work" }`, as for `createAuth`
  * @throws AuthError `configuration_invalid` when a variable of this tool cannot be used

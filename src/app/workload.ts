@@ -7,10 +7,10 @@ import { parseWorkload } from "../auth/workload/workload.ts";
 import type { WorkloadIdentity } from "../auth/workload/workload-identity.ts";
 
 /**
- * The tokens that an identity is exchanged for, at the issuer and as the client of the settings.
+ * Exchanges an identity for tokens, at the issuer and as the client of the settings.
  *
- * @param service - finds out the service in use
- * @throws AuthError `configuration_invalid` for an identity that cannot be used
+ * @param service - finds the service in use
+ * @throws AuthError `configuration_invalid` for an unusable identity
  */
 export function workloadTokens(
   { clientId, clientSecret, issuer }: Settings,
@@ -20,8 +20,7 @@ export function workloadTokens(
 ): TokenGiver {
   const workload = parseWorkload(named.value, named.source, issuer?.value);
   const client = { clientId: clientId?.value ?? defaultClientId, clientSecret };
-  // There is nothing to renew one with but the identity itself. A refresh token, should the issuer give one, is dropped: whoever finds it
-  // would need no identity any more.
+  // Only the identity can renew one. A refresh token is dropped: its finder would need no identity any more.
   return heldTokens(
     async () => exchangeWorkload(workload, { ...client, service: await service() }, { ...world, random: Math.random }),
     world.clock,

@@ -5,8 +5,8 @@ import type { Environment } from "../../platform/paths.ts";
 import type { LoginPlan } from "./plan.ts";
 
 /**
- * A code that nobody sees is waited for until it expires: in a CI job, a quarter of an hour. So such a login is not chosen for a program
- * where nobody may be.
+ * A code that nobody sees blocks until it expires: a quarter of an hour in a CI job. So an unattended program must
+ * choose it.
  *
  * @throws {@link AuthError} `usage_invalid`
  */

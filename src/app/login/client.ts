@@ -9,7 +9,7 @@ import type { LoginPlan } from "./plan.ts";
 
 type LoginClient = Pick<LoginRequest, "clientId" | "clientSecret"> & Pick<Profile, "registeredUntil">;
 
-/** The client that is known, or one that is registered for the login (RFC 7591). */
+/** The known client, or one registered for the login (RFC 7591). */
 export async function clientOf(
   planned: LoginPlan,
   identity: Identity,
@@ -19,13 +19,16 @@ export async function clientOf(
   try {
     if (planned.registersAt !== undefined) return await register(planned.registersAt, planned, identity, exchange);
   } catch (error) {
-    // Some register only clients that they know already, and may know this program.
+    // Some servers register only clients they know already, and may know this one.
     if (!planned.mayBeKnown || !(error instanceof ServiceError) || isTransient(error)) throw error;
   }
   return { clientId, clientSecret, registeredUntil };
 }
 
-/** Registers every port of the callback: a server must accept any port on loopback (RFC 8252 §7.3), and many compare the whole address. */
+/**
+ * Registers every port of the callback: servers must accept any loopback port (RFC 8252 §7.3), but many compare the
+ * whole URL.
+ */
 async function register(
   endpoint: string,
   { redirectHost, port, request: { scope, redirectPath } }: LoginPlan,

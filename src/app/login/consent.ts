@@ -13,18 +13,17 @@ import { isSamePlace, shownPlace, type Destination } from "./destination.ts";
 import type { LoginCallbacks } from "./options.ts";
 import type { LoginPlan } from "./plan.ts";
 
-// What only the user can decide. Each throws `consent_required` when there is nobody to ask, or the answer is no.
+// What only the user can decide. Each throws `consent_required` without an answer, or with a no.
 
 type Ask = LoginCallbacks["onConsent"];
 
-/** Before a profile changes hands: what runs with it would from then on talk to another service, or trust another issuer. */
+/** Before a profile changes hands: its programs would then talk to another service, or trust another issuer. */
 export async function agreeToRebinding({ known, name, profile }: Destination, onConsent: Ask): Promise<void> {
   if (known === undefined || isSamePlace(known, profile)) return;
   const question = { about: "profile", profile: name, from: shownPlace(known), to: shownPlace(profile) } as const;
   if (!(await onConsent?.(question))) throw rebindingRefused(name, known, profile);
 }
 
-/** The error for a login that would take a profile to another place without its user's consent. */
 export function rebindingRefused(name: string, stored: Profile, to: Destination["profile"]): AuthError {
   const place = shownPlace(to);
   return new AuthError(
@@ -35,9 +34,9 @@ export function rebindingRefused(name: string, stored: Profile, to: Destination[
 }
 
 /**
- * Before a part of a host gets tokens for more than itself, as it asked for (RFC 9728): its neighbors take them too.
+ * Before a part of a host gets tokens for more than itself (RFC 9728): its neighbors accept them too.
  *
- * @param named - what the user says in the command that the tokens are for
+ * @param named - the resource that the user named in the command
  */
 export async function agreeToResource(
   { known, profile }: { readonly known: Profile | undefined; readonly profile: Pick<Profile, "service" | "resource"> },
@@ -55,23 +54,23 @@ export async function agreeToResource(
   );
 }
 
-/** Undefined where the program keeps the session. A keychain may not answer. */
+/** Undefined where the program keeps the session. A keychain may still be unavailable. */
 export function wantedStorage({ isKept, isLocal, settings, local }: App): StorageKind | undefined {
   if (!isKept) return "memory";
   if (!isLocal) return undefined;
   return wantsFile(settings.storage, local.keys.own()?.way) ? "file" : "keychain";
 }
 
-/** What a login may need on disk, in bytes: a few files of a few KiB each. */
+/** The disk space of a login, in bytes: a few files of a few KiB. */
 const loginBytes = 32 * 1024;
 
 /**
- * The key that will open the session of a login, agreed with the user before the service is asked anything: a login that cannot
- * be stored must not be started.
+ * The key for the session of a login, agreed before the service is asked anything: a login that cannot be stored must
+ * not start.
  *
- * @param startsOver - what is stored cannot be opened, and is left where it is
- * @returns makes the key what opens the logins here, when there is one to store, and says what was moved aside for that. A login can take
- *   minutes, and one that changes nothing must not undo what another has changed meanwhile, perhaps to a better key
+ * @param startsOver - leaves what cannot be opened where it is
+ * @returns installs the key once there is a login to store, and says what was moved aside. A login can take minutes,
+ *   and one that changes nothing must not undo another's change, perhaps to a better key
  */
 export async function agreedKey(
   app: App,
@@ -95,7 +94,7 @@ export async function agreedKey(
       });
     },
   });
-  // A full disk, or a folder that cannot be written, shows now as well.
+  // Reveals a full disk or an unwritable directory now.
   reservePrivateFile(local.keys.path, loginBytes).discard();
   return async () => {
     // Unless everything was removed since.
@@ -104,7 +103,7 @@ export async function agreedKey(
   };
 }
 
-/** The request, with the hosts that the user has agreed to by name before anything is opened there. */
+/** The request, with the hosts that the user agreed to, before anything is opened there. */
 export async function agreedHosts(
   { settings, identity }: App,
   { request, profile, login: flow }: LoginPlan,
@@ -118,9 +117,9 @@ export async function agreedHosts(
     trustedHosts: [...request.trustedHosts, trusted],
   });
   let agreed = request;
-  // At its own issuer a client from the environment may get tokens without a question, and an issuer that knows no resources would give
-  // one that is good for everything: a lying resource that names this issuer would get it (RFC 9728 §7.6). A client that is registered
-  // for the login has no such standing.
+  // A client from the environment may get tokens at its own issuer without a question, and an issuer without resources
+  // would give one good for everything: a lying resource that names this issuer would get it (RFC 9728 §7.6). A client
+  // registered for the login has no such standing.
   const isAmbient = settings.clientId?.source === identity.variable("CLIENT_ID");
   const isItsOwn = origin === new URL(service).origin;
   if (resource !== undefined && isAmbient && !isItsOwn && !request.trustedHosts.includes(host)) {

@@ -14,38 +14,40 @@ import type { App } from "../app.ts";
 import { defaultClientId } from "../settings.ts";
 import type { LoginCallbacks, LoginOptions } from "./options.ts";
 
-/** What a login is decided from. `clientSecret`: from a file that the user named. */
+/** The input of a login. `clientSecret`: from a file that the user named. */
 export interface LoginArguments
   extends Omit<LoginOptions, keyof LoginCallbacks>,
     Pick<App, "identity" | "settings" | "tool">,
     Partial<Pick<Client, "clientSecret">> {
   readonly address?: string | undefined;
   readonly provider?: ChosenProvider | undefined;
-  /** A token of a login that was made elsewhere: neither a browser nor a code is needed. */
+  /** A token of a login made elsewhere: no browser, no code. */
   readonly token?: Secret | undefined;
   readonly force: boolean;
   readonly environment: LoginEnvironment;
   readonly now: number;
 }
 
-/** Where a login goes, decided before the issuer is asked anything. `login`, `reason`, `signals`: which one, and why. */
+/**
+ * Where a login goes, decided before the issuer is asked anything. `login`, `reason`, `signals`: which kind, and why.
+ */
 export interface Destination extends LoginEnvironment, Pick<ProfileInUse, "name" | "source"> {
   readonly known: Profile | undefined;
-  /** The profile, if it has all that is asked for already, as far as this machine can tell. */
+  /** The profile, if it has all that is requested, by this machine's clock. */
   readonly already: Profile | undefined;
-  /** The account whose login has ended there by itself: the next one is most likely of the same. */
+  /** The account whose login there expired or was revoked: most likely the next one too. */
   readonly expected: string | undefined;
-  /** What the profile will remember. */
+  /** What will be saved. */
   readonly profile: Omit<Profile, "session">;
   readonly provider: NamedProvider | undefined;
-  /** Whether nobody has named a client, now or for a login before, and the issuer was named, so that a client may be registered there. */
+  /** The issuer was named and no client, now or before: one may be registered there. */
   readonly wantsRegistration: boolean;
 }
 
 /**
- * What the user typed and the variables say, else what the profile remembers about that service.
+ * Combines options and variables with what the profile saved for that service.
  *
- * @param found - what ADDRESS is, where {@link addressToAsk} has returned one
+ * @param found - what ADDRESS is, if {@link addressToAsk} returned one
  */
 export function destination(
   args: LoginArguments,
@@ -55,19 +57,19 @@ export function destination(
   const { settings, tool, now, force } = args;
   const place = placeOf(args, known, found);
   const { service, issuer, resource } = place;
-  // What a profile remembers of another service says nothing about this one.
+  // What is saved for another service says nothing about this one.
   const remembered = known?.service === service ? known : undefined;
-  // What one issuer wants or is trusted with says nothing about another.
+  // What one issuer is trusted with says nothing about another.
   const same = remembered !== undefined && issuerOf(remembered) === issuerOf(place) ? remembered : undefined;
   const alive = same?.session !== undefined && !force && isAlive(same.session, now) ? same.session : undefined;
   const chosen = args.provider ?? same?.provider;
   const provider = chosen && namedProvider(chosen);
-  // A client that this program has registered belongs to its issuer; one that the user named may be known to several.
+  // A client registered by this program belongs to its issuer; one that the user named may be known to several.
   const own = remembered?.registeredUntil === undefined ? remembered : same;
   const isOwn = own?.registeredUntil !== undefined && settings.clientId === undefined;
   const isSpent = isOwn && (force || (own.registeredUntil !== 0 && own.registeredUntil <= now));
   const clientId = settings.clientId?.value ?? (isSpent ? undefined : own?.clientId) ?? defaultClientId;
-  // It belongs to this client at this issuer, and goes nowhere else.
+  // Bound to this client at this issuer.
   const clientSecret =
     args.clientSecret ?? settings.clientSecret ?? (same?.clientId === clientId ? same.clientSecret : undefined);
   const asked = args.scope ?? settings.scope;
@@ -104,7 +106,7 @@ export function destination(
     chosen === undefined &&
     !isUsed;
   const last = lastLogin(same, now);
-  // After a logout somebody else may come.
+  // After a logout another user may come.
   const expected = last?.reason === "logout" ? undefined : last?.user.email;
   return { name, source, ...choice, known, already, expected, profile, provider, wantsRegistration };
 }
@@ -147,7 +149,7 @@ type Place = Pick<Profile, "service" | "issuer"> & {
 
 function placeOf(args: LoginArguments, known: Profile | undefined, found: NamedAddress | undefined): Place {
   const { address, provider, settings } = args;
-  // A provider's tokens are for its own API, unless the user says otherwise in the same command.
+  // A provider's tokens are for its own API, unless the user names another.
   if (provider !== undefined) {
     const { service, issuer } = namedProvider(provider);
     return { service: settings.service?.source === "--service" ? settings.service.value : service, issuer };
@@ -160,12 +162,12 @@ function placeOf(args: LoginArguments, known: Profile | undefined, found: NamedA
 
 function placeOfSettings({ settings, identity }: LoginArguments, known: Profile | undefined): Place {
   const issuer = settings.issuer?.value;
-  // One address is enough: a service whose issuer the user names, and nothing else, is the issuer's own.
+  // One URL is enough: an issuer named alone is its own service.
   const own = issuer === undefined || known?.issuer === issuer ? known?.service : withoutEndSlashes(issuer);
   const service = settings.service?.value ?? own;
   const remembered = known?.service === service ? known : undefined;
-  // A service that was named by other means as well is one, with or without metadata. An issuer that the profile knows as one stays one:
-  // its redirect path is its own (S-011), and the only one that it knows.
+  // A service named by other means is one, with or without metadata. A known issuer stays one: its redirect path is its
+  // own (S-011), and the only one registered.
   const isKnownService = remembered !== undefined && remembered.issuer === undefined;
   const isService = issuer === service && (settings.service !== undefined || isKnownService);
   if (service !== undefined) return { service, issuer: isService ? undefined : (issuer ?? remembered?.issuer) };
@@ -175,7 +177,7 @@ function placeOfSettings({ settings, identity }: LoginArguments, known: Profile 
   });
 }
 
-/** ADDRESS, where the profile does not know what it is. */
+/** ADDRESS, if the profile does not know what it is. */
 export function addressToAsk(
   { address, provider, settings }: LoginArguments,
   known: Profile | undefined,
@@ -202,7 +204,7 @@ export function addressToAsk(
   return isKnown && (service?.source !== "--service" || service.value === known.service) ? undefined : address;
 }
 
-/** An issuer's tokens are for the service that is set, if there is one, else for the issuer itself; any other address is the service. */
+/** An issuer's tokens are for the configured service, else for itself; any other URL is the service. */
 function placeOfAddress(address: string, { settings }: LoginArguments, found: NamedAddress): Place {
   const base = withoutEndSlashes(address);
   const set = settings.service;
@@ -217,17 +219,17 @@ function placeOfAddress(address: string, { settings }: LoginArguments, found: Na
   });
 }
 
-/** That a service has no metadata does not count once the user calls it an issuer. */
+/** A service saved without metadata does not count once the user calls it an issuer. */
 function knownServer(profile: Profile | undefined, issuer: string | undefined): Profile["metadata"] {
   return issuer === undefined || profile?.metadata?.isDiscovered ? profile?.metadata : undefined;
 }
 
-/** A login that is to grant more than the one before it, and not something else. */
+/** For a login that is to grant more, not something else. */
 function union(before: string, asked: string): string {
   return [...new Set([...scopeNames(before), ...scopeNames(asked)])].join(" ");
 }
 
-/** What the author of a tool knows of its issuer says nothing about another that the user names. */
+/** A tool's author knows its issuer; this says nothing about one that the user names. */
 export function isOfTool(
   { settings: { issuer } }: LoginArguments,
   place: Pick<Profile, "service" | "issuer">,
@@ -242,7 +244,7 @@ export function isSamePlace(
   return shownPlace(one) === shownPlace(other);
 }
 
-/** As named in a sentence. */
+/** For a sentence. */
 export function shownPlace(place: Pick<Profile, "service" | "issuer">): string {
   const issuer = issuerOf(place);
   return withoutEndSlashes(issuer) === place.service ? place.service : `${place.service} (issuer ${issuer})`;

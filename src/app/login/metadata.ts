@@ -16,7 +16,7 @@ export interface LoginStart {
   readonly inUse: ProfileInUse;
   readonly address: NamedAddress | undefined;
   readonly to: Destination;
-  /** Why what is stored cannot be opened: it stays where it is. Undefined where it can. */
+  /** Why the storage cannot be opened; undefined where it can. */
   readonly unopened: AuthError | undefined;
 }
 
@@ -40,7 +40,7 @@ export async function startLogin(app: App, args: LoginArguments, signal?: AbortS
   return { args, inUse, address, to: destination(args, inUse, address), unopened };
 }
 
-/** Finds out what the server of a login is, and plans the login. */
+/** Fetches the server's metadata, and plans the login. */
 export async function plannedLogin(
   app: App,
   { args, inUse, address, to }: LoginStart,
@@ -53,12 +53,12 @@ export function exchangeOf({ fetch, clock }: App, signal: AbortSignal | undefine
   return { fetch, clock, signal };
 }
 
-/** Endpoints rarely move, and never from one minute to the next. */
+/** Endpoints rarely move. */
 const maxAgeMs = 86_400_000;
 
 /**
- * A server that the user calls an issuer must publish metadata: nothing else says where its endpoints are, and an address that was made up
- * would only be seen to be wrong in the browser. A service without any has the default endpoints, on the same host, over the same TLS.
+ * An issuer must publish metadata: nothing else says where its endpoints are, and guesses would fail only in the
+ * browser. A service without any has the default endpoints, on the same host, over the same TLS.
  */
 async function findServer({ profile, provider }: Destination, exchange: ExchangeOptions): Promise<KnownServer> {
   const { service, issuer, metadata: known } = profile;
@@ -70,7 +70,7 @@ async function findServer({ profile, provider }: Destination, exchange: Exchange
   const discovery = await discoverAuthorizationServer(issuer ?? service, exchange, accepts);
   if (discovery.server !== undefined) return { server: discovery.server, isDiscovered: true, askedAt: now };
   const isTrouble = isTransient(discovery.reason);
-  // What it published the day before is a better guess than that it publishes nothing.
+  // Yesterday's metadata is a better guess than none.
   if (isTrouble && known?.isDiscovered) return known;
   if (issuer !== undefined) throw discovery.reason;
   return { server: defaultAuthorizationServer(service), isDiscovered: false, askedAt: isTrouble ? undefined : now };

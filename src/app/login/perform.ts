@@ -20,16 +20,19 @@ import type { LoginPlan } from "./plan.ts";
 type LoggedIn = Profile & { readonly session: Session };
 
 export interface LoginUi extends Pick<LoginCallbacks, "onConsent" | "onWarning" | "signal"> {
-  /** What shows the address or the code of a plan. */
+  /** Shows the URL or the code of a plan. */
   screen(planned: LoginPlan): ScreenCallbacks | Promise<ScreenCallbacks>;
   stored?(profile: LoggedIn): void;
-  /** Told of the login of another user or at another service that has ended for this one. */
+  /** Called with the login of another user or service that this one has ended. */
   replaced?(profile: LoggedIn): void;
 }
 
 type ScreenCallbacks = Pick<LoginCallbacks, "onAddress" | "onCode" | "onWaiting">;
 
-/** Asks for consent before the service is asked anything, lets the user log in, stores the session, and ends the one that it replaces. */
+/**
+ * Gets consent before the service is asked anything, lets the user log in, stores the session, and ends the one that it
+ * replaces.
+ */
 export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Promise<LoggedIn> {
   const { onConsent, onWarning: warn = () => undefined, signal } = ui;
   await agreeToRebinding(start.to, onConsent);
@@ -41,7 +44,7 @@ export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Pr
   if (token === undefined) requireScreen(planned, start, shown);
   const exchange = exchangeOf(app, signal);
   const agreed = await agreedHosts(app, planned, onConsent);
-  // A token belongs to the client that it was issued to: a new one would have no use for it.
+  // A token belongs to the client it was issued to: a new one could not use it.
   const { registeredUntil, ...client } =
     token === undefined ? await clientOf(planned, app.identity, exchange) : planned.profile;
   const { clientId, clientSecret } = client;
@@ -53,7 +56,7 @@ export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Pr
   const store = async (session: Session): Promise<Profile> => {
     let next = { ...kept, session };
     const add = (before: Profile | undefined): Profile => {
-      // Another login was faster: the user has agreed to change what the profile was then, not what it is now.
+      // Another login was faster: the user agreed to change the profile as it was then.
       const isTakenOver =
         before !== undefined && !isSamePlace(before, kept) && (known === undefined || !isSamePlace(before, known));
       if (isTakenOver) throw rebindingRefused(name, before, kept);
@@ -66,13 +69,13 @@ export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Pr
     await app.store.change(name, add);
     const where = aside === undefined ? "were left as they are" : `are kept in "${aside}"`;
     if (start.unopened !== undefined) warn(`stored logins cannot be opened (${start.unopened.message}), and ${where}`);
-    // The first profile is active from the start; a later one when the user switches to it. Of a shared store the program chooses.
+    // The first profile is active at once; later ones when the user switches. For a shared store the program chooses.
     const { active } = await app.store.choice();
     if (app.sharedStore === undefined && active !== name && (await app.store.read(active)).profile === undefined)
       await app.store.choose((choice) => (choice.active === active ? { ...choice, active: name } : choice));
     app.tokens().forget();
     ui.stored?.(next);
-    // Queued events belong to this account from now on, even if another is the first to send.
+    // Queued events belong to this account from now on, even if another sends first.
     await (app.isKept ? bindQueue(app, name, next) : undefined)?.catch((error: unknown) => {
       warn(
         `cannot assign the queued events to this account: ${error instanceof Error ? error.message : String(error)}`,
@@ -85,8 +88,8 @@ export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Pr
     token === undefined
       ? await flow(app, planned, request, { ...shown, warn, store, signal })
       : await tokenLogin({ ...exchange, token, request, store });
-  // After the new one is stored: if that fails, the old one is all there is. A server may also answer a second login with the same session,
-  // or end all of the user's at once: ending that one would end this login.
+  // After the new session is stored: if that fails, the old one is all there is. A second login may also return the
+  // same session, or logout may end all of the user's: ending that one would end this login.
   const endsWithIt = (before: Session): boolean =>
     (before.sessionId !== undefined && before.sessionId === session.sessionId) ||
     (before.refreshToken !== undefined && session.refreshToken?.equals(before.refreshToken) === true) ||
@@ -99,7 +102,7 @@ export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Pr
   return { ...kept, session };
 }
 
-/** A login whose address or code nobody sees could only time out. */
+/** A URL or code that nobody sees could only time out. */
 function requireScreen({ login, opens, reason }: LoginPlan, { args }: LoginStart, shown: ScreenCallbacks): void {
   if (login === "device" && shown.onCode === undefined) {
     throw new AuthError("usage_invalid", "a device login needs `onCode`, to show the code", {

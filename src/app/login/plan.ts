@@ -12,28 +12,27 @@ export interface LoginMetadata {
   readonly server: KnownServer;
 }
 
-/** A login, decided. */
 export interface LoginPlan extends Destination {
-  /** Whether the browser is opened here; else the address of its last page is pasted. */
+  /** Opens the browser here; else the URL of its last page is pasted. */
   readonly opens: boolean;
   readonly port: number | undefined;
   readonly timeoutMs: number | undefined;
   readonly registersAt: string | undefined;
-  /** Whether the issuer may know the client of the defaults, which then is the client where none can be registered. */
+  /** Whether the issuer may know the default client, used if none can be registered. */
   readonly mayBeKnown: boolean;
-  /** Whether the tokens are bound to a key. */
+  /** Binds the tokens to a key. */
   readonly binds: boolean;
   readonly redirectHost: "127.0.0.1" | "localhost";
   readonly request: LoginRequest;
 }
 
-/** Decides a login. Pure: the same arguments, profile and metadata give the same plan. */
+/** Decides a login. Pure. */
 export function plan(args: LoginArguments, inUse: ProfileInUse, { address, server: known }: LoginMetadata): LoginPlan {
   const to = destination(args, inUse, address);
   const { profile, provider, wantsRegistration } = to;
   const { server, isDiscovered, askedAt } = known;
   const { issuer } = server;
-  // A stranger's page would say that it does not know the client, and the command would wait for its redirect in vain.
+  // An unknown issuer would reject the client on its page, and the command would wait for a redirect in vain.
   const mayBeKnown = !wantsRegistration || (profile.resource === undefined && listsOwnScopes(server));
   if (!mayBeKnown && server.registration_endpoint === undefined)
     throw new AuthError("configuration_invalid", `"${issuer}" has no client registration, and no client ID was given`, {
@@ -59,13 +58,13 @@ export function plan(args: LoginArguments, inUse: ProfileInUse, { address, serve
     mayBeKnown,
     binds: (args.dpop ?? true) && (server.dpop_signing_alg_values_supported?.includes("ES256") ?? false),
     redirectHost: args.redirectHost ?? provider?.redirectHost ?? "127.0.0.1",
-    // An answer that did not settle what the server is must not be remembered.
+    // A response that did not settle what the server is must not be saved.
     profile: { ...profile, metadata: askedAt === undefined ? undefined : known },
     request: {
       server,
       isDiscovered,
       isOpenId,
-      // A provider and a protected resource have APIs of another kind.
+      // Providers and protected resources have other APIs.
       hasOwnApi: args.tool.defaults !== "standard" && provider === undefined && profile.resource === undefined,
       service: profile.service,
       clientId: profile.clientId,
@@ -86,7 +85,7 @@ export function plan(args: LoginArguments, inUse: ProfileInUse, { address, serve
   };
 }
 
-/** Without a browser here and a login with a code there, what is left is a browser anywhere else. */
+/** Without a browser here or a device login there, a browser elsewhere is left. */
 function browserOrCode(
   { open = true }: LoginArguments,
   { login, reason, signals }: Destination,
@@ -99,9 +98,9 @@ function browserOrCode(
 }
 
 /**
- * A hostile issuer can send the browser on to another server, where the same user has an account; the code of that login, brought back
- * here, would then go to the issuer. So each issuer gets a path of its own (RFC 9700 §4.4.2): the other server does not know it, or its
- * redirect arrives at another one. Redirects that name their issuer (RFC 9207) do the same. The services of the defaults have one path
+ * A hostile issuer can send the browser on to another server, where the same user has an account, and get the code of
+ * that login. So each issuer has its own redirect path (RFC 9700 §4.4.2): the other server does not know it, or
+ * redirects to another one. Redirects that name their issuer (RFC 9207) do the same. The default services have one path
  * registered.
  */
 function redirectPathOf(

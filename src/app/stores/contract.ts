@@ -10,11 +10,11 @@ import { systemClock } from "../../platform/clock.ts";
 import { createApp } from "../app.ts";
 import { startFakeService, type FakeService } from "../testing/service.ts";
 
-/** What this machine remembers of the logins is none of its user's, so it is elsewhere. */
+/** Remembered outside of the user's directories. */
 const state = join(tmpdir(), `contract-${randomUUID()}`);
 const machine = { XDG_STATE_HOME: state, LOCALAPPDATA: state };
 
-/** Longer than any of this takes on a busy machine, in milliseconds. */
+/** Longer than any case takes on a busy machine, in milliseconds. */
 const limitMs = 60_000;
 const signal = (): AbortSignal => systemClock.timeout(limitMs);
 
@@ -31,7 +31,7 @@ for (let step = 0; step < Number(steps); ) {
 await store.close?.();
 process.exit();`;
 
-/** Loads, says so, waits until it is told to go on, and saves. */
+/** Loads, says so, waits for input, and saves. */
 const hesitating = `
 const [url, key] = process.argv.slice(1);
 const store = await (await import(url)).makeStore();
@@ -42,7 +42,7 @@ await new Promise((resolve) => process.stdin.once("data", resolve));
 console.log(String(await store.save(key, "late", { ifVersion: found?.version, signal })));
 process.exit();`;
 
-/** Asks for a token. With \`dies\`, it is killed when it is about to send the refresh. */
+/** Asks for a token. With \`dies\`, it is killed right before it sends the refresh. */
 const asking = `
 const [url, library, issuer, dies] = process.argv.slice(1);
 const { createAuth } = await import(library);
@@ -56,12 +56,12 @@ process.exit();`;
 
 interface Started {
   readonly child: ChildProcess;
-  /** What it says next. */
+  /** The next line of output. */
   line(): Promise<string>;
   readonly ended: Promise<string>;
 }
 
-/** What `testStore` does with the module of a store, see there. */
+/** See `testStore`. */
 export function testContract(url: string): void {
   const key = (): string => `contract/${randomUUID()}`;
 
@@ -93,7 +93,7 @@ export function testContract(url: string): void {
     return { child, line, ended };
   }
 
-  /** Runs a case with the store, and ends what the store has opened. */
+  /** Runs a case with the store, then closes what it opened. */
   function contract(title: string, run: (store: SharedStore, t: TestContext) => Promise<void>): void {
     test(title, { timeout: 2 * limitMs }, async (t) => {
       const store = await ((await import(url)) as { makeStore(): SharedStore | Promise<SharedStore> }).makeStore();
@@ -182,7 +182,7 @@ export function testContract(url: string): void {
     const name = key();
     let stop = (): void => undefined;
     const changed = new Promise<void>((resolve) => (stop = store.watch?.(name, resolve) ?? stop));
-    // When it has begun to listen is the store's own affair: so something changes until it has.
+    // Only the store knows when it listens, so change something until it does.
     let isTold = false;
     void changed.then(() => (isTold = true));
     for (let steps = 1; !isTold && steps < 100; steps += 1) await start(t, counting, name, "1").ended;
@@ -190,7 +190,7 @@ export function testContract(url: string): void {
     assert.ok(isTold);
   });
 
-  /** A login whose access token expired, at an issuer that ends a session when a refresh token comes twice. */
+  /** A login with an expired access token, at an issuer that ends a session when a refresh token comes twice. */
   async function expiredLogin(store: SharedStore, t: TestContext): Promise<FakeService> {
     const service = await startFakeService();
     t.after(() => service.close());

@@ -1,6 +1,6 @@
 import type { SharedStore } from "../../auth/sessions/shared-store.ts";
 
-/** The part of a client of `etcd3` that is used. */
+/** The part of an `etcd3` client that is used. */
 export interface EtcdClient {
   get(key: string): { exec(): Promise<{ kvs: readonly { value: { toString(): string }; mod_revision: string }[] }> };
   put(key: string): { value(text: string): EtcdOperation };
@@ -14,12 +14,12 @@ export interface EtcdClient {
   watch(): { key(key: string): { watcher(): EtcdWatcher } };
 }
 
-/** What a transaction of `etcd3` takes. */
+/** An operation in a transaction of `etcd3`. */
 export interface EtcdOperation {
   op(): Promise<unknown>;
 }
 
-/** What `etcd3` makes of a watch. */
+/** A watch of `etcd3`. */
 export interface EtcdWatcher {
   on(event: "put" | "delete" | "error", listener: () => void): unknown;
   cancel(): Promise<unknown>;
@@ -28,7 +28,7 @@ export interface EtcdWatcher {
 /**
  * Logins in etcd, one key each.
  *
- * @param client - a client of `etcd3`, made by the program and closed by it
+ * @param client - an `etcd3` client, opened and closed by the program
  */
 export function etcdStore(client: EtcdClient): SharedStore {
   return {
@@ -38,7 +38,7 @@ export function etcdStore(client: EtcdClient): SharedStore {
       return found && { text: String(found.value), version: found.mod_revision };
     },
     async save(key, text, { ifVersion }) {
-      // Of a key that is not there, the number of its changes is 0.
+      // A missing key has zero changes.
       const condition =
         ifVersion === undefined ? client.if(key, "Version", "==", 0) : client.if(key, "Mod", "==", ifVersion);
       const operation = text === undefined ? client.delete().key(key) : client.put(key).value(text);
@@ -46,8 +46,8 @@ export function etcdStore(client: EtcdClient): SharedStore {
       return succeeded ? header.revision : undefined;
     },
     watch(key, changed) {
-      // Not `create()`, which gives nothing to cancel before the server has responded: `etcd3` would connect for that watcher forever, and
-      // keep a process alive whose server is gone and whose client is closed.
+      // Not `create()`, which offers no cancel before the server responds: `etcd3` would reconnect forever, and keep
+      // the process alive after the client is closed.
       const watcher = client.watch().key(key).watcher();
       for (const event of ["put", "delete", "error"] as const) watcher.on(event, changed);
       return () => void watcher.cancel().catch(() => undefined);

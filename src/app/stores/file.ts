@@ -4,11 +4,11 @@ import { join } from "node:path";
 import type { SharedStore } from "../../auth/sessions/shared-store.ts";
 
 /**
- * Logins in files, for tests of programs that share a store: processes of one machine see each other's changes, and nothing has to be
- * installed. The number of a version is the name of its file, and link(2) makes a file only where there is none: so one save of a
- * version wins. No version is removed, since its number would be free again for a process that was stopped meanwhile.
+ * Logins in files, for tests of programs that share a store: processes of one machine see each other's changes, and
+ * nothing has to be installed. The file name is the version number, and link(2) fails if it exists: so one save of a
+ * version wins. No version is removed, since a stopped process could reuse its number.
  *
- * @param folder - made when it is needed
+ * @param folder - created when needed
  */
 export function fileStore(folder: string): SharedStore {
   const placeOf = (key: string): string => join(folder, createHash("sha256").update(key).digest("hex").slice(0, 32));
@@ -16,7 +16,7 @@ export function fileStore(folder: string): SharedStore {
     const names = await readdir(place).catch(() => []);
     return Math.max(0, ...names.map(Number).filter(Number.isSafeInteger));
   };
-  /** What is removed stays as an empty file, or the next text would begin again with the numbers of the first. */
+  /** A removed text leaves an empty file, or its successor would reuse the numbers. */
   const read = async (key: string): Promise<{ version: number; text: string }> => {
     const place = placeOf(key);
     const version = await newest(place);

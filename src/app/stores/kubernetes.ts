@@ -26,15 +26,15 @@ export interface KubernetesApi {
 }
 
 /**
- * Logins in Kubernetes, a Secret each. Its name is a digest of the key, which stands in an annotation; the role of the pods needs `get`,
- * `create`, `update` and `delete` on secrets of the namespace.
+ * Logins in Kubernetes, a Secret each. Its name is a digest of the key, kept in an annotation; the pods' role needs
+ * `get`, `create`, `update` and `delete` on secrets of the namespace.
  *
  * @param api - `kubeConfig.makeApiClient(CoreV1Api)` of `@kubernetes/client-node`
  * @param options - `namespace`: where the secrets are
  */
 export function kubernetesSecretStore(api: KubernetesApi, { namespace }: { namespace: string }): SharedStore {
   const nameOf = (key: string): string => `login-${createHash("sha256").update(key).digest("hex").slice(0, 40)}`;
-  /** The answer to a request, or undefined where it says that the secret is another one or none. */
+  /** Undefined if the secret has changed or is missing. */
   const unlessConflict = <T>(answer: Promise<T>): Promise<T | undefined> =>
     answer.catch((error: { code?: number }) => {
       if (error.code === 404 || error.code === 409) return undefined;

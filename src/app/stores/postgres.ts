@@ -16,12 +16,12 @@ export interface PostgresClient {
 }
 
 /**
- * Logins in PostgreSQL, one row each. The table is created when it is first missed. Changes are notified on a channel of the table's name,
- * to which one connection of the pool listens while somebody waits.
+ * Logins in PostgreSQL, one row each. The table is created when first missed. Changes are notified on a channel of the
+ * table's name; one connection of the pool listens while a process waits.
  *
- * @param pool - a pool of `pg`, made by the program and ended by it
- * @param options - `table`: `shared_logins` by default; with a schema before it if need be
- * @throws TypeError for a name that is not one of a table
+ * @param pool - a pool of `pg`, opened and closed by the program
+ * @param options - `table`: `shared_logins` by default, with a schema before it if need be
+ * @throws TypeError for an invalid table name
  */
 export function postgresStore(pool: PostgresPool, { table = "shared_logins" }: { table?: string } = {}): SharedStore {
   if (!/^([a-z_][a-z0-9_]*\.)?[a-z_][a-z0-9_]*$/.test(table)) throw new TypeError(`"${table}" is not a table's name`);
@@ -32,21 +32,22 @@ export function postgresStore(pool: PostgresPool, { table = "shared_logins" }: {
       return (await pool.query(text, values)).rows;
     } catch (error) {
       if ((error as { code?: unknown }).code !== "42P01") throw error;
-      // Two programs may create it at once: the one that comes second is told that it is there.
+      // Two programs may create it at once: the second one fails harmlessly.
       await pool.query(create).catch(() => undefined);
       return (await pool.query(text, values)).rows;
     }
   };
   const listeners = new Map<string, Set<() => void>>();
-  /** The connection that listens, as what gives it back to the pool. */
+  /** Returns the listening connection to the pool. */
   let listening: Promise<(why: Error | true) => void> | undefined;
   const listen = (): Promise<(why: Error | true) => void> => {
     const own = new Promise<(why: Error | true) => void>((resolve, reject) => {
-      // Not awaited: a server that shuts down may say so along with its greeting, and an error nobody listens to would end the program.
+      // Not awaited: a server that shuts down may say so with its greeting, and an unhandled error would end the
+      // program.
       pool.connect((error, client) => {
         if (client === undefined) return reject(error);
         let isReleased = false;
-        // A connection that breaks emits two errors, and a client is released once.
+        // A broken connection emits two errors, and a client is released once.
         const release = (why: Error | true): void => {
           if (listening === own) listening = undefined;
           if (!isReleased) client.release(why);
@@ -98,11 +99,11 @@ export function postgresStore(pool: PostgresPool, { table = "shared_logins" }: {
       return () => {
         those.delete(changed);
         if (those.size === 0) listeners.delete(key);
-        // A pool that is ended waits for every client.
+        // Ending a pool waits for every client.
         if (listeners.size === 0) void end();
       };
     },
-    // Another login of this program may still wait, and closes the store after that.
+    // Another login of this program may still wait, and will close the store.
     close: async () => (listeners.size === 0 ? end() : undefined),
   };
 }

@@ -28,7 +28,7 @@ export interface IoRedis {
 }
 
 const load = 'return redis.call("HMGET", KEYS[1], "text", "version")';
-/** One script is one step for everybody else. The version is random: a key that was removed and made again has another. */
+/** One script is one atomic step. The version is random, so a key removed and made again has another. */
 const save = `
 if (redis.call("HGET", KEYS[1], "version") or "") ~= ARGV[1] then return false end
 if ARGV[3] == "" then redis.call("DEL", KEYS[1])
@@ -37,7 +37,8 @@ redis.call("PUBLISH", KEYS[1], "")
 return ARGV[2]`;
 
 /**
- * Logins in Redis or Valkey, one hash each. Changes are published on a channel of the key's name, which a second connection listens to.
+ * Logins in Redis or Valkey, one hash each. Changes are published on a channel of the key's name; a second connection
+ * listens.
  *
  * @param client - a client of node-redis or ioredis, connected by the program and closed by it
  */
@@ -65,7 +66,7 @@ export function redisStore(client: NodeRedis | IoRedis): SharedStore {
       };
     },
     async close() {
-      // Another login of this program may still wait, and closes the store after that.
+      // Another login of this program may still wait, and will close the store.
       if (watchers > 0) return;
       listening?.end();
       listening = undefined;
@@ -73,7 +74,7 @@ export function redisStore(client: NodeRedis | IoRedis): SharedStore {
   };
 }
 
-/** A connection that listens to channels. A failure of it costs time and nothing else: the library also looks by itself. */
+/** Listens to channels. A failure costs only time: the library also polls. */
 interface Listening {
   to(channel: string, changed: () => void): () => void;
   end(): void;

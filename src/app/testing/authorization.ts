@@ -12,14 +12,14 @@ interface PendingAuthorization {
   readonly nonce: string | undefined;
 }
 
-/** A code waiting for its exchange, or one that was exchanged: then `sessionId` is what a second use ends. */
+/** A code before or after its exchange: then a second use ends `sessionId`. */
 interface IssuedCode extends PendingAuthorization {
   readonly user: string;
   readonly expiresAt: number;
   sessionId: string | undefined;
 }
 
-/** The authorization endpoint (RFC 6749 §4.1), apart from the page on which the user decides. */
+/** The authorization endpoint (RFC 6749 §4.1), without the page for the decision. */
 export class AuthorizationEndpoint {
   readonly #codes = new Map<string, IssuedCode>();
   readonly #pending = new Map<string, PendingAuthorization>();
@@ -30,8 +30,8 @@ export class AuthorizationEndpoint {
   }
 
   /**
-   * A request, which waits for the user's decision under a name of its own. Otherwise what is wrong: for the user while the client cannot
-   * be trusted, else as a redirect.
+   * Stores a request until the user's decision. Otherwise what is wrong: for the user while the client is untrusted,
+   * else as a redirect.
    */
   begin(query: URLSearchParams): { pending: string; scope: string } | { problem: string } | Answer {
     const { clientId, redirectPath, requiredScope } = this.#issuer.options;
@@ -63,7 +63,7 @@ export class AuthorizationEndpoint {
     return { pending, scope };
   }
 
-  /** The user's decision; undefined is a no. Each pending authorization is decided once. */
+  /** Undefined is a no. Each pending authorization is decided once. */
   decide(id: string, user: string | undefined): Answer | undefined {
     const pending = this.#pending.get(id);
     if (pending === undefined) return undefined;
@@ -77,7 +77,7 @@ export class AuthorizationEndpoint {
     return this.#redirect(redirectUri, { code, state });
   }
 
-  /** RFC 6749 §4.1.3 and RFC 7636 §4.6. A code that comes twice ends the session that the first use gave (RFC 6749 §4.1.2). */
+  /** RFC 6749 §4.1.3, RFC 7636 §4.6. A code that comes twice ends the session of its first use (RFC 6749 §4.1.2). */
   exchange(form: URLSearchParams): Answer {
     const issuer = this.#issuer;
     const refuse = (why: string): Answer =>

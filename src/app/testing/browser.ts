@@ -1,12 +1,11 @@
 /**
- * Opens an address as a browser does: follows redirects, keeps cookies by host (a port is not part of it), and runs no scripts.
+ * Opens a URL as a browser does: follows redirects, keeps cookies by host (not by port), runs no scripts.
  *
- * @param send - sends a request and follows no redirect
+ * @param send - sends a request without following redirects
  */
 export async function browse(address: string, send: typeof fetch): Promise<void> {
   const cookies = new Map<string, string>();
   let next: URL | undefined = new URL(address);
-  // As many redirects as browsers follow.
   for (let left = 20; next !== undefined && left > 0; left -= 1) {
     const { hostname, href }: URL = next;
     const response: Response = await send(href, {

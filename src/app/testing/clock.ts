@@ -2,21 +2,21 @@ import { setImmediate as turn } from "node:timers/promises";
 import { systemClock, type Clock } from "../../platform/clock.ts";
 
 /**
- * A clock that tests move. Its two readings can be moved apart, as setting a real clock does. Waiting takes no time: whenever
- * nothing else is going on, it jumps to the end of the shortest wait.
+ * A clock that tests move. Its two readings can be moved apart, as setting a real clock does. Waiting takes no time:
+ * when nothing else is going on, it jumps to the end of the shortest wait.
  */
 export class ManualClock implements Clock {
   /** Milliseconds since 1970. */
   wall: number;
   /** Milliseconds since its start. */
   elapsed = 0;
-  /** Every wait that was asked for, in milliseconds. */
+  /** Every requested wait, in milliseconds. */
   readonly sleeps: number[] = [];
-  /** Told of every wait before it begins. */
+  /** Called before every wait. */
   onSleep: (ms: number) => unknown = () => undefined;
-  /** While this is true, time stands still: a service on a real socket takes none of this clock's. */
+  /** While true, time stands still: a service on a real socket takes none of this clock's. */
   isHeld: () => boolean = () => false;
-  /** Whether time does not jump for what waits in the background: that goes on when time has passed for another reason. */
+  /** Whether time does not jump for background waits, which then end when time passes for another reason. */
   isBackgroundStill = false;
   readonly #limits: { at: number; controller: AbortController }[] = [];
   readonly #waits = new Set<{ at: number; background: boolean; end: () => void }>();
@@ -34,7 +34,6 @@ export class ManualClock implements Clock {
     return this.elapsed;
   }
 
-  /** Lets time pass. */
   pass(ms: number): void {
     this.wall += ms;
     this.elapsed += ms;

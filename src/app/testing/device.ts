@@ -15,10 +15,10 @@ interface DeviceGrant {
   used: boolean;
 }
 
-/** A timer may fire early and a network may bunch two polls up: that much is not held against a client. */
+/** Timers may fire early and networks bunch polls up. */
 const toleranceMs = 25;
 
-/** Device authorization (RFC 8628), apart from the page on which the user enters the code. */
+/** Device authorization (RFC 8628), without the page for the code. */
 export class DeviceEndpoint {
   readonly #grants = new Map<string, DeviceGrant>();
   readonly #issuer: Issuer;
@@ -63,10 +63,10 @@ export class DeviceEndpoint {
   }
 
   /**
-   * The decision of the user who entered a code. Case and punctuation are forgiven (RFC 8628 §6.1).
+   * Case and punctuation are ignored (RFC 8628 §6.1).
    *
    * @param user - null for a no
-   * @returns whether there was such a code to decide on
+   * @returns whether there was such a code
    */
   decide(userCode: string, user: string | null): boolean {
     const bare = (code: string): string => code.toUpperCase().replace(/[^A-Z]/g, "");
@@ -102,7 +102,7 @@ export class DeviceEndpoint {
   }
 }
 
-/** A user code without vowels, so that it spells nothing (RFC 8628 §6.1). */
+/** Without vowels, so that it spells nothing (RFC 8628 §6.1). */
 function newUserCode(): string {
   const letters = "BCDFGHJKLMNPQRSTVWXZ";
   const half = (): string => Array.from({ length: 4 }, () => letters.charAt(randomInt(letters.length))).join("");

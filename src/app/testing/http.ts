@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 
-/** A request as it arrived. `status` is 0 until it was answered. */
+/** `status` is 0 before the response. */
 export interface FakeRequest {
   readonly method: string;
   readonly path: string;
@@ -10,7 +10,7 @@ export interface FakeRequest {
   status: number;
 }
 
-/** What an endpoint says; an object as body becomes JSON. */
+/** An object as body becomes JSON. */
 export interface Answer {
   status: number;
   headers?: Record<string, string>;
@@ -27,7 +27,7 @@ export function failure(status: number, error: string, more: object = {}): Answe
   return { status, body: { error, ...more } };
 }
 
-/** A form that repeats no parameter (RFC 6749 §3.2 forbids it). */
+/** RFC 6749 §3.2 forbids repeated parameters. */
 export function formOf({ headers, body }: FakeRequest): URLSearchParams | undefined {
   const type = headers["content-type"]?.split(";")[0]?.trim().toLowerCase();
   if (type !== "application/x-www-form-urlencoded") return undefined;
@@ -36,7 +36,7 @@ export function formOf({ headers, body }: FakeRequest): URLSearchParams | undefi
 }
 
 /**
- * The handler of the first route that fits; one for 405 where the path is known with other methods. Undefined for a path that no route has.
+ * The handler of the first matching route; one for 405 if the path has other methods. Undefined for an unknown path.
  */
 export function handlerOf(routes: readonly Route[], { method, path }: FakeRequest): Handler | undefined {
   const listed = routes.filter(([, known]) => (typeof known === "string" ? known === path : known.test(path)));

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { defaultAuthorizationServer } from "../../auth/oauth/authorization-server.ts";
 
-/** A user, as `/api/v1/me` tells it. */
+/** A user, as in `/api/v1/me`. */
 export interface IssuerUser {
   user_id: string;
   email?: string;
@@ -11,20 +11,20 @@ export interface IssuerUser {
 
 /** How an issuer behaves. Durations are in the unit that they name. */
 export interface IssuerOptions {
-  /** The only client that is known; undefined: any. */
+  /** The only known client; undefined: any. */
   clientId: string | undefined;
-  /** The only path that redirects lead to; undefined: any. */
+  /** The only accepted redirect path; undefined: any. */
   redirectPath: string | undefined;
-  /** What every login has to request. */
+  /** Required in every login. */
   requiredScope: string | undefined;
   accessTokenSeconds: number;
   refreshTokenSeconds: number;
-  /** False: a refresh answers without a new refresh token, and the old one stays good. */
+  /** False: a refresh returns no new refresh token, and the old one stays good. */
   rotate: boolean;
-  /** What a consumed refresh token leads to: the session revoked, or the 409 that spares it. */
+  /** The effect of a consumed refresh token: the session revoked, or a 409 that spares it. */
   reuse: "revoke" | "benign";
   invalidGrantStatus: 400 | 401;
-  /** Whether the redirect back carries `iss` (RFC 9207). */
+  /** Sends `iss` in the redirect (RFC 9207). */
   sendIss: boolean;
   /** Announced and enforced between polls; null announces nothing and enforces 5. */
   deviceIntervalSeconds: number | null;
@@ -32,7 +32,6 @@ export interface IssuerOptions {
   authorizationCodeSeconds: number;
 }
 
-/** An issuer that behaves well. */
 export const issuerDefaults: IssuerOptions = {
   clientId: undefined,
   redirectPath: undefined,
@@ -48,7 +47,7 @@ export const issuerDefaults: IssuerOptions = {
   authorizationCodeSeconds: 60,
 };
 
-/** `ended` is the error code that the session's tokens are refused with from then on. */
+/** `ended`: the error code for the session's tokens from then on. */
 export interface IssuerSession {
   readonly id: string;
   /** A name in {@link Issuer.users}. */
@@ -62,14 +61,13 @@ export interface IssuerSession {
   ended: "session_invalid" | "token_revoked" | undefined;
 }
 
-/** An access token, refresh token, code or ticket, with the moment it expires on the issuer's clock. */
+/** `expiresAt`: on the issuer's clock. */
 export interface Grant {
   readonly session: IssuerSession;
   expiresAt: number;
   consumed: boolean;
 }
 
-/** What a secret in {@link Issuer.issued} is. */
 export type SecretKind =
   | "authorization_code"
   | "code_verifier"
@@ -79,11 +77,10 @@ export type SecretKind =
   | "ws_token"
   | "identity_token";
 
-/** How often something happened. */
 export const noCounts = {
   logins: 0,
   refreshes: 0,
-  /** Consumed refresh tokens that were presented again, whatever came of it. */
+  /** Consumed refresh tokens presented again, whatever the effect. */
   reuses: 0,
   /** Sessions ended by the issuer: by reuse, by a repeated code, or by {@link Issuer.revoke}. */
   revocations: 0,
@@ -92,12 +89,12 @@ export const noCounts = {
   slowDowns: 0,
 };
 
-/** What a fake issuer remembers: its endpoints in this folder work on it. */
+/** The state of a fake issuer, for its endpoints in this directory. */
 export abstract class Issuer {
   abstract readonly users: Readonly<Record<string, IssuerUser>>;
   abstract readonly options: IssuerOptions;
   readonly counters: typeof noCounts = { ...noCounts };
-  /** Every secret that was ever issued or shown to it, and its kind. User codes and states are shown on purpose. */
+  /** Every secret that was issued or received. User codes and states are shown on purpose. */
   readonly issued: Map<string, SecretKind> = new Map();
   readonly sessions: Map<string, IssuerSession> = new Map();
   readonly accessTokens: Map<string, Grant> = new Map();
@@ -105,15 +102,15 @@ export abstract class Issuer {
   /** Without a trailing slash. */
   url = "";
 
-  /** Its clock, in milliseconds. */
+  /** In milliseconds. */
   abstract now(): number;
 
-  /** The ID token of a session; undefined for an issuer that is no OpenID provider. */
+  /** Undefined for an issuer that is no OpenID provider. */
   idToken(_session: IssuerSession): string | undefined {
     return undefined;
   }
 
-  /** Where its endpoints are, under the names of the metadata (RFC 8414 §2). */
+  /** By their names in the metadata (RFC 8414 §2). */
   get endpoints(): ReturnType<typeof defaultAuthorizationServer> {
     return defaultAuthorizationServer(this.url);
   }
@@ -124,7 +121,7 @@ export abstract class Issuer {
     return value;
   }
 
-  /** Ends a session; its tokens are refused with `error` from then on. Unknown ids are ignored. */
+  /** Its tokens are refused with `error` from then on. Ignores unknown ids. */
   revoke(sessionId: string, error: "session_invalid" | "token_revoked" = "session_invalid"): void {
     const session = this.sessions.get(sessionId);
     if (session === undefined || session.ended !== undefined) return;
@@ -132,7 +129,7 @@ export abstract class Issuer {
     this.counters.revocations += 1;
   }
 
-  /** Makes every access token issued so far expired; refresh tokens stay good. */
+  /** Refresh tokens stay good. */
   expireAccessTokens(): void {
     for (const token of this.accessTokens.values()) token.expiresAt = this.now() - 1;
   }

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 
-/** Listens on a free port of loopback. `answer` may throw: the connection is cut then. */
+/** Listens on a free loopback port. If `answer` throws, the connection is cut. */
 export async function listen(
   answer: (request: Request) => Promise<Response>,
 ): Promise<{ server: Server; url: string }> {
@@ -17,7 +17,7 @@ export async function listen(
     server.once("error", reject);
     server.listen(0, "127.0.0.1", resolve);
   });
-  // A test that forgets to close it must not hang.
+  // A test that does not close it must not hang.
   server.unref();
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return { server, url };

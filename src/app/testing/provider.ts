@@ -11,7 +11,7 @@ import { tokenEndpoint } from "./token.ts";
 export class Provider extends Issuer {
   override readonly users: Record<string, IssuerUser> = {};
   override readonly options: IssuerOptions;
-  /** Who approves the logins from now on, a name in {@link users}; undefined denies them. */
+  /** Who approves logins, a name in {@link users}; undefined denies them. */
   approver: string | undefined;
   readonly routes: readonly Route[];
   readonly #clock: Clock;
@@ -63,7 +63,7 @@ export class Provider extends Issuer {
     return answer;
   }
 
-  /** RFC 7009 §2: the access token goes with the refresh token. */
+  /** RFC 7009 §2: access tokens go with the refresh token. */
   #revokeToken(request: FakeRequest): Answer {
     const token = formOf(request)?.get("token") ?? "";
     const grant = this.refreshTokens.get(token) ?? this.accessTokens.get(token);

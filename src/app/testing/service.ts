@@ -17,7 +17,7 @@ import { Provider } from "./provider.ts";
 import { authenticate, issueTokens, openSession } from "./sessions.ts";
 import { sessionOfTokens } from "./stored-session.ts";
 
-/** A user of the fake service: an email address, or more than that. */
+/** A user of the fake service: an email address, or more. */
 export type FakeUser =
   | string
   | {
@@ -29,14 +29,14 @@ export type FakeUser =
       readonly teams?: readonly { readonly id: string; readonly name: string }[];
     };
 
-/** Whose access token came with a request. */
+/** The owner of a request's access token. */
 export interface FakeCaller {
   readonly email: string;
   /** The scopes of the login, separated by spaces. */
   readonly scope: string;
 }
 
-/** Answers a request. */
+/** Handles a request. */
 export interface FakeApi {
   (request: runtime.Request, caller: FakeCaller): runtime.Response | Promise<runtime.Response>;
 }
@@ -48,25 +48,25 @@ export interface FakeServiceOptions {
   /** How long access tokens are valid, in seconds; an hour by default. */
   readonly expiresIn?: number;
   /**
-   * The tool's own API: answers each request that has a valid access token and that no endpoint of the issuer takes. By default 404.
-   * A request without such a token is answered 401 before.
+   * The tool's own API: handles each request with a valid access token that no endpoint of the issuer takes. By default
+   * 404. Other requests get 401.
    */
   readonly api?: FakeApi;
 }
 
-/** A login that nobody went through. */
+/** A login made without a browser. */
 export interface FakeLogin {
   /** `alice@example.com` by default. */
   readonly user?: FakeUser;
-  /** The scopes that were granted; `openid offline_access` by default. */
+  /** Granted scopes; `openid offline_access` by default. */
   readonly scope?: string;
-  /** How long its access token is still valid, in seconds; by default as long as the service's are. Zero: it has expired. */
+  /** Remaining validity of its access token, in seconds; as the service's by default. Zero: expired. */
   readonly expiresIn?: number;
   /** `default` by default. */
   readonly profile?: string;
 }
 
-/** A clock that a test moves. It starts at the time of its making and stands still; waiting takes none of the machine's time. */
+/** A clock that a test moves. It starts at the current time and stands still; waiting takes no real time. */
 export interface FakeClock {
   /** Milliseconds since 1970. */
   now(): number;
@@ -74,7 +74,7 @@ export interface FakeClock {
   pass(ms: number): void;
 }
 
-/** A request that the service was sent, and the status of its answer: 0 until there is one. */
+/** `status` is 0 before the response. */
 export interface ReceivedRequest {
   readonly method: string;
   readonly path: string;
@@ -86,8 +86,8 @@ export interface ReceivedRequest {
 }
 
 /**
- * Options for `createAuth` and `createCommand`, to be put after the tool's own: the fake service is then the issuer and the service, its
- * clock tells the time, its user is the browser, and logins are in its memory. Nothing of this machine is read and nothing is written.
+ * Options for `createAuth` and `createCommand`, after the tool's own: the fake service is issuer and service, its clock
+ * tells the time, its user is the browser, and logins are in its memory. Reads and writes nothing on this machine.
  */
 export type FakeToolOptions = {
   readonly [Name in
@@ -109,27 +109,27 @@ export interface FakeFetch {
 
 /** An issuer and a service in one. Made by {@link fakeService} and {@link startFakeService}. */
 export interface FakeService {
-  /** Its address: issuer and service. */
+  /** Issuer and service. */
   readonly url: string;
-  /** Answers requests to {@link FakeService.url} without a socket; to any other address there is no connection. */
+  /** Handles requests to {@link FakeService.url} without a socket; other URLs fail to connect. */
   readonly fetch: FakeFetch;
   readonly clock: FakeClock;
   readonly options: FakeToolOptions;
-  /** What it was sent, in order. */
+  /** Received, in order. */
   readonly requests: readonly ReceivedRequest[];
-  /** Every token and code that it issued: none of them belongs in an output or a log. */
+  /** Every token and code issued: none belongs in output or a log. */
   readonly secrets: readonly string[];
-  /** Whether it can be reached; a test may set it. */
+  /** Set it to false for a network failure. */
   isReachable: boolean;
   /** Who approves logins from now on; null denies them. */
   approveAs(user: FakeUser | null): void;
-  /** Leaves a login as the user would, for every program with {@link FakeService.options}. */
+  /** Makes a login for every program with {@link FakeService.options}. */
   logIn(login?: FakeLogin): void;
-  /** Opens an address as the user's browser, and approves or denies what it asks for. A login with `open: false` needs this. */
+  /** Opens a URL as the user's browser, and approves or denies. A login with `open: false` needs this. */
   visit(address: string): Promise<void>;
-  /** Ends every session, as an administrator does. Programs find out when they next send a request. */
+  /** Ends every session, as an administrator does. Programs notice at their next request. */
   revoke(): void;
-  /** Ends what listens. */
+  /** Stops listening. */
   close(): Promise<void>;
 }
 
@@ -143,7 +143,7 @@ export function fakeService(options: FakeServiceOptions = {}): FakeService {
 }
 
 /**
- * The same on a free port of loopback, for programs in other processes. Its clock is not theirs: they see time pass as it does.
+ * The same on a free loopback port, for programs in other processes, which use the machine's clock.
  *
  * @param options - see {@link FakeServiceOptions}
  */
@@ -156,9 +156,9 @@ export async function startFakeService(options: FakeServiceOptions = {}): Promis
 
 /** What {@link fakeAuth} starts with. */
 export interface FakeAuthOptions extends FakeServiceOptions, Omit<FakeLogin, "user"> {
-  /** Who is logged in, and approves further logins; null: nobody is logged in, and nobody approves. */
+  /** Who is logged in, and approves further logins; null: not logged in, and logins are denied. */
   readonly user?: FakeUser | null;
-  /** Whether the session was revoked at the service, which the tool finds out with its next request; false by default. */
+  /** The session was revoked at the service, which the tool notices at its next request; false by default. */
   readonly revoked?: boolean;
   /** The tool's own description, for its name in errors and hints; `acme` by default. */
   readonly tool?: Partial<Omit<AuthOptions, keyof FakeToolOptions>>;
@@ -195,13 +195,13 @@ function serviceAt(
   server?: Server,
 ): FakeService {
   const clock = new ManualClock();
-  // A poll from another process really waits.
+  // Polls from another process take real time.
   const deviceIntervalSeconds = server === undefined ? 5 : 1;
   const provider = new Provider(clock, { accessTokenSeconds: expiresIn, deviceIntervalSeconds });
   provider.url = url;
   const store = new MemoryStore(clock);
   const requests: ReceivedRequest[] = [];
-  // A request takes none of the clock's time, and no wait ends while one is under way.
+  // Requests take no clock time, and no wait ends during one.
   let underWay = 0;
   clock.isHeld = () => underWay > 0;
   clock.isBackgroundStill = true;
@@ -230,7 +230,7 @@ function serviceAt(
   const respond = async (asked: FakeRequest, request: Request): Promise<Response> => {
     const handler = handlerOf(provider.routes, asked);
     if (handler !== undefined) return responseOf(handler(asked));
-    // What a tool's own API would say there means something to the library (RFC 8615).
+    // A response from the tool's API there would mean something to the library (RFC 8615).
     if (asked.path.startsWith("/.well-known/")) return responseOf({ status: 404 });
     const caller = authenticate(provider, asked);
     if ("status" in caller) return responseOf(caller);
@@ -239,7 +239,7 @@ function serviceAt(
     return (response as Response | undefined) ?? responseOf({ status: 404, body: { error: "not_found" } });
   };
 
-  // Nothing is there, and what would be written would be of no other test.
+  // Never created, and of no other test.
   const folder = join(tmpdir(), `fake-${randomUUID()}`);
   const hidden: Pick<AppOverrides, "sessions" | "browser"> = {
     sessions: store,
@@ -248,7 +248,7 @@ function serviceAt(
         service.visit(address).catch(() => undefined);
         return { launched: "the fake service" };
       },
-      // The system's list of connections is long where much is tested.
+      // The system's list of connections is long where many tests run.
       ownerOf: async () => "own",
     },
   };
@@ -306,7 +306,7 @@ function serviceAt(
   return service;
 }
 
-/** Its name at the provider, which knows it from now on. */
+/** Adds a user; returns the name at the provider. */
 function added({ users }: Provider, user: FakeUser): string {
   const { email, id = email, name, teams = [] } = typeof user === "string" ? { email: user } : user;
   const known: IssuerUser = { user_id: id, email, teams: teams.map((team) => ({ ...team })) };

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { failure, type Answer, type FakeRequest, type Handler, type Route } from "./http.ts";
 import type { Issuer, IssuerSession, IssuerUser } from "./issuer.ts";
 
-/** The token endpoint's 200. `refresh_token` and its expiry are absent where the issuer does not rotate. */
+/** The 200 of the token endpoint. Without rotation there is no `refresh_token` and no expiry of it. */
 export interface TokenAnswer {
   access_token: string;
   token_type: "Bearer";
@@ -15,7 +15,6 @@ export interface TokenAnswer {
   session_id: string;
 }
 
-/** What a session without a login may vary. */
 export interface SessionRequest {
   user?: string;
   scope?: string;
@@ -41,7 +40,7 @@ export function openSession(issuer: Issuer, options: SessionRequest = {}): Issue
   return session;
 }
 
-/** Issues a pair of tokens; without `withRefresh`, the access token alone. */
+/** Without `withRefresh`, the access token alone. */
 export function issueTokens(
   issuer: Issuer,
   session: IssuerSession,
@@ -73,8 +72,8 @@ export function issueTokens(
 }
 
 /**
- * One use of a refresh token. A consumed one is proof that two parties hold it, so the whole session ends
- * (RFC 9700 §4.14.2) unless the issuer is told to be lenient.
+ * A consumed refresh token proves that two parties hold it, so the session ends (RFC 9700 §4.14.2), unless the issuer
+ * is lenient.
  */
 export function refreshTokens(issuer: Issuer, presented: string): Answer {
   const { options } = issuer;
@@ -95,17 +94,16 @@ export function refreshTokens(issuer: Issuer, presented: string): Answer {
   return { status: 200, body: issueTokens(issuer, grant.session, { withRefresh: options.rotate }) };
 }
 
-/** Who is asking, and with which token. */
 export interface Caller {
   readonly session: IssuerSession;
   readonly user: IssuerUser;
   readonly tokenExpiresAt: number;
 }
 
-/** Judges the Bearer token (RFC 6750 §2.1, the header only); an answer means refused. */
+/** The Bearer header only (RFC 6750 §2.1); an answer means refused. */
 export function authenticate(issuer: Issuer, { headers }: FakeRequest): Caller | Answer {
   const token = /^Bearer ([\w.~+/-]+=*)$/i.exec(headers.authorization ?? "")?.[1];
-  // RFC 6750 §3.1: a request with no authentication at all is told the scheme and no error code.
+  // RFC 6750 §3.1: no error code for a request without authentication.
   if (token === undefined) return { ...refused("authentication_required"), headers: { "WWW-Authenticate": "Bearer" } };
   const grant = issuer.accessTokens.get(token);
   const user = grant && issuer.users[grant.session.user];
@@ -120,7 +118,7 @@ function refused(error: string): Answer {
   return { ...failure(401, error), headers: { "WWW-Authenticate": `Bearer realm="fake", error="${error}"` } };
 }
 
-/** A handler that only a caller with a good access token reaches. */
+/** Only for callers with a good access token. */
 export function authenticated(issuer: Issuer, handler: (caller: Caller, request: FakeRequest) => Answer): Handler {
   return (request) => {
     const caller = authenticate(issuer, request);
@@ -128,7 +126,7 @@ export function authenticated(issuer: Issuer, handler: (caller: Caller, request:
   };
 }
 
-/** Who am I, and logout, as a service of the default endpoints has them. */
+/** As a service with the default endpoints has them. */
 export function accountRoutes(issuer: Issuer): Route[] {
   return [
     ["GET", "/api/v1/me", authenticated(issuer, (caller) => ({ status: 200, body: describe(caller) }))],

@@ -3,7 +3,7 @@ import { Secret } from "../../base/secret.ts";
 import type { Issuer } from "./issuer.ts";
 import type { TokenAnswer } from "./sessions.ts";
 
-/** What a login would have stored for these tokens, which were issued just now. */
+/** As stored by a login for these tokens, issued now. */
 export function sessionOfTokens(issuer: Issuer, tokens: TokenAnswer): Session {
   const { user: name = "", clientId = "", authFlow = "token" } = issuer.sessions.get(tokens.session_id) ?? {};
   const { user_id: id = name, email, name: called, teams = [] } = issuer.users[name] ?? {};

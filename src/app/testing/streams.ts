@@ -1,13 +1,13 @@
-/** What a command has written to one of its streams. */
+/** The output of a command to one stream. */
 export interface FakeOutput {
-  /** All of it so far. */
+  /** All so far. */
   readonly text: string;
   readonly isTTY: boolean;
   readonly columns: number;
   write(piece: string | Uint8Array, done?: () => void): boolean;
 }
 
-/** Streams for `createCommand(…).run(argv, streams)`, which keep what is written to them. */
+/** Streams for `createCommand(…).run(argv, streams)`, which keep the output. */
 export interface FakeStreams {
   readonly stdout: FakeOutput;
   readonly stderr: FakeOutput;
@@ -15,10 +15,10 @@ export interface FakeStreams {
 }
 
 /**
- * The streams of one run of a command.
+ * The streams of one run.
  *
- * @param options - `input`: the lines that the user types, or what is piped in; nothing by default. `isTTY`: whether all of them are a
- * terminal, where a command asks questions and wraps its lines; false by default
+ * @param options - `input`: the lines that the user types or pipes in; none by default. `isTTY`: whether all are a
+ *   terminal, where a command asks and wraps its lines; false by default
  */
 export function fakeStreams({
   input = [],

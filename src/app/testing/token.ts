@@ -6,7 +6,7 @@ import { refreshTokens } from "./sessions.ts";
 
 type GrantHandler = (form: URLSearchParams) => Answer;
 
-/** The token endpoint (RFC 6749 §3.2). `more`: grants besides those of a login and a refresh, by their names. */
+/** The token endpoint (RFC 6749 §3.2). `more`: other grants by name. */
 export function tokenEndpoint(
   issuer: Issuer,
   { authorization, device }: { authorization: AuthorizationEndpoint; device: DeviceEndpoint },
@@ -27,7 +27,7 @@ export function tokenEndpoint(
   };
   return (request) => {
     const found = answer(request);
-    // RFC 6749 §5.1: no answer that may hold a token is cached.
+    // RFC 6749 §5.1: responses with tokens are not cached.
     return { ...found, headers: { "Cache-Control": "no-store", ...found.headers } };
   };
 }

@@ -10,10 +10,10 @@ export interface AccessTokenOptions {
   signal?: runtime.AbortSignal;
 }
 
-/** An access token for a request that the caller sends itself. */
+/** An access token for requests of the caller's own. */
 export interface AccessToken {
   readonly token: string;
-  /** `DPoP`: bound to a key, and of no use without proofs of it. The authorized fetch sends them. */
+  /** `DPoP`: bound to a key, and useless without proofs of it (RFC 9449), as the authorized fetch sends them. */
   readonly tokenType: "Bearer" | "DPoP";
   /** When it expires: milliseconds since 1970, by this machine's clock; undefined when the server does not say. */
   readonly expiresAt: number | undefined;

@@ -3,22 +3,19 @@ import { hint, login, NotAuthenticatedError, ServiceError } from "../../base/err
 import { userName, type EndedLogin, type Profile, type Session } from "../sessions/session.ts";
 import { isAlive } from "./freshness.ts";
 
-/** How a login ended, as far as its session does not say. */
 type End = Pick<EndedLogin, "reason" | "by"> & { readonly at: number; readonly cause?: unknown };
 
-/** A profile after its login, with what is remembered of that. */
 export function withoutLogin(profile: Profile, end: End): Profile {
   const { session } = profile;
   return session === undefined ? profile : { ...profile, session: undefined, ended: endedLogin(session, end) };
 }
 
-/** What is remembered of a login. It goes to the store in the same write that ends it, so each end is recorded once. */
+/** Stored in the same write that ends the login, so each end is recorded once. */
 export function endedLogin({ user, issuedAt, refreshedBy }: Session, { reason, by, at, cause }: End): EndedLogin {
   const said = cause instanceof ServiceError ? cause.message : undefined;
   return { user, reason, endedAt: at, by, said, issuedAt, refreshedBy };
 }
 
-/** The error for a profile in which nobody is logged in. */
 export function notLoggedIn(name: string, profile: Profile | undefined, now: number): NotAuthenticatedError {
   const last = lastLogin(profile, now);
   const nobody = `not logged in (profile "${name}")`;
@@ -27,9 +24,7 @@ export function notLoggedIn(name: string, profile: Profile | undefined, now: num
   });
 }
 
-/**
- * The login of a profile in which nobody is logged in: the one that ended last, or one that has expired and that nothing has removed yet.
- */
+/** The last login of a profile that is not logged in: one that has ended, or has expired and was not removed yet. */
 export function lastLogin(profile: Profile | undefined, now: number): EndedLogin | undefined {
   const session = profile?.session;
   if (session === undefined) return profile?.ended;
@@ -39,8 +34,8 @@ export function lastLogin(profile: Profile | undefined, now: number): EndedLogin
 }
 
 /**
- * When a login expired, as far as this machine's clock can tell; undefined where it has not. The clock may have been corrected since the
- * login: so this is no reason to say that nobody is logged in.
+ * When a login expired; undefined where it has not. This machine's clock may have been corrected since the login, so
+ * this is no reason to report "not logged in".
  */
 export function seemsExpired(
   session: Session,
@@ -51,13 +46,13 @@ export function seemsExpired(
   return { at, words: `the login expired on ${localTime(at)}, as far as this machine's clock can tell` };
 }
 
-/** When a session ends, as its service said, by this machine's clock; infinite when it did not say. */
+/** When a session ends as its service said, by this machine's clock; infinite when it did not say. */
 export function endOf({ refreshToken, refreshTokenExpiresAt, accessTokenExpiresAt, clockOffsetMs }: Session): number {
   const ends = refreshToken === undefined ? accessTokenExpiresAt : Date.parse(refreshTokenExpiresAt ?? "");
   return ends === undefined || Number.isNaN(ends) ? Number.POSITIVE_INFINITY : ends - clockOffsetMs;
 }
 
-/** Why a login ended, as the end of a sentence. */
+/** As the end of a sentence. */
 export function whyEnded({ user, reason, endedAt, by }: EndedLogin): string {
   const [who, when, what] = [userName(user), localTime(endedAt), by === undefined ? "" : ` "${by}"`];
   switch (reason) {

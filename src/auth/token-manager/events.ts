@@ -9,22 +9,26 @@ export interface AuthEvents {
   /** A refresh failed. */
   refused: { readonly profile: string; readonly error: AuthError };
   /**
-   * The session that this program has used is gone: a login is needed. `elsewhere`: another program has logged out, has logged in as
-   * another user, or was told that the session ended.
+   * The session of this program is gone: a login is needed. `elsewhere`: another program logged out, logged in as
+   * another user, or learned that the session ended.
    */
   ended: { readonly profile: string; readonly reason: "expired" | "revoked" | "logout" | "elsewhere" };
   /** The refreshed session could not be stored: it lives in this process only, until a later try succeeds. */
   unsaved: { readonly profile: string; readonly error: AuthError };
-  /** A second has passed waiting for another process, or for the service's answer to a refresh. */
+  /** A second has passed waiting for another process, or for the service's response to a refresh. */
   waiting: {
-    /** Another process refreshes the session, or changes what is stored; or the service does not answer yet. */
+    /** Another process refreshes the session, or changes what is stored; or the service does not respond yet. */
     readonly work: "refresh" | "change" | "answer";
-    /** The process. Undefined where it is in another container or on another machine, and where the system does not say. */
+    /**
+     * The process; undefined where it is in another container or on another machine, or where the system does not say.
+     */
     readonly pid?: number | undefined;
     /** The host of the service. */
     readonly host?: string | undefined;
   };
-  /** A request was answered, or was not: `status` is then undefined. `url` is without its query, which may hold what is secret. */
+  /**
+   * A request has a response, or has failed: `status` is then undefined. `url` has no query, which may hold a secret.
+   */
   request: {
     readonly method: string;
     readonly url: string;
@@ -38,13 +42,13 @@ export type AuthEvent = {
   [Name in keyof AuthEvents]: { readonly event: Name } & AuthEvents[Name];
 }[keyof AuthEvents];
 
-/** Where the events of a program can be listened to. @internal */
+/** @internal */
 export interface AuthEventSource {
   /** Returns a function that stops it. */
   on<Name extends keyof AuthEvents>(name: Name, listener: (event: AuthEvents[Name]) => void): () => void;
 }
 
-/** The one stream of them. @internal */
+/** @internal */
 export interface AuthEventStream extends AuthEventSource {
   isHeard(name: keyof AuthEvents): boolean;
   emit<Name extends keyof AuthEvents>(name: Name, event: AuthEvents[Name]): void;

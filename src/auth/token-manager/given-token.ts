@@ -2,7 +2,7 @@ import { NotAuthenticatedError, hint } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
 import type { TokenGiver } from "./token-source.ts";
 
-/** The token of a variable: used as it is for every request, never stored or refreshed. */
+/** The token of a variable: sent as is, never stored or refreshed. */
 export function givenToken(accessToken: Secret): TokenGiver {
   return {
     async getCredential() {

@@ -6,20 +6,18 @@ import { remainingMs, requiredMs, type Lifetime } from "./freshness.ts";
 import { abortable } from "./token-manager.ts";
 import type { TokenGiver } from "./token-source.ts";
 
-/** A token of another's session, and when it was received. */
 export type HeldToken = Credential & Lifetime;
 
 interface Held {
   readonly token: HeldToken;
-  /** When the token expires on the monotonic clock, which nobody sets back. */
+  /** On the monotonic clock, which nobody sets back. */
   readonly expiresAtMonotonic: number;
 }
 
 /**
- * Access tokens that this process cannot refresh itself, held in its memory only: one request serves all callers, and another follows when
- * a token expires soon or was refused.
+ * Access tokens that this process cannot refresh itself, held in memory only. One request serves all callers.
  *
- * @param renew - gets a token that is good for a caller, with its own retries
+ * @param renew - gets a token that satisfies a caller, with its own retries
  */
 export function heldTokens(renew: (need: AccessTokenOptions) => Promise<HeldToken>, clock: Clock): TokenGiver {
   let held: Held | undefined;
@@ -45,17 +43,18 @@ export function heldTokens(renew: (need: AccessTokenOptions) => Promise<HeldToke
         const mine = shared ?? (pending = renewed(need).finally(() => (pending = undefined)));
         try {
           const got = await abortable(mine, need.signal);
-          // What was begun for another caller may be too little for this one; what was begun for this one is all there is.
+          // // A request begun for another caller may bring too little; the one begun for this caller brings all there
+          // is.
           if (shared === undefined || isEnough(got, need)) return got.token;
         } catch (error) {
-          // One that is still good for a moment is better than none while nobody can be reached.
+          // A token that is still valid for a moment is better than none.
           if (held !== undefined && isTransient(error) && !isRejected(held, need) && leftMs(held) > 0)
             return held.token;
           throw error;
         }
       }
     },
-    // The next caller gets another: the service says that a session ended, and none is kept here.
+    // The next caller gets another token: no session is kept here.
     async sessionRefused(accessToken) {
       if (held?.token.accessToken.reveal() === accessToken) held = undefined;
     },

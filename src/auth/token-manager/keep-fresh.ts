@@ -4,7 +4,7 @@ import { retryDelay } from "../../http/retry.ts";
 import { remainingMs, requiredMs } from "./freshness.ts";
 import type { Session } from "../sessions/session.ts";
 
-/** See `TokenManager.keepFresh`. `renew` returns a session whose token stays valid for so many milliseconds, refreshed if need be. */
+/** See `TokenManager.keepFresh`. `renew` returns a session whose token stays valid for that many milliseconds. */
 export async function keepFresh(
   renew: (minValidityMs: number) => Promise<Session>,
   { clock, random, signal }: { clock: Clock; random: () => number; signal: AbortSignal },
@@ -13,11 +13,11 @@ export async function keepFresh(
   while (!signal.aborted) {
     let waitMs: number;
     try {
-      // Ahead of callers that refresh on demand, by up to a minute more, so that processes do not refresh in step.
+      // Up to a minute earlier than callers on demand, at random, so that processes do not refresh in step.
       const aheadMs = 60_000 * (1 + random());
       const session = await renew(aheadMs);
       failures = 0;
-      // In short steps: a machine that was asleep at the right moment notices within one of them.
+      // In short steps: a machine that slept notices within one of them.
       waitMs = Math.min(30_000, Math.max(1_000, remainingMs(session, clock.now()) - requiredMs(session, aheadMs)));
     } catch (error) {
       if (signal.aborted) return;

@@ -12,47 +12,44 @@ import { sessionTokens } from "../sessions/session-tokens.ts";
 import type { Session } from "../sessions/session.ts";
 import type { AwaitedWork } from "../sessions/store.ts";
 
-/** How long this client may wait beyond the service's own time, in milliseconds (NFR-005). */
+/** The wait beyond the service's own time, in milliseconds (NFR-005). */
 export const retryBudgetMs = 3_000;
-/** After this long a user wonders what is going on. */
 const tellAfterMs = 1_000;
 
 interface RefreshContext {
-  /** For the hint when the session ended. */
   profile: string;
   clock: Clock;
   fetch: Fetch;
   /** From 0 to 1, for jitter. */
   random: () => number;
-  /** Whether the token may still be sent. */
+  /** Whether the claim still holds, so that the token may be sent. */
   isHeld: () => Promise<boolean>;
-  /** Told after a second without an answer. */
+  /** Called after a second without a response. */
   onWait: (awaited: AwaitedWork) => void;
   /**
-   * How long the caller has waited for the claim, in milliseconds. It counts as waiting between tries: behind a holder that
-   * failed for the whole budget, everyone else asks once, so that a failing service costs a queue of commands no more than
-   * it costs one.
+   * The caller's wait for the claim, in milliseconds. It counts as waiting between tries: behind a holder that failed
+   * for the whole budget, each waiter asks once, so a failing service costs a queue of commands no more than one.
    */
   waitedMs: number;
 }
 
 /**
- * Asks the service for new tokens, again where that may help. Nothing cuts a request short that was sent: callers stop waiting, and the
- * request goes on.
+ * Asks the service for new tokens, again where that may help. A request that was sent is never cut short: callers stop
+ * waiting, and it goes on.
  *
- * @returns the session that the answer makes of this one. Lifetimes count from when the request was sent that brought it: a process that
- *   was stopped,
- * or whose machine was asleep, may read an answer long after it came
- * @throws the error of the last try; {@link AuthError} `refresh_unconfirmed` when one was sent and not answered, `lock_unavailable` when
- * the claim was lost; {@link NotAuthenticatedError} when the answer does not belong to this session
+ * @returns the continued session. Lifetimes count from the sending: a stopped or sleeping process may read the response
+ *   long after it came
+ * @throws the error of the last try; {@link AuthError} `refresh_unconfirmed` when one was sent without a response,
+ *   `lock_unavailable` when the claim was lost; {@link NotAuthenticatedError} when the response does not belong to this
+ *   session
  */
 export async function requestRefresh(
   session: Session,
   refreshToken: Secret,
   { profile, clock, fetch, random, isHeld, onWait, waitedMs }: RefreshContext,
 ): Promise<{ readonly next: Session; readonly tokens: TokenResponse }> {
-  // Reading an answer for the first time loads code for some milliseconds. Here they cost nothing; once the service has
-  // rotated the token, each of them is one in which a process that is killed loses the session.
+  // The first response that is read loads code for some milliseconds. Load it now: after the service has rotated the
+  // token, a process killed in that time loses the session.
   await readJsonObject(new Response("{}"));
   const { clientId: client_id, resource, server } = session;
   const proving = tokenEndpointFetch(session, { fetch, clock });
@@ -61,7 +58,7 @@ export async function requestRefresh(
   let unanswered: unknown;
   let isTold = false;
   for (let attempt = 1, waited = waitedMs; ; attempt += 1) {
-    // A process that was stopped for so long that another took its claim must not send what the other has spent.
+    // After a long stop another process may have taken the claim and spent the token.
     if (!(await isHeld()))
       throw new AuthError("lock_unavailable", "the lock on the session was lost while this process was stopped", {
         hint: "Try again",
@@ -78,8 +75,8 @@ export async function requestRefresh(
       return { next: { ...session, ...sessionTokens(tokens, sentAt, session) }, tokens };
     } catch (error) {
       const verdict = judgeRefreshFailure(error);
-      // A token that was sent without an answer may be spent. Sending it again loses nothing: it is the only one there is, and
-      // servers that rotate tokens are more likely to forgive a replay the sooner it comes.
+      // A token sent without a response may be spent. Sending it again loses nothing: it is the only one there is, and
+      // servers that rotate are more likely to forgive an early replay.
       if (verdict === "transient" && isUnanswered(error)) unanswered = error;
       const waitMs = retryDelay({
         attempt,
@@ -97,12 +94,12 @@ export async function requestRefresh(
   }
 }
 
-/** Whether a request may have reached the service, and its answer has not come back. */
+/** Whether a request may have reached the service without a response. */
 function isUnanswered(error: unknown): boolean {
   return error instanceof AuthError && error.code === "network_unavailable" && !wasNeverSent(error);
 }
 
-/** What is true after a request that was not answered: nobody here knows whether the service has renewed the session. */
+/** Only the service knows whether it has renewed the session. */
 function unconfirmed({ server }: Session, profile: string, cause: unknown): AuthError {
   const why = cause instanceof Error ? `: ${cause.message}` : "";
   return new AuthError(
@@ -115,7 +112,7 @@ function unconfirmed({ server }: Session, profile: string, cause: unknown): Auth
   );
 }
 
-/** If new tokens do not continue the session, they must not be stored, and the ones before them are spent: the session ended. */
+/** New tokens that do not continue the session must not be stored, and the old ones are spent: the session ended. */
 function requireContinuation(session: Session, profile: string, tokens: TokenResponse, sentAt: number): void {
   const { server, clientId: client_id, idToken, dpopKey } = session;
   const { access_token, id_token } = tokens;

@@ -12,11 +12,11 @@ import type { AuthEventStream } from "./events.ts";
 import { remainingMs } from "./freshness.ts";
 import { requestRefresh, retryBudgetMs } from "./refresh-request.ts";
 
-/** A caller whose token is good for longer than this does not wait for a holder, in milliseconds. */
+/** A caller whose token is valid for longer, in milliseconds, does not wait for a holder. */
 const comfortableMs = 10_000;
-/** How long a holder is waited for that is not seen to be at work, in milliseconds: it may be stopped, or on another machine. */
+/** The wait for a holder that shows no activity, in milliseconds: it may be stopped, or on another machine. */
 const holderLimitMs = 15_000;
-/** Between two tries to store what the store has refused: the first wait and the longest, in milliseconds. */
+/** First and longest wait between tries to store, in milliseconds. */
 const [firstTryMs, slowestTryMs] = [100, 5_000];
 
 export interface RefresherOptions {
@@ -30,7 +30,7 @@ export interface RefresherOptions {
   readonly by: string | undefined;
 }
 
-/** A refreshed session that the store has not taken yet, and the claim that keeps others from sending what is spent. */
+/** A refreshed session not stored yet, and the claim that keeps others from sending the spent token. */
 interface KeptSession extends FoundSession {
   readonly claim: Claim;
 }
@@ -49,16 +49,16 @@ export class Refresher {
   }
 
   /**
-   * A session that is enough for a caller, refreshed if need be. One call at a time.
+   * A session that satisfies a caller, refreshed if need be. One call at a time.
    *
-   * What is stored is claimed before its refresh token is sent, and the claim holds only if nothing else is stored by then: the process
-   * that had it before may have refreshed. It ends when the new session is stored. A process that got it earlier would send a spent refresh
-   * token, and the service would revoke the session (RFC 9700 §4.14.2).
+   * The claim comes before the refresh token is sent, and holds only if nothing else was stored meanwhile: the holder
+   * before may have refreshed. It ends once the new session is stored. Another process that got it earlier would send a
+   * spent refresh token, and the service would revoke the session (RFC 9700 §4.14.2).
    *
    * @throws as `TokenManager.getAccessToken`
    */
   async refresh(need: AccessTokenOptions): Promise<Session> {
-    // Nothing is stored in the background while its refresh token may be on the way.
+    // Not while a refresh token may be on its way.
     await this.#storeKept().catch(() => undefined);
     this.#isRefreshing = true;
     try {
@@ -81,7 +81,7 @@ export class Refresher {
       } catch (error) {
         return this.#fallBack(session, need, error);
       }
-      // Somebody has stored something: perhaps a token, which can be used without a claim.
+      // Something else was stored: perhaps a token that needs no claim.
       if (claim === undefined) continue;
       try {
         const answer = await this.#request(session, claim, startedAt);
@@ -89,7 +89,7 @@ export class Refresher {
           const next = { ...answer.next, refreshedBy: this.#options.by };
           const stored = await this.#store({ session: next, stored: found.stored, claim });
           if (stored === undefined) continue;
-          // Only now: its refresh token is the one that counts.
+          // Only now: the refresh token must be stored first.
           if (answer.tokens.expires_in === 0) throw expiredOnArrival(session);
           return stored;
         }
@@ -97,25 +97,28 @@ export class Refresher {
         if (reason === undefined || begunAgain.has(reason)) return await this.#giveUp(session, need, answer.error);
         begunAgain.add(reason);
       } finally {
-        // Kept while the store has a spent refresh token: another process would send it, and end the session.
+        // Held while a spent refresh token is stored: another process would send it, and end the session.
         if (this.#kept?.claim !== claim) await claim.release();
       }
     }
   }
 
-  /** The newest session there is: in memory alone while the store refuses it. Fails as {@link CurrentSession.load}. */
+  /** The newest session, even if only in memory. Fails as {@link CurrentSession.load}. */
   async look(): Promise<FoundSession> {
     return this.#kept ?? this.#current.load();
   }
 
-  /** Ends the session of a token that the service has refused for good. Throws `session_ended` unless another token has taken its place. */
+  /**
+   * Ends the session of a token that the service refused for good. Throws `session_ended` unless another token replaced
+   * it.
+   */
   async end(accessToken: string): Promise<void> {
-    // A new login may have taken the place of what is kept.
+    // A new login may have replaced the kept session.
     if (!this.#isRefreshing) await this.#storeKept().catch(() => undefined);
     const kept = this.#kept;
     const { profile } = await this.#current.inUse();
     const session = kept?.session ?? profile?.session;
-    // Gone already: another request, or another process, was told the same and was faster.
+    // Removed already, by a faster request or process.
     if (session === undefined) throw this.#ended(profile);
     if (session.accessToken.reveal() !== accessToken) return;
     try {
@@ -126,7 +129,7 @@ export class Refresher {
   }
 
   /**
-   * Stores what could not be stored before, if there is anything, and waits a little for a store that refuses it.
+   * Stores what could not be stored before, with a short wait for a store that refuses it.
    * @throws {@link AuthError} `storage_…`
    */
   async close(): Promise<void> {
@@ -174,8 +177,8 @@ export class Refresher {
   }
 
   /**
-   * Stores a refreshed session, or keeps it in memory, with the claim, and goes on trying. Undefined when a new login came first: its
-   * token may not be enough either.
+   * Stores a refreshed session, or keeps it and the claim in memory and tries again. Undefined when a new login came
+   * first, whose token may not be enough either.
    */
   async #store(next: KeptSession): Promise<Session | undefined> {
     const isFirst = this.#kept === undefined;
@@ -191,23 +194,23 @@ export class Refresher {
     }
   }
 
-  /** In the background, so that neither a caller nor another process waits for the next one who asks here. */
+  /** In the background: neither callers nor other processes should depend on the next request here. */
   async #keepTrying(): Promise<void> {
     for (let waitMs = firstTryMs; this.#kept !== undefined; waitMs = Math.min(2 * waitMs, slowestTryMs)) {
       await this.#options.clock.sleep(waitMs, { background: true });
-      // A logout meanwhile is no failure, and a caller is told of everything else.
+      // A logout meanwhile is no failure; callers hear of every other one.
       if (!this.#isRefreshing) await this.#storeKept().catch(() => undefined);
     }
   }
 
-  /** Stores what is kept, once for all who want that. Undefined when there is nothing, or a new login came first. */
+  /** Stores the kept session, once for all callers. Undefined when there is none, or a new login came first. */
   #storeKept(): Promise<Session | undefined> {
     const kept = this.#kept;
     if (kept === undefined) return Promise.resolve(undefined);
     return (this.#storing ??= this.#replace(kept).finally(() => (this.#storing = undefined)));
   }
 
-  /** Puts the new session in place of the old one, unless a logout or a new login came first: then that is what counts (S-003). */
+  /** Replaces the old session, unless a logout or a new login came first: that one counts (S-003). */
   async #replace({ session: next, claim }: KeptSession): Promise<Session | undefined> {
     const stored = await claim.store(next);
     this.#kept = undefined;
@@ -219,9 +222,8 @@ export class Refresher {
   }
 
   /**
-   * Whether another holder has refreshed, or is about to, although this process had the claim: another machine that could not see it, or
-   * one that took the claim while this process was stopped. What that one stores is the session, and the whole thing begins again, once
-   * for each reason.
+   * Whether another holder has refreshed or is about to, despite this claim: another machine that could not see it, or
+   * a process that took it over during a stop. Its session counts, and everything begins again, once for each reason.
    */
   async #reasonToBeginAgain(session: Session, error: unknown): Promise<"lost" | "replaced" | undefined> {
     const verdict = judgeRefreshFailure(error);
@@ -233,7 +235,7 @@ export class Refresher {
       verdict === "replayed" && error instanceof ServiceError ? Math.min(error.retryAfterMs ?? 0, retryBudgetMs) : 0;
     for (const until = clock.monotonic() + waitMs; ; await clock.sleep(50)) {
       const now = (await this.#current.load()).session;
-      // What is stored while this session is kept in memory is the one before it.
+      // While this session is kept in memory, its predecessor is stored.
       if (now.id !== session.id || (!isSameToken(now, session) && now.refreshes >= session.refreshes)) {
         this.#kept = undefined;
         return "replaced";
@@ -253,8 +255,8 @@ export class Refresher {
   }
 
   /**
-   * Removes a session that expired or was revoked: the one place where that is done. Only if it is the one that is stored (S-002), or one
-   * that is spent, since what was refused has taken its place in memory.
+   * The one place that removes an expired or revoked session: only if it is the stored one (S-002), or the spent
+   * predecessor of the refused one.
    */
   async #remove(refused: Session, cause?: unknown): Promise<never> {
     const { profile } = this.#current;
@@ -275,14 +277,14 @@ export class Refresher {
       after = await store.change(profile, withoutRefused);
       if (isRemoved) events.emit("ended", { profile, reason: end.reason });
     } catch (error) {
-      // The service will refuse it again next time; what the user has to know now is that the session ended.
+      // The service will refuse it again; the user must learn now that the session ended.
       if (!(error instanceof AuthError)) throw error;
     }
-    // Some errors say more than that it ended.
+    // Some errors say more.
     throw cause instanceof NotAuthenticatedError ? cause : this.#ended(after, cause);
   }
 
-  /** A token that could not be refreshed and is still good is better than an error. */
+  /** A token that is still valid is better than an error. */
   #fallBack(session: Session, need: AccessTokenOptions, error: unknown): Session {
     if (!(error instanceof AuthError)) throw error;
     this.#options.events.emit("refused", { profile: this.#current.profile, error });
@@ -291,7 +293,7 @@ export class Refresher {
     return session;
   }
 
-  /** `profile`: as it is stored now, if that could be read. */
+  /** `profile`: as stored now, if readable. */
   #ended(
     profile: Profile | undefined,
     cause?: unknown,

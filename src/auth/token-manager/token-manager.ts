@@ -18,39 +18,37 @@ import type { AccessToken, AccessTokenOptions } from "./access-token.ts";
 import type { Refresher } from "./refresh.ts";
 import type { TokenSource } from "./token-source.ts";
 
-/** What a {@link TokenManager} works with. @internal */
+/** @internal */
 export interface TokenManagerOptions {
   store: SessionStore;
-  /** The profile whose tokens are given out; undefined: the one that is in use when the first token is asked for. */
+  /** Undefined: the profile in use at the first request for a token. */
   profile?: NamedProfile | undefined;
-  /** The service that the caller wants to talk to; undefined: the profile's own. */
+  /** Undefined: the profile's own. */
   service?: string | undefined;
-  /** Where the tokens come from, if not from the stored session. */
+  /** The source of tokens, if not the stored session. */
   source?: TokenSource | undefined;
   clock: Clock;
   events: AuthEventStream;
-  /** Sends the refreshes. */
+  /** For refreshes. */
   fetch: runtime.Fetch;
   /** From 0 to 1, for jitter; `Math.random` by default. */
   random?: () => number;
-  /** The command or the program, for what is remembered of a login. */
+  /** The command or program, for the record of an ended login. */
   by?: string | undefined;
 }
 
-/** A request for a session that is under way, and what it was begun for. */
 interface Pending {
   readonly session: Promise<Session>;
-  /** One promise for all callers without special needs, however many they are. */
+  /** One promise for all callers without special needs. */
   readonly accessToken: Promise<string>;
   readonly minValidityMs: number;
 }
 
 /**
- * The one source of access tokens. Any number of callers in any number of processes cause one refresh: callers in this process
- * share one promise, processes share one lock, and the process that gets the lock first looks whether the work is done.
+ * The one source of access tokens. Any number of callers in any number of processes cause one refresh: callers here
+ * share a promise, processes share a lock, and each new holder first checks whether the work is done.
  */
 export class TokenManager {
-  /** What happens to the session. */
   readonly events: AuthEventSource;
   readonly #options: TokenManagerOptions;
   readonly #random: () => number;
@@ -58,7 +56,7 @@ export class TokenManager {
   #refresher: Refresher | undefined;
   #pending: Pending | undefined;
 
-  /** Nothing is read before a token is asked for. @internal */
+  /** Reads nothing before the first request for a token. @internal */
   constructor(options: TokenManagerOptions) {
     const { store, clock, events, profile, service, random = Math.random } = options;
     this.#options = options;
@@ -70,9 +68,9 @@ export class TokenManager {
   /**
    * A valid access token, refreshed when needed.
    *
-   * @throws {@link NotAuthenticatedError} when nobody is logged in, or the session expired or was revoked; {@link AuthError}
-   * `network_unavailable`, `service_unavailable`, `lock_unavailable` or `storage_…` when a refresh was needed and failed: the
-   * session is then unchanged. The signal's reason when it aborts.
+   * @throws {@link NotAuthenticatedError} when not logged in, or the session expired or was revoked; {@link AuthError}
+   *   `network_unavailable`, `service_unavailable`, `lock_unavailable` or `storage_…` when a refresh was needed and
+   *   failed: the session is then unchanged. The signal's reason when it aborts.
    */
   getAccessToken(options: AccessTokenOptions = {}): Promise<string> {
     if (this.#options.source)
@@ -84,14 +82,14 @@ export class TokenManager {
     return this.getSession(options).then(({ accessToken }) => accessToken.reveal());
   }
 
-  /** The same token, and what a caller has to know to use it. Same parameters and failures as {@link TokenManager.getAccessToken}. */
+  /** The same token with its type and expiry. Same parameters and failures as {@link TokenManager.getAccessToken}. */
   async getToken(options?: AccessTokenOptions): Promise<AccessToken> {
     return accessTokenOf(await this.getCredential(options));
   }
 
   /**
-   * The token in memory, if it is enough for a caller: one look, and the same promises for everybody. Undefined where something has to be
-   * read or asked first.
+   * The token in memory, if it satisfies the caller, with the same promises for all. Undefined where something has to
+   * be read or requested first.
    */
   held(options: AccessTokenOptions = noNeeds): HeldSession["given"] {
     const held = this.#options.source === undefined ? this.#current.held(options) : undefined;
@@ -105,8 +103,8 @@ export class TokenManager {
   }
 
   /**
-   * The session that {@link TokenManager.getAccessToken} takes its token from, for what else it holds, such as the teams.
-   * Same parameters and failures.
+   * The session behind {@link TokenManager.getAccessToken}, for what else it holds, such as teams. Same parameters and
+   * failures.
    */
   async getSession(options: AccessTokenOptions = {}): Promise<Session> {
     options.signal?.throwIfAborted();
@@ -121,15 +119,15 @@ export class TokenManager {
   }
 
   /**
-   * The access token together with what it takes to present it, for callers that send requests with it. Same parameters and
-   * failures as {@link TokenManager.getAccessToken}.
+   * The access token with what it takes to present it. Same parameters and failures as
+   * {@link TokenManager.getAccessToken}.
    */
   getCredential(options: AccessTokenOptions = {}): Promise<Credential> {
     return this.#options.source?.getCredential(options) ?? this.getSession(options);
   }
 
   /**
-   * Refreshes once, whether that is needed or not. Joins a refresh that is under way.
+   * Refreshes once, needed or not. Joins a refresh under way.
    *
    * @throws as {@link TokenManager.getAccessToken}
    */
@@ -139,7 +137,7 @@ export class TokenManager {
   }
 
   /**
-   * Refreshes the token before it expires, again and again, without keeping the process alive.
+   * Refreshes the token before each expiry, without keeping the process alive.
    *
    * @param options - `signal` ends it
    * @returns when the signal aborts
@@ -152,7 +150,8 @@ export class TokenManager {
   }
 
   /**
-   * Call this before the process ends: it waits for a refresh under way, and tries once more to store what could not be stored.
+   * Call this before the process ends: it waits for a refresh under way, and tries once more to store an unsaved
+   * session.
    *
    * @throws {@link AuthError} `storage_…` when the session is lost with this process
    */
@@ -161,7 +160,7 @@ export class TokenManager {
     try {
       await this.#refresher?.close();
     } catch (error) {
-      // Logged out meanwhile: then there is nothing to lose.
+      // After a logout there is nothing to lose.
       if (error instanceof NotAuthenticatedError) return;
       if (!(error instanceof AuthError)) throw error;
       throw new AuthError(
@@ -176,10 +175,10 @@ export class TokenManager {
   }
 
   /**
-   * The service that the tokens are for, and the only one that they may be sent to. It stays the same for the life
-   * of this manager: tokens of another service, which a later login may have brought, are refused instead of given out.
+   * The only service that the tokens may be sent to, fixed for the life of this manager: tokens of another service,
+   * from a later login, are refused.
    *
-   * @returns its address, without a trailing `/`
+   * @returns its URL, without a trailing `/`
    * @throws {@link AuthError} `configuration_invalid` when nothing names a service
    */
   async service(): Promise<string> {
@@ -188,11 +187,11 @@ export class TokenManager {
   }
 
   /**
-   * Call this when the service says that the session of a token ended. What is stored is removed only if it is still that
+   * Call this when the service says that the session of a token ended. Removes what is stored only if it is still that
    * session.
    *
-   * @param accessToken - the token that was refused
-   * @returns when another token has taken its place, which may be good
+   * @param accessToken - the refused token
+   * @returns when another token has replaced it, which may be good
    * @throws {@link NotAuthenticatedError} `session_ended` when there is none
    */
   async sessionRefused(accessToken: string): Promise<void> {
@@ -200,22 +199,22 @@ export class TokenManager {
     await (await this.#loadRefresher()).end(accessToken);
   }
 
-  /** The profile in use, decided once: see {@link CurrentSession.inUse}. @internal */
+  /** See {@link CurrentSession.inUse}. @internal */
   profileInUse(options: { mayBeNew?: boolean }): Promise<ProfileInUse> {
     return this.#current.inUse(options);
   }
 
-  /** The same where what is stored cannot be read. @internal */
+  /** The same where the storage cannot be read. @internal */
   get named(): NamedProfile {
     return this.#current.named;
   }
 
-  /** Forgets what is in memory, after a login or a logout in this process: what is stored counts. @internal */
+  /** Forgets the session in memory after a login or logout in this process. @internal */
   forget(): void {
     this.#current.forget();
   }
 
-  /** The profile's name, once it is decided. */
+  /** Once it is decided. */
   get profile(): string {
     return this.#current.profile;
   }
@@ -223,12 +222,12 @@ export class TokenManager {
   #begin(need: AccessTokenOptions): Pending {
     const session = this.#obtain(need).finally(() => (this.#pending = undefined));
     const accessToken = session.then((renewed) => renewed.accessToken.reveal());
-    // The caller that began it hears of its failure; perhaps nobody else waits.
+    // The first caller gets the failure; there may be no other.
     accessToken.catch(() => undefined);
     return (this.#pending = { session, accessToken, minValidityMs: need.minValidityMs ?? 0 });
   }
 
-  /** What is stored, if it is enough; else a refresh. The code of that is loaded when it is needed: most commands never do. */
+  /** The stored session if it is enough, else a refresh, whose code most commands never load. */
   async #obtain(need: AccessTokenOptions): Promise<Session> {
     try {
       if (this.#refresher === undefined) {
@@ -238,7 +237,7 @@ export class TokenManager {
       return await (await this.#loadRefresher()).refresh(need);
     } catch (error) {
       if (!isAuthError(error) || error.code !== "storage_unreachable") throw error;
-      // A store that cannot be reached takes nothing away from a token that is still good.
+      // A store out of reach does not invalidate a good token.
       const session = this.#current.stillGood(need);
       if (session === undefined) throw error;
       this.#options.events.emit("refused", { profile: this.profile, error });
@@ -261,8 +260,8 @@ export class TokenManager {
   }
 
   /**
-   * Whether the session that others waited for will do for this caller too. It need not be enough: a token that could not be
-   * refreshed and is still good is given to all callers that wait, or each of them would ask the failing service in turn.
+   * Whether the awaited session also serves this caller, even if it is not enough: a token that could not be refreshed
+   * and is still valid goes to all waiting callers, or each would ask the failing service in turn.
    */
   #hasServed(pending: Pending, session: Session, need: AccessTokenOptions): boolean {
     if (session.accessToken.reveal() === need.rejected) return false;
@@ -276,7 +275,7 @@ function accessTokenOf({ accessToken, tokenType, accessTokenExpiresAt: ends, clo
 
 const noNeeds: AccessTokenOptions = {};
 
-/** Waits for a promise that others wait for too: a signal ends this wait and not the work. */
+/** Waits for a shared promise: the signal ends this wait, not the work. */
 export function abortable<T>(promise: Promise<T>, signal: runtime.AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {
@@ -287,10 +286,7 @@ export function abortable<T>(promise: Promise<T>, signal: runtime.AbortSignal | 
   });
 }
 
-/**
- * The session that a token manager gives out. Its profile and its service are decided at the first read and stay the same for the
- * life of the manager; what was read last is held in memory.
- */
+/** The session of a token manager. Profile and service are decided at the first read and then stay the same. */
 class Current implements CurrentSession {
   readonly #store: SessionStore;
   readonly #clock: Clock;
@@ -299,7 +295,7 @@ class Current implements CurrentSession {
   #service: string | undefined;
   #held: HeldSession | undefined;
 
-  /** `profile`: undefined for the one that is in use at the first read; `service`: undefined for the profile's own. */
+  /** See {@link TokenManagerOptions}. */
   constructor({
     store,
     clock,
@@ -325,11 +321,11 @@ class Current implements CurrentSession {
   }
 
   /**
-   * The profile in use, decided once: a later switch does not change whose tokens a running program uses.
+   * The profile in use, decided once: a later switch does not change the tokens of a running program.
    *
-   * @param options - `mayBeNew`: whether it may be named and not exist
-   * @throws {@link NotAuthenticatedError} when it must exist and does not: a mistyped name must neither act as another account nor be
-   *   ignored
+   * @param options - `mayBeNew`: it may be named and not exist
+   * @throws {@link NotAuthenticatedError} when it must exist and does not: a mistyped name must neither act as another
+   *   account nor be ignored
    */
   async inUse({
     mayBeNew = false,
@@ -343,12 +339,12 @@ class Current implements CurrentSession {
     return { ...this.#named, profile: stored.profile, stored };
   }
 
-  /** Decides the profile where what is stored cannot be read: the named one, else the default. */
+  /** Where the storage cannot be read: the named profile, else the default. */
   get named(): NamedProfile {
     return (this.#named ??= unnamedProfile(noChoice));
   }
 
-  /** The address of the service, without a trailing `/`. Throws `configuration_invalid` when nothing names one. */
+  /** The service's URL, without a trailing `/`. Throws `configuration_invalid` when nothing names one. */
   async service(): Promise<string> {
     this.#service ??= (await this.inUse()).profile?.service;
     if (this.#service !== undefined) return this.#service;
@@ -368,7 +364,7 @@ class Current implements CurrentSession {
       throw (await import("./ended-login.ts")).notLoggedIn(this.profile, profile, this.#clock.now());
     }
     this.#service ??= profile.service;
-    // S-001: what one service issued is never sent to another, whatever the environment says now.
+    // S-001: tokens of one service never go to another, whatever the environment says now.
     if (this.#service !== profile.service) {
       this.#held = undefined;
       throw new NotAuthenticatedError(
@@ -381,12 +377,12 @@ class Current implements CurrentSession {
     return { session: profile.session, stored };
   }
 
-  /** The session in memory, if it is enough for a caller. */
+  /** The session in memory, if it satisfies the caller. */
   held(need: AccessTokenOptions): HeldSession | undefined {
     return this.#held !== undefined && isEnough(this.#held, need, this.#clock) ? this.#held : undefined;
   }
 
-  /** The session in memory, if its token can still be used at all. */
+  /** The session in memory, if its token is usable at all. */
   stillGood({ rejected }: AccessTokenOptions): Session | undefined {
     const held = this.#held;
     return held !== undefined && held.token !== rejected && leftMs(held, this.#clock) > 0 ? held.session : undefined;

@@ -1,9 +1,8 @@
 import type { Credential, Session } from "../sessions/session.ts";
 import type { AccessTokenOptions } from "./access-token.ts";
 
-/** What gives out tokens. */
 export interface TokenGiver {
-  /** A token that is good for a caller. Fails as `TokenManager.getAccessToken`. */
+  /** Fails as `TokenManager.getAccessToken`. */
   getCredential(need: AccessTokenOptions): Promise<Credential>;
   /**
    * Call this when the service says that the session of a token ended.
@@ -14,25 +13,24 @@ export interface TokenGiver {
   sessionRefused(accessToken: string): Promise<void>;
 }
 
-/** Whose login is lent to this process, and where it lives. */
+/** The login lent to this process, and where it is stored. */
 export interface Lender extends Pick<Session, "user" | "teams"> {
-  /** The name of the machine. */
   readonly host: string;
   readonly profile: string;
-  /** The only address that the tokens go to. */
+  /** The only URL that the tokens go to. */
   readonly service: string;
-  /** The id of the team that the user chose there. */
+  /** The id of the team chosen there. */
   readonly team: string | undefined;
-  /** When the loan ends, milliseconds since 1970; undefined: when the lender does. */
+  /** When the loan ends, milliseconds since 1970; undefined: with the lender. */
   readonly until: number | undefined;
 }
 
-/** Where tokens come from when that is not a session that is stored here: nothing is then read, stored or removed here. */
+/** Tokens from elsewhere: nothing is read, stored or removed here. */
 export interface TokenSource extends TokenGiver {
-  /** What named it, for messages: the name of a variable, or the option of a program. */
+  /** For messages: the variable or the program's option that named it. */
   readonly origin: string;
-  /** `given`: one token, used as it is; `exchanged`: an identity for a token, again and again; `lent`: by an agent. */
+  /** `given`: one token, sent as is; `exchanged`: an identity for tokens; `lent`: by an agent. */
   readonly kind: "given" | "exchanged" | "lent";
-  /** Where it is `lent`; asked once. Fails as {@link TokenGiver.getCredential}. */
+  /** For `lent`; requested once. Fails as {@link TokenGiver.getCredential}. */
   readonly lender?: () => Promise<Lender>;
 }

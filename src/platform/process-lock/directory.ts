@@ -1,24 +1,22 @@
 /**
- * The lock: a directory at `path` that contains one entry, named after the holder. Each change of holder is one system call that
+ * The lock: a directory at `path` with one entry, named after the holder. Each change of holder is one system call that
  * names the instance it is about:
  *
- * - take: `rename("<path>.<id>", path)`, of a directory that already contains the entry. POSIX lets a directory replace nothing or
- *   an EMPTY directory, atomically, and otherwise fails (Windows never lets it replace one, and an empty one is removed first). So of
- *   any number of contenders one wins, and no process ever sees a lock without its holder's name.
- * - show life: `rename(path/<name>, path/<next name>)`. If the lock has meanwhile gone to another process, this fails and does no harm.
- * - release: `unlink(path/<name>)`, likewise: there is no gap between seeing whose lock it is and removing it, which is the race of
- *   every lock that is one file.
- * - take over from a dead holder: `unlink(path/<their name>)`, the same call. If two waiters find the same dead holder, one call
- *   succeeds and one fails; a new holder has another name, and so has the old one after a sign of life, so neither call can hit
- *   them, however late it comes. A waiter that dies halfway has done all of it or nothing, so no second lock is needed to guard the
- *   takeover.
+ * - take: `rename("<path>.<id>", path)`, of a directory that already has the entry. POSIX atomically lets a directory
+ *   replace nothing or an EMPTY directory, and otherwise fails (Windows never replaces one, so an empty one is removed
+ *   first). So one contender wins, and no process ever sees a lock without its holder's name.
+ * - show life: `rename(path/<name>, path/<next name>)`. Fails harmlessly if the lock has gone to another process.
+ * - release: `unlink(path/<name>)`, likewise: no gap between seeing whose lock it is and removing it, which is the race
+ *   of every one-file lock.
+ * - take over from a dead holder: `unlink(path/<their name>)`. Of two waiters one succeeds; a new holder has another
+ *   name, and so has the old one after a sign of life, so neither call can hit them, however late. A waiter that dies
+ *   halfway has done all or nothing, so no second lock guards the takeover.
  *
- * An empty directory is a free lock. Removing it only keeps the folder tidy and does no harm either: rmdir(2) removes no other.
- * That is how it is asked whether the lock is held: the file system itself answers, and not what a client of a network file system
- * remembers of it. Only a contender that has seen the lock free makes a directory of its own.
- * No step follows `path` if it is a symbolic link, and every spelling of the folder leads to the same directory entry.
+ * An empty directory is a free lock. rmdir(2) removes no other, so it also tells whether the lock is held: the file
+ * system answers, not the cache of a network client. Only a contender that saw the lock free makes a directory. No step
+ * follows a symbolic link at `path`, and every spelling of the path leads to the same entry.
  *
- * A process that ends while it holds the lock, however it ends, leaves it to be taken over. A child process inherits nothing.
+ * A process that ends while holding the lock leaves it to be taken over. A child process inherits nothing.
  */
 import { closeSync, mkdirSync, openSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -99,7 +97,7 @@ export function contendForDirectory(path: string, clock: Clock, judge: Judge): C
   };
 }
 
-/** The holder of the lock, undefined when it is free; changes nothing. */
+/** Undefined when free; changes nothing. */
 export async function inspectDirectory(path: string, judge: Judge): Promise<LockHolder | undefined> {
   const holder = readHolder(path);
   if (holder === undefined) return undefined;
@@ -110,7 +108,7 @@ export async function inspectDirectory(path: string, judge: Judge): Promise<Lock
   return { pid: name.pid, host: name.host, since: since.toISOString(), state };
 }
 
-/** Removes the lock if its holder is proved dead, and what {@link sweep} removes: whether it was the holder's. */
+/** Removes the lock if its holder is proved dead (then true), and what {@link sweep} removes. */
 export async function removeDead(path: string, judge: Judge): Promise<boolean> {
   const holder = readHolder(path);
   const isDead = holder !== undefined && (await judge.judge(path, holder.name)) === "dead" && evict(path, holder.name);
@@ -119,7 +117,7 @@ export async function removeDead(path: string, judge: Judge): Promise<boolean> {
   return isDead;
 }
 
-/** A directory that is to become the lock, with the entry in it. */
+/** A directory with the entry, to become the lock. */
 interface Candidate {
   readonly directory: string;
   readonly name: EntryName;
@@ -127,7 +125,7 @@ interface Candidate {
   discard(): void;
 }
 
-/** Undefined if another process took it for what a dead one left: see {@link sweep}. */
+/** Undefined if another process swept it: see {@link sweep}. */
 function makeCandidate(path: string): Candidate | undefined {
   const place = placeOfLifeSocket(dirname(path));
   let name = newName(place?.device);
@@ -158,10 +156,10 @@ function take(path: string, { directory, name, socket }: Candidate): ProcessLock
   } catch (error) {
     failure = error;
   }
-  // The entry is the truth, not the result: a network file system that lost the answer repeats the rename, and is told
-  // that it failed. And success counts only with the name inside.
+  // The entry is the truth, not the result: a network file system that lost the response repeats the rename, and fails.
+  // Success, too, counts only with the name inside.
   if (exists(join(path, name.name))) return hold(path, name, socket);
-  // ENOENT: somebody removed what was to become the lock, perhaps with the folder; the next try tells.
+  // ENOENT: the directory to rename was removed, perhaps with its parent; the next try tells.
   const code = systemErrorCode(failure);
   if (code === undefined || ["ENOTEMPTY", "EEXIST", "ENOENT"].includes(code)) return undefined;
   throw code === "ENOTDIR" ? notALock(path) : failure;
@@ -175,14 +173,14 @@ function hold(path: string, name: EntryName, socket: LifeSocket | undefined): Pr
     try {
       renameSync(join(path, name.name), join(path, next.name));
     } catch (error) {
-      // As above. Other than that, a virus scanner may have the entry open, and it is still there.
+      // As above. A virus scanner may also have the entry open; then it is still there.
       if (!exists(join(path, next.name))) return systemErrorCode(error) !== "ENOENT" && exists(join(path, name.name));
     }
     name = next;
     return true;
   };
   const showLife = async (): Promise<void> => {
-    // By the machine's own clock, whatever the caller's: it is other machines that watch.
+    // By the machine's own clock, whatever the caller's: other machines watch.
     const wait = { background: true, signal: end.signal };
     for (;;) {
       await systemClock.sleep(signEveryMs, wait);
@@ -201,7 +199,7 @@ function hold(path: string, name: EntryName, socket: LifeSocket | undefined): Pr
   };
 }
 
-/** Removes the entry of a dead holder: whether it was still there. */
+/** Whether the entry was still there. */
 function evict(path: string, holder: EntryName): boolean {
   try {
     unlinkSync(join(path, holder.name));
@@ -216,8 +214,8 @@ function evict(path: string, holder: EntryName): boolean {
 }
 
 /**
- * Removes what processes left that were killed while they took or released the lock: sockets that are proved to be nobody's, and
- * directories, also those of living contenders, which make others.
+ * Removes what killed processes left: sockets proved to be nobody's, and directories, also those of living contenders,
+ * which make others.
  */
 async function sweep(path: string): Promise<void> {
   const place = placeOfLifeSocket(dirname(path));
@@ -231,19 +229,19 @@ async function sweep(path: string): Promise<void> {
     } else if (place?.isFolder === true && place.device === device) {
       const connection = await connectTo(left);
       if (connection !== "refused") connection?.close();
-      // In this order: what is dead does not take the lock after it was looked for there, where its socket is the proof.
+      // In this order: a dead process cannot take the lock after this check, and its socket is the proof.
       else if (readHolder(path)?.name.id !== id) quietly(() => unlinkSync(left));
     }
   }
 }
 
-/** Removes the entry, if a name is given, and the directory if it is empty. A failure is left to the next contender. */
+/** Removes the entry, if named, and the directory if empty. Failures are left to the next contender. */
 function remove(directory: string, name?: string): void {
   if (name !== undefined) quietly(() => unlinkSync(join(directory, name)));
   quietly(() => rmdirSync(directory));
 }
 
-/** Whether the lock is held, or something else keeps it from being taken. */
+/** Whether the lock is held, or cannot be taken. */
 function isHeld(path: string): boolean {
   try {
     rmdirSync(path);
@@ -255,7 +253,7 @@ function isHeld(path: string): boolean {
   }
 }
 
-/** What a network file system says while its server is away, or has forgotten what this machine remembers. */
+/** The errors of a network file system whose server is away or has restarted. */
 function isOfNetwork(error: unknown): boolean {
   return ["ESTALE", "EIO", "ETIMEDOUT", "EAGAIN"].includes(systemErrorCode(error) ?? "");
 }

@@ -1,6 +1,4 @@
-/**
- * The entry of a lock, by whose name the holder is known: what the name says, and how it is found.
- */
+/** The entry of a lock: what its name says about the holder, and how it is found. */
 import { createHash, randomBytes } from "node:crypto";
 import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readlinkSync } from "node:fs";
 import { hostname, networkInterfaces } from "node:os";
@@ -8,31 +6,30 @@ import { join } from "node:path";
 import { AuthError, systemErrorCode, hint } from "../../base/errors.ts";
 import { systemClock } from "../clock.ts";
 
-/** What the name of an entry says about a process. */
 export interface EntryName {
-  /** All of it: it differs between two holders, and between two signs of life of one. */
+  /** Differs between holders, and between signs of life. */
   readonly name: string;
-  /** Of this one hold: 64 bits. */
+  /** Of this hold: 64 bits. */
   readonly id: string;
   readonly signs: number;
   readonly pid: number;
-  /** In which the pid means something: the pid namespace on Linux, elsewhere the machine. */
+  /** Where the pid is valid: the pid namespace on Linux, elsewhere the machine. */
   readonly space: string;
-  /** The device of the file system with its socket. */
+  /** The device of the socket's file system. */
   readonly place: string;
   readonly host: string;
 }
 
-/** Where there is no pid namespace, no machine, no socket. */
+/** No pid namespace, machine or socket. */
 export const NONE = "0";
 const NAME = /^([0-9a-f]{16})\.(\d{1,15})\.([1-9]\d{0,9})\.([0-9a-f]{1,16})\.([0-9a-f]{1,16})\.([\w%.~-]{1,32})$/;
 
 /**
- * A name for a lock of this process. All that is said about it is in the name, because a name is never half written, whatever
- * crashes. At most 107 characters of `[\w%.~-]`: encrypted home folders allow 143.
+ * A name for a lock of this process. It carries everything, because a crash never leaves a name half written. At most
+ * 107 characters of `[\w%.~-]`: encrypted home directories allow 143.
  */
 export function newName(place: string = NONE): EntryName {
-  // Two virtual machines that go on from one picture of their memory may draw the same random numbers, but hardly in the same nanosecond.
+  // Two virtual machines resumed from one snapshot may draw the same random numbers, but hardly in the same nanosecond.
   const id = createHash("sha256").update(randomBytes(16)).update(String(systemClock.monotonic()));
   return named({
     id: id.digest("hex").slice(0, 16),
@@ -47,12 +44,12 @@ export function newName(place: string = NONE): EntryName {
   });
 }
 
-/** The name of a holder that could not listen. */
+/** For a holder that could not listen. */
 export function withoutSocket(of: EntryName): EntryName {
   return named({ ...of, place: NONE });
 }
 
-/** The name after the next sign of life. */
+/** After the next sign of life. */
 export function nextName(of: EntryName): EntryName {
   return named({ ...of, signs: of.signs + 1 });
 }
@@ -61,7 +58,7 @@ function named(of: Omit<EntryName, "name">): EntryName {
   return { ...of, name: [of.id, of.signs, of.pid, of.space, of.place, of.host].join(".") };
 }
 
-/** Reads a name made by {@link newName}; undefined when it is not one. */
+/** Undefined for a name not made by {@link newName}. */
 export function parseName(name: string): EntryName | undefined {
   const [, id, signs, pid, space, place, host] = NAME.exec(name) ?? [];
   if (!id || !signs || !pid || !space || !place || !host) return undefined;
@@ -71,13 +68,13 @@ export function parseName(name: string): EntryName | undefined {
 let space: string | undefined;
 
 /**
- * Elsewhere than on Linux a machine is known by its host name and the addresses of its network cards: with two of the same addresses
- * no network works, and two that see one folder share a network. When a card comes or goes, only silence tells.
+ * Outside of Linux a machine is its host name and the addresses of its network cards: two machines with the same do not
+ * share a network, so no directory. After a change of cards, only silence tells.
  */
 export function ownSpace(): string {
   if (space !== undefined) return space;
   const namespace = /\d+/.exec(orNothing(() => readlinkSync("/proc/self/ns/pid")))?.[0];
-  // A /proc of another pid namespace (the host's, mounted in a container) would be about other processes.
+  // A /proc of another pid namespace (the host's, mounted in a container) shows other processes.
   if (namespace !== undefined)
     return (space = orNothing(() => readlinkSync("/proc/self")) === String(process.pid) ? namespace : NONE);
   const cards = Object.values(networkInterfaces()).flatMap((all = []) => all.map(({ mac }) => mac));
@@ -102,7 +99,7 @@ function orNothing(get: () => string): string {
 export interface SeenHolder {
   readonly name: EntryName;
   readonly since: Date;
-  /** What differs after each sign of life. */
+  /** Differs after each sign of life. */
   readonly sign: string;
 }
 
@@ -110,7 +107,7 @@ export function readHolder(path: string): SeenHolder | undefined {
   const names = list(path);
   for (const entry of names) {
     const name = parseName(entry);
-    // It may have been released meanwhile.
+    // It may be released by now.
     if (name !== undefined) return follow(path, name);
   }
   if (names.length > 0) throw notALock(path);
@@ -118,9 +115,9 @@ export function readHolder(path: string): SeenHolder | undefined {
 }
 
 /**
- * Looks for the holder under the name that it had, and under those that its next signs of life gave it. A listing would do where the
- * file system is of this machine. A client of a network file system remembers one for 20 s (sshfs) or 60 (NFS), and asks its server
- * when a file is opened: for the name (sshfs, SMB, NFS 4), or for the attributes (NFS 3), of which a rename changes the ctime.
+ * Looks for the holder under its last name, and the next ones. A listing would do on a local file system, but network
+ * clients cache it for 20 s (sshfs) or 60 (NFS). They ask the server on open: for the name (sshfs, SMB, NFS 4), or the
+ * attributes (NFS 3), of which a rename changes the ctime.
  */
 export function follow(path: string, name: EntryName): SeenHolder | undefined {
   for (let steps = 0; steps < 8; steps += 1, name = nextName(name)) {

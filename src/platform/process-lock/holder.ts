@@ -1,82 +1,78 @@
 /**
- * Who holds a lock, and when that process is dead. No clock of another machine is asked, no process id judged, and no age. There are
+ * Who holds a lock, and when that process is dead. No other machine's clock, no process id and no age counts. There are
  * three proofs:
  *
- * 1. On Linux, a socket. Every holder listens on one next to the lock for as long as it lives (life-socket.ts). The kernel answers for the
- * process:
- *    it accepts a connection for one that is stopped, busy or a zombie with threads left, and refuses it as soon as the last thread
- *    has ended or the worker that listened, whatever pid, mount, network or user namespace it lived in. But a kernel also refuses a
- *    socket that another kernel listens on (NFS, sshfs, 9p), and one that its own process reaches through another mount (an overlay
- *    and its upper directory, NFS and what it exports). So "refused" counts only where both sides see the socket on one and the same
- *    local file system: a type that one kernel alone can have mounted, by the device number that this kernel gave it. Virtual
- *    machines that were cloned may share machine id, host name and boot id. They do not share that.
+ * 1. On Linux, a socket. Every holder listens on one next to the lock while it lives (life-socket.ts). The kernel
+ * accepts a connection for a process that is stopped, busy or a zombie with threads left, and refuses it once the last
+ * thread or the listening worker has ended, whatever pid, mount, network or user namespace it lived in. But a kernel
+ * also refuses a socket that another kernel listens on (NFS, sshfs, 9p), or its own process through another mount (an
+ * overlay and its upper directory, NFS and its export). So "refused" counts only where both sides see the socket on the
+ * same local file system: a type that one kernel alone can mount, by this kernel's device number. Cloned virtual
+ * machines may share machine id, host name and boot id, but not that.
  *
- * 2. On macOS and Windows, a lock of the kernel on a file (open-file.ts): the process that has it is the only one that may
- *    hold the lock itself, so another holder of the same machine is dead.
+ * 2. On macOS and Windows, a kernel lock on a file (open-file.ts): only its owner may hold the lock itself, so any
+ * other holder of the same machine is dead.
  *
- * 3. Anywhere, silence. A holder renames its entry every 3 seconds. One that cannot be judged, because it is on another machine, or
- *    has no socket, is presumed dead when its entry has kept its name for 27 seconds, in which it was looked at all the time: time in
- *    which the waiter was stopped or asleep, or the file server away, does not count. The clock is the waiter's own and monotonic.
- *    Then the entry is removed by the very name that was watched. A holder that comes back in that moment either renames it first,
- *    and the removal fails, or it finds that it lost the lock. What a client of a network file system remembers makes the removal fail
- *    too, for that name is no longer there: a living holder's lock is safe however stale the view of it is.
+ * 3. Anywhere, silence. A holder renames its entry every 3 seconds. One that cannot be judged (another machine, no
+ * socket) is presumed dead when its entry has kept its name for 27 seconds of watching: time in which the waiter was
+ * stopped or asleep, or the file server away, does not count. The clock is the waiter's own and monotonic. Then the
+ * entry is removed by the watched name. A holder that returns in that moment either renames it first, and the removal
+ * fails, or finds its lock lost. A stale view of a network file system also makes the removal fail, since that name is
+ * gone: a living holder's lock is safe.
  */
 import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { NONE, ownSpace, type EntryName } from "./entry.ts";
 import { connectTo, lifeSocketPath, placeOfLifeSocket, type Connection } from "./life-socket.ts";
 
-/** A lock that is held. */
 export interface ProcessLock {
   /**
-   * Whether it is still ours, and a sign of life: no other machine takes the lock within the next 27 seconds. Costs one rename: ask
-   * before the request is sent and again before the write. False also where the file system does not say.
+   * Whether it is still ours, and a sign of life: no other machine takes the lock within 27 seconds. Costs one rename:
+   * call it before the request and again before the write. False also where the file system does not say.
    */
   held(): boolean;
-  /** Releases the lock. Never throws; a second call does nothing. */
+  /** Never throws; a second call does nothing. */
   release(): void;
 }
 
-/** The process that holds a lock, for messages and for the doctor. */
+/** For messages and for the doctor. */
 export interface LockHolder {
-  /** Its process id, on its own machine or in its own container. */
+  /** On its own machine or in its own container. */
   pid: number;
   host: string;
-  /** ISO 8601, by the file system's clock: when it made the entry with which it took the lock. */
+  /** ISO 8601, by the file system's clock. */
   since: string;
   /**
-   * - `running`: it is alive; one in another pid namespace may be stopped as well.
-   * - `stopped`: it is alive, and does nothing until it is continued (SIGCONT).
-   * - `dead`: proved; the next process that wants the lock takes it over.
-   * - `unknown`: on another machine, or without a socket, so that only silence would tell.
+   * - `running`: alive; one in another pid namespace may be stopped.
+   * - `stopped`: alive, until continued (SIGCONT).
+   * - `dead`: proved; the next process takes the lock over.
+   * - `unknown`: on another machine, or without a socket, so that only silence tells.
    */
   state: "running" | "stopped" | "dead" | "unknown";
 }
 
 export interface Contender {
-  /** One try, without waiting: the lock, or undefined while another process holds it. */
+  /** One try: the lock, or undefined while another process holds it. */
   attempt(): ProcessLock | undefined;
-  /** Looks at the holder, and takes the lock if it is dead. */
+  /** Takes the lock if its holder is dead. */
   takeOver(): Promise<ProcessLock | undefined>;
-  /** Whether there is a holder that cannot be judged and has shown no sign of life since then. `since`: of the clock, monotonic. */
+  /** Whether the holder cannot be judged and has shown no sign of life since then. `since`: monotonic. */
   isUndecided(since: number): boolean;
-  /** What the file system said instead of an answer when last asked; a network file system may say otherwise the next time. */
+  /** The last error of the file system; a network file system may recover. */
   failure(): unknown;
-  /** Stops wanting it, or having wanted it. Never throws. */
+  /** Gives up the try or the lock. Never throws. */
   withdraw(): void;
 }
 
 export type Verdict = "dead" | "alive" | "unknown";
 
-/** Judges the holders of one lock. */
 export interface Judge {
   /** What is proved about the holder of the lock at `path`. */
   judge(path: string, them: EntryName): Promise<Verdict>;
-  /** Ends what was needed for that. */
   end(): void;
 }
 
-/** By the socket. The connection to a living holder is kept, so that looking again costs nothing. */
+/** By the socket. The connection to a living holder is kept, so looking again costs nothing. */
 export function judgeBySocket(): Judge {
   let kept: { id: string; connection: Connection } | undefined;
   const end = (): void => {
@@ -99,7 +95,7 @@ export function judgeBySocket(): Judge {
   };
 }
 
-/** By the kernel's lock on a file. `isTaken`: whether another process has it. */
+/** By the kernel's lock on a file. `isTaken`: another process has it. */
 export function judgeByKernelLock(isTaken: () => boolean): Judge {
   return {
     async judge(_path, them) {
@@ -110,17 +106,18 @@ export function judgeByKernelLock(isTaken: () => boolean): Judge {
   };
 }
 
-/** How often a holder shows a sign of life, in milliseconds. */
+/** Between signs of life, in milliseconds. */
 export const signEveryMs = 3_000;
 
 /**
- * How long it may show none, in milliseconds: with what passes between two looks and since the last sign, a dead holder's lock is free
+ * Allowed silence, in milliseconds: plus the time between looks and since the last sign, a dead holder's lock is free
  * within 30 s.
  */
 const silentMs = 27_000;
 
 /**
- * The most that counts of the time between two looks, in milliseconds. Within it a holder that lives may not have been able to show a sign.
+ * The most that counts between two looks, in milliseconds. In a longer gap a living holder may have been unable to show
+ * a sign.
  */
 const longestLookMs = 2_000;
 
@@ -131,7 +128,7 @@ export class Watch {
   #lookedAt = 0;
   #changedAt = Number.NEGATIVE_INFINITY;
 
-  /** Whether the holder has been silent for too long. `sign`: its last sign of life, as it is seen now. */
+  /** `sign`: the last sign of life, as seen now. */
   isSilent(sign: string, now: number): boolean {
     const isSame = this.#seen === sign;
     if (this.#seen !== undefined && !isSame) this.#changedAt = now;
@@ -146,14 +143,14 @@ export class Watch {
     return this.#seen !== undefined && this.#changedAt < since;
   }
 
-  /** Forgets it: it has been judged, or is gone. */
+  /** Call this when it was judged, or is gone. */
   forget(now: number): void {
     this.#seen = undefined;
     this.#changedAt = now;
   }
 }
 
-/** What a living holder does, as far as its pid means something here. Only for messages. */
+/** For messages only: valid where the pid is. */
 export function activityOf({ pid, space }: EntryName): "running" | "stopped" {
   if (space === NONE || space !== ownSpace()) return "running";
   try {

@@ -1,27 +1,26 @@
 /**
- * The socket that proves a holder alive on its own kernel: see holder.ts for what its answer proves. Node offers no lock of the
- * kernel on Linux, and a socket is what else a kernel takes from a process at its end, and at no other time.
+ * The socket that proves a holder alive on its own kernel: see holder.ts. Node has no kernel locks on Linux, and a
+ * socket, too, is taken from a process at its end and at no other time.
  *
- * It is next to the lock, or, where the folder is not on a local file system, in the memory of this machine: there the processes of one
- * mount namespace meet. Nobody else can know its name before it is there, nor remove it there (sticky). It is not the entry of
- * the lock, since a Windows that sees the folder cannot remove a socket.
+ * It is next to the lock, or, if that is not a local file system, in this machine's memory, where the processes of one
+ * mount namespace meet. There its name cannot be known in advance, nor can others remove it (sticky). It is not the
+ * lock's entry, since a Windows machine that shares the directory cannot remove a socket.
  */
 import { chmodSync, closeSync, constants, openSync, renameSync, statfsSync, statSync, unlinkSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { basename, dirname, join } from "node:path";
 import { systemErrorCode } from "../../base/errors.ts";
 
-/** Where a holder of a lock in some folder has its socket. */
 export interface SocketPlace {
-  /** Of the file system; in hexadecimal. */
+  /** Of the file system, in hexadecimal. */
   readonly device: string;
   readonly isFolder: boolean;
 }
 
-/** Memory that is there on every Linux, container or not, and shared with no other kernel. */
+/** On every Linux, container or not, and shared with no other kernel. */
 const memory = "/dev/shm";
 
-/** f_type of statfs(2): file systems that have sockets and are never mounted by two kernels at once. */
+/** f_type of statfs(2): file systems with sockets that two kernels never mount at once. */
 const localTypes: ReadonlySet<number> = new Set([
   0xef53, // ext2, ext3, ext4
   0x58465342, // XFS
@@ -33,7 +32,7 @@ const localTypes: ReadonlySet<number> = new Set([
   0x01021994, // tmpfs
 ]);
 
-/** Undefined where neither the folder nor the memory will do. */
+/** Undefined where neither the directory nor the memory will do. */
 export function placeOfLifeSocket(folder: string): SocketPlace | undefined {
   for (const at of [folder, memory]) {
     try {
@@ -46,20 +45,19 @@ export function placeOfLifeSocket(folder: string): SocketPlace | undefined {
   return undefined;
 }
 
-/** The path of the socket of a holder of the lock at `path`. */
 export function lifeSocketPath(place: SocketPlace, path: string, id: string): string {
   return place.isFolder ? `${path}.${id}.${place.device}` : join(memory, `${id}.${place.device}`);
 }
 
-/** A socket at which this thread listens until it ends or closes it. */
+/** Listens until closed, or until this thread ends. */
 export interface LifeSocket {
-  /** And removes it. */
+  /** Also removes it. */
   close(): void;
 }
 
-/** Listens at `path`, without keeping the process alive; undefined where that is not possible. */
+/** Listens without keeping the process alive; undefined where not possible. */
 export function listen(path: string): LifeSocket | undefined {
-  // Read to its end, or it would stay open when the other side has left.
+  // Read to its end, or it would stay open after the other side left.
   const server = createServer((socket) =>
     socket
       .on("error", () => undefined)
@@ -70,11 +68,11 @@ export function listen(path: string): LifeSocket | undefined {
   let short: ShortPath | undefined;
   try {
     short = shortened(`${path}~`);
-    // `exclusive`: or in a worker of node:cluster another process would listen. The length of the queue is as much as Linux allows.
+    // `exclusive`: or in a node:cluster worker another process would listen. The backlog is Linux's maximum.
     server.listen({ path: short.path, exclusive: true, backlog: 4096 });
     if (!server.listening) return undefined;
     chmodSync(`${path}~`, 0o600);
-    // A process that ends, or a thread, may remove what it has bound. The proof that it has ended must stay.
+    // A process or thread that ends may remove what it bound. The proof that it ended must stay.
     renameSync(`${path}~`, path);
   } catch {
     server.close();
@@ -93,16 +91,15 @@ export function listen(path: string): LifeSocket | undefined {
   };
 }
 
-/** A connection to a process that listens. */
 export interface Connection {
-  /** False as soon as the process has ended. */
+  /** False once the process has ended. */
   isOpen(): boolean;
   close(): void;
 }
 
 /**
- * Connects to the process that listens at `path`: `refused` if none does, undefined if the kernel does not say. The connection is to be
- * kept for as long as the answer is of interest: a process that is stopped accepts none, and they stay in its queue.
+ * Connects to the process that listens at `path`: `refused` if none does, undefined if the kernel does not say. Keep
+ * the connection while its state matters: a stopped process accepts none, and they fill its queue.
  */
 export async function connectTo(path: string): Promise<Connection | "refused" | undefined> {
   let short: ShortPath | undefined;
@@ -111,11 +108,11 @@ export async function connectTo(path: string): Promise<Connection | "refused" | 
     return await new Promise((resolve) => {
       const socket = connect({ path: at });
       const connection = { isOpen: () => !socket.destroyed, close: () => void socket.destroy() };
-      // Not before: a runtime may end meanwhile, with nothing else to wait for.
+      // Not earlier: a runtime may end meanwhile, with nothing else to wait for.
       socket.once("connect", () => resolve((socket.unref(), connection))).resume();
       socket.on("error", (error) => {
         const code = systemErrorCode(error);
-        // EAGAIN: the queue is full, so there is one. It is asked again the next time, since this socket is closed by then.
+        // EAGAIN: the queue is full, so the process is there. The closed socket makes the next look ask again.
         resolve(code === "EAGAIN" ? connection : code === "ECONNREFUSED" ? "refused" : undefined);
       });
     });
@@ -131,7 +128,10 @@ interface ShortPath {
   close(): void;
 }
 
-/** The address of a socket has at most 107 bytes, and longer ones were cut without a word; through /proc every folder has a short path. */
+/**
+ * Socket paths have at most 107 bytes, and longer ones are silently cut; through /proc every directory has a short
+ * path.
+ */
 function shortened(path: string): ShortPath {
   if (Buffer.byteLength(path) <= 107) return { path, close: () => undefined };
   const folder = openSync(dirname(path), constants.O_RDONLY | (constants.O_DIRECTORY ?? 0));

@@ -1,6 +1,6 @@
 /**
- * A lock between processes, in the folder of what it guards: every process that reaches the same folder, by whatever spelling
- * of its path, from whatever container or system, meets the same lock. directory.ts says how it is taken, holder.ts when a holder is
+ * A lock between processes, in the directory of what it guards: every process that reaches that directory, by any path,
+ * from any container or system, meets the same lock. directory.ts says how it is taken, holder.ts when a holder is
  * dead, open-file.ts what comes first on macOS and Windows.
  */
 import { resolve } from "node:path";
@@ -14,23 +14,24 @@ import { contendForFile, exclusiveOpenFlag, judgeByFile, removeLockFile } from "
 export interface LockOptions {
   clock: Clock;
   /**
-   * How long to wait, in milliseconds; 0 for one try. A wait for a holder that cannot be judged ends with the first sign of life after
-   * that, or with its death, 30 s later at most: or each of many short waits would end before a dead one is known to be dead.
+   * In milliseconds; 0 for one try. A wait for a holder that cannot be judged continues until its next sign of life or
+   * its death, at most 30 s more: otherwise many short waits would each end before a dead one is known to be dead.
    */
   timeoutMs: number;
-  /** Ends the wait; the promise then rejects with its reason. */
+  /** The promise then rejects with its reason. */
   signal?: AbortSignal | undefined;
-  /** Called once, when the lock has been waited for a second: with its holder, as far as that can be known. */
+  /** Called once, after a second, with the holder if known. */
   onWait?: (holder: LockHolder | undefined) => void;
 }
 
-/** Mean time between two tries, in milliseconds: a token that one process has stored must be usable in the others within 50. */
+/** Mean time between tries, in milliseconds: a stored token must be usable in other processes within 50. */
 const pollMs = 12;
 
-/** Each waiter looks at the holder this often, in milliseconds: a look costs more than a try, and a takeover within 500 is required. */
+/**
+ * Between looks at the holder, in milliseconds: a look costs more than a try, and a takeover within 500 is required.
+ */
 const lookMs = 200;
 
-/** After this long a user wonders what is going on. */
 const tellAfterMs = 1_000;
 
 const flag = exclusiveOpenFlag(process.platform);
@@ -44,11 +45,11 @@ function judgeOf(path: string): Judge {
 }
 
 /**
- * Waits for the lock at `path`. The lock of a process that died is taken over; that of a living one, stopped or not, never is.
- * @param options - and `unless`, which is asked between tries: when it returns true the wait ends with undefined, since
- *   the holder has done what the lock was wanted for
- * @throws {@link AuthError} `lock_unavailable` after `timeoutMs`, naming the holder; `storage_unwritable` when the folder is missing,
- *   read-only or full, or something else is at `path`; the signal's reason when it aborts
+ * Waits for the lock at `path`. A dead process's lock is taken over, a living one's never, stopped or not.
+ * @param options - and `unless`, called between tries: true ends the wait with undefined, since the holder has done the
+ *   work
+ * @throws {@link AuthError} `lock_unavailable` after `timeoutMs`, naming the holder; `storage_unwritable` when the
+ *   directory is missing, read-only or full, or something else is at `path`; the signal's reason when it aborts
  */
 export function acquireProcessLock(path: string, options: LockOptions): Promise<ProcessLock>;
 export function acquireProcessLock(
@@ -60,7 +61,7 @@ export async function acquireProcessLock(
   options: LockOptions & { unless?: () => boolean },
 ): Promise<ProcessLock | undefined> {
   options.signal?.throwIfAborted();
-  const place = resolve(path); // The working directory may change before the lock is released.
+  const place = resolve(path); // The working directory may change before the release.
   const contender = contend(place, options.clock);
   try {
     return await wait(place, contender, options);
@@ -96,15 +97,15 @@ async function wait(
       isTold = true;
       onWait?.(await inspectProcessLock(path));
     }
-    // With jitter, or waiters that began together would all try in the same millisecond.
+    // With jitter, or waiters that began together would try in the same millisecond.
     await clock.sleep(pollMs * (0.5 + Math.random()), { signal });
-    // Before the next try, so that sixty-four waiters do not take the lock one after the other for nothing.
+    // Before the next try, or sixty-four waiters would take the lock in turn for nothing.
     if (unless?.()) return undefined;
   }
 }
 
 /**
- * The holder of the lock at `path`, undefined when it is free; changes nothing.
+ * The holder of the lock at `path`, undefined when free; changes nothing.
  * @throws {@link AuthError} `storage_unwritable` when it cannot be examined, or something else is at `path`
  */
 export async function inspectProcessLock(path: string): Promise<LockHolder | undefined> {
@@ -116,8 +117,8 @@ export async function inspectProcessLock(path: string): Promise<LockHolder | und
 }
 
 /**
- * Removes the lock at `path`, and all that is next to it, if its holder is proved dead: whether it was. The next process that wants the
- * lock would do the same. Throws as {@link inspectProcessLock}.
+ * Removes the lock at `path`, and all next to it, if its holder is proved dead (then true), as the next process that
+ * wants it would. Throws as {@link inspectProcessLock}.
  */
 export async function removeDeadLock(path: string): Promise<boolean> {
   try {
