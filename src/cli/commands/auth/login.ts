@@ -3,17 +3,26 @@ import { loginArguments, plannedLogin, startLogin } from "../../../app/login/met
 import { performLogin } from "../../../app/login/perform.ts";
 import { accountName, userName } from "../../../auth/sessions/session.ts";
 import { remainingMs } from "../../../auth/token-manager/freshness.ts";
-import { hasTenants, providerNames, type ChosenProvider } from "../../../auth/oauth/named-providers.ts";
+import { providerNames } from "../../../auth/oauth/named-providers.ts";
 import { parseIssuer } from "../../../base/address.ts";
 import { duration } from "../../../base/duration.ts";
-import { hint, login as loginCommand, type Hint } from "../../../base/errors.ts";
-import { Secret } from "../../../base/secret.ts";
+import { hint, login as loginCommand } from "../../../base/errors.ts";
 import { endOfSession, statusOf } from "../../auth-status.ts";
+import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import { refuseLent } from "../../lent.ts";
-import { defineCommand, jsonOption, profileOption, usageError, type Command, type Context } from "../../command.ts";
-import { readNamedFile, readStandardInput } from "../../input.ts";
 import { explainLogin } from "../../login/explain.ts";
 import { askedConsent, browserScreen, deviceScreen } from "../../login/screens.ts";
+import {
+  parseHost,
+  parseProvider,
+  parseRedirectHost,
+  parseRedirectPath,
+  parseResource,
+  readClientSecret,
+  readToken,
+  refuseIgnored,
+  refuseWithToken,
+} from "../../login/values.ts";
 
 const whatItDoes =
   "Log in through the browser. Where no browser can be shown (over SSH, in a container), show a code for another device. " +
@@ -235,39 +244,6 @@ export const command: Command = defineCommand({
   },
 });
 
-/** What a browser or a code needs, and a token does not. */
-const screenOptions = [
-  "headless",
-  "no-browser",
-  "port",
-  "redirect-host",
-  "redirect-path",
-  "timeout",
-  "prompt",
-  "login-hint",
-  "explain",
-] as const;
-
-function refuseWithToken(values: Readonly<Partial<Record<(typeof screenOptions)[number], unknown>>>): void {
-  const name = screenOptions.find((option) => values[option] !== undefined);
-  if (name !== undefined) throw usageError(`--${name} and --with-token cannot be used together`, "Omit one of the two");
-}
-
-/** Far more than any issuer's. */
-const mostTokenBytes = 65_536;
-
-/** Not from a terminal, which would show it, nor from the command line, which every user of the machine can read. */
-async function readToken(context: Context): Promise<Secret> {
-  if ((await context.terminal()).isInteractive)
-    throw usageError(
-      "--with-token reads a file or a pipe, not a terminal",
-      hint`Try: ${loginCommand(undefined, "--with-token", "<", "FILE")}`,
-    );
-  const text = (await readStandardInput(context, mostTokenBytes)).toString("utf8").trim();
-  if (/^[\x21-\x7e]+$/.test(text)) return new Secret(text);
-  throw usageError("standard input is not one token", 'Pass the token, without "Bearer"');
-}
-
 const placeOptions: readonly string[] = [
   "provider",
   "tenant",
@@ -289,77 +265,3 @@ export const loginAtBuiltInIssuer: Command = {
   options: Object.fromEntries(Object.entries(command.options).filter(([option]) => isPlain(option))),
   examples: [["auth login", "log in through the browser"], ...command.examples.slice(1, 3)],
 };
-
-function parseRedirectHost(host: string | undefined): "127.0.0.1" | "localhost" | undefined {
-  if (host === undefined || host === "127.0.0.1" || host === "localhost") return host;
-  throw usageError(`--redirect-host is "${host}", not 127.0.0.1 or localhost`, "Try: --redirect-host localhost");
-}
-
-function parseProvider(name: string | undefined, tenant: string | undefined): ChosenProvider | undefined {
-  const known = providerNames.find((candidate) => candidate === name);
-  if (name !== undefined && known === undefined)
-    throw usageError(
-      `--provider is "${name}", not one of ${providerNames.join(", ")}`,
-      "Log in with any other provider by its URL",
-    );
-  if (tenant !== undefined && (known === undefined || !hasTenants(known)))
-    throw usageError("--tenant needs --provider microsoft", "Try: --provider microsoft");
-  if (tenant !== undefined && !/^[\w-]+(\.[\w-]+)*$/.test(tenant))
-    throw usageError(`--tenant is "${tenant}", not an ID or a domain`, "Try: --tenant organizations");
-  return known && { name: known, tenant: tenant?.toLowerCase() };
-}
-
-/** Far more than any issuer's. */
-const mostSecretBytes = 65_536;
-
-/** From a file, and never from the command line, which every user of the machine can read. */
-function readClientSecret(path: string | undefined): Secret | undefined {
-  if (path === undefined) return undefined;
-  const text = readNamedFile(path, "--client-secret-file: ", mostSecretBytes).toString("utf8").trim();
-  if (/^[\x20-\x7e]+$/.test(text)) return new Secret(text);
-  throw usageError(`--client-secret-file: "${path}" is not one line of ASCII`, "Write only the secret into the file");
-}
-
-/** As a browser leaves it: it must come back as it was sent. */
-function parseRedirectPath(path: string | undefined): string | undefined {
-  if (path === undefined || (/^\/[\w.~/-]*$/.test(path) && new URL(path, "http://127.0.0.1").pathname === path))
-    return path;
-  throw usageError(
-    `--redirect-path is "${path}", not a path of letters, digits, "/", "-", "." and "_"`,
-    "Try: --redirect-path /callback",
-  );
-}
-
-/** As hosts are compared: in lower case, a port only where it is not the usual one. */
-function parseHost(text: string): string {
-  const isHost = (host: string): boolean => /^[\w.:[\]-]+$/.test(host);
-  const url = isHost(text) && URL.canParse(`https://${text}`) ? new URL(`https://${text}`) : undefined;
-  if (url !== undefined && url.href === `https://${url.host}/`) return url.host;
-  const meant = URL.canParse(text) ? new URL(text).host : "";
-  throw usageError(
-    `--trust-host is "${text}", not the name of a host`,
-    `Try: --trust-host ${isHost(meant) ? meant : "login.example"}`,
-  );
-}
-
-/** An absolute address without a fragment (RFC 8707 §2). */
-function parseResource(resource: string | undefined): string | undefined {
-  if (resource === undefined || (URL.canParse(resource) && !resource.includes("#"))) return resource;
-  throw usageError(`--resource is "${resource}", not a URL without a fragment`, "Try: --resource https://api.example");
-}
-
-const browserOptions = ["no-browser", "port", "redirect-host"] as const;
-
-/** @throws AuthError `usage_invalid` for an option that a login with a code would ignore */
-function refuseIgnored(
-  values: Readonly<Record<(typeof browserOptions)[number], string | number | boolean | undefined>>,
-  reason: string,
-  fix: (option: readonly string[]) => Hint | string,
-): void {
-  const name = browserOptions.find((option) => values[option] !== undefined);
-  if (name === undefined) return;
-  throw usageError(
-    `--${name} is for a login through the browser, and ${reason}`,
-    fix([`--${name}`, ...(values[name] === true ? [] : [String(values[name])])]),
-  );
-}
