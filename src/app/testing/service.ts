@@ -37,9 +37,7 @@ export interface FakeCaller {
 }
 
 /** Handles a request. */
-export interface FakeApi {
-  (request: runtime.Request, caller: FakeCaller): runtime.Response | Promise<runtime.Response>;
-}
+export type FakeApi = (request: runtime.Request, caller: FakeCaller) => runtime.Response | Promise<runtime.Response>;
 
 /** How the fake service behaves. Everything has a default. */
 export interface FakeServiceOptions {
@@ -103,9 +101,7 @@ export type FakeToolOptions = {
 };
 
 /** The same signature as the global `fetch`. */
-export interface FakeFetch {
-  (input: string | runtime.URL, init?: runtime.RequestInit): Promise<runtime.Response>;
-}
+export type FakeFetch = (input: string | runtime.URL, init?: runtime.RequestInit) => Promise<runtime.Response>;
 
 /** An issuer and a service in one. Made by {@link fakeService} and {@link startFakeService}. */
 export interface FakeService {
