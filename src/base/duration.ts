@@ -1,4 +1,4 @@
-/** A length of time for people, in the largest unit that is exact enough: `1 hour`, `59 minutes`, `36 hours`, `90 days`. */
+/** For people, in the largest unit that is exact enough: `1 hour`, `59 minutes`, `36 hours`, `90 days`. */
 export function duration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 60) return counted(seconds, "second");
@@ -7,12 +7,12 @@ export function duration(ms: number): string {
   return counted(Math.round(seconds / 86_400), "day");
 }
 
-/** A number and what it counts: `1 hour`, `2 events`. */
+/** `1 hour`, `2 events`. */
 export function counted(count: number, unit: string): string {
   return `${count} ${unit}${count === 1 ? "" : "s"}`;
 }
 
-/** A time for people, where this machine is: `2026-11-30 at 03:12`. */
+/** For people, in the local zone: `2026-11-30 at 03:12`. */
 export function localTime(ms: number): string {
   return new Date(ms).toLocaleString("sv", { dateStyle: "short", timeStyle: "short" }).replace(" ", " at ");
 }

@@ -3,28 +3,28 @@ import { ownIdentity } from "./identity.ts";
 import { excerpt, redact, withoutSecrets } from "./secret.ts";
 import { printable } from "./text.ts";
 
-// An error is made with its hint. One import for both: every import is looked up anew, which the start of a command feels.
+// One import for errors and their hints: each import costs a lookup at the start of a command.
 export { hint, issuersMistake, login, loginAnew };
 export type { Hint } from "./hint.ts";
 
 /**
- * Stable names of everything that can go wrong. A program branches on these, never on a message. Later versions may have more: a `switch`
- * needs a `default`.
+ * Stable names of everything that can go wrong. Branch on these, never on a message. Later versions may have more: a
+ * `switch` needs a `default`.
  *
  * - `usage_invalid`, `configuration_invalid`, `consent_required`: the caller can fix it by typing something else.
- * - `network_unavailable`, `service_unavailable`, `lock_unavailable`, `storage_unreachable`: the next try may succeed; the session, if any,
- * is untouched.
- * - `refresh_unconfirmed`: a refresh was sent and not answered, so the service may have renewed the session: another try is not safe by
- *   itself, and may succeed.
+ * - `network_unavailable`, `service_unavailable`, `lock_unavailable`, `storage_unreachable`: the next try may succeed;
+ *   the session, if any, is unchanged.
+ * - `refresh_unconfirmed`: a refresh was sent and got no response, so the service may have renewed the session: another
+ *   try may succeed, or end it.
  * - `not_authenticated`, `session_ended`: a login is needed.
- * - `access_denied`: the user or the service said no.
+ * - `access_denied`: the user or the service refused.
  * - `service_rejected`: the service refused the request itself (RFC 6749 §5.2 other than a dead grant).
- * - `service_answer_invalid`: the service answered with something that is not the protocol.
- * - `storage_*`, `keychain_unavailable`: credentials at rest could not be used; they were not changed.
+ * - `service_answer_invalid`: the response violates the protocol.
+ * - `storage_*`, `keychain_unavailable`: stored credentials could not be used; they are unchanged.
  */
 export type AuthErrorCode = (typeof codes)[number] | (string & {});
 
-/** The codes of this version, where each has to be accounted for. @internal */
+/** The codes of this version, for exhaustive tables. @internal */
 export type KnownErrorCode = (typeof codes)[number];
 
 const codes = [
@@ -52,65 +52,63 @@ const codes = [
 
 /** Options of {@link AuthError}. @internal */
 export interface AuthErrorOptions {
-  /** What to do next; a string where there is no command or variable in it. */
+  /** The next step; a string if it has no command or variable. */
   hint: string | Hint;
-  /**
-   * The evidence: the error that led here. Of one that is not ours, name, code, message and stack are kept. Never shown without `--debug`.
-   */
+  /** The error that led here. Of a foreign one, name, code, message and stack are kept. Shown only with `--debug`. */
   cause?: unknown;
 }
 
 const inspect: unique symbol = Symbol.for("nodejs.util.inspect.custom");
 
 /**
- * A failure as a fact: a stable {@link AuthErrorCode}, a message in plain words and the next step. Messages quote servers, and end
- * up in terminals and logs: so a message holds no control character (S-008) and none of this process's secrets (S-005).
+ * A failure as a fact: a stable {@link AuthErrorCode}, a message and the next step. Messages quote servers, and end up
+ * in terminals and logs: so they hold no control character (S-008) and none of this process's secrets (S-005).
  */
 export class AuthError extends Error {
   override readonly name: string = "AuthError";
   readonly code: AuthErrorCode;
   /**
-   * What to do next, for people: in the words of the tool that the error comes from, with the commands that its users type. A member of the
-   * error itself, so that Node prints it with an error that nobody has caught.
+   * The next step, in the words of the tool, with the commands that its users type. A member of the error, so that Node
+   * prints it with an uncaught one.
    */
   readonly hint: string;
-  /** What to do next, as data: its words depend on the tool. @internal */
+  /** The same as data: its words depend on the tool. @internal */
   declare readonly next: Hint;
 
-  /** `message`: lower case, the thing quoted, what was expected and what was found; `hint`: what to do next. */
+  /** `message`: lower case, the thing quoted, expected and found; `hint`: the next step. */
   constructor(code: (typeof codes)[number], message: string, options: { hint: string; cause?: unknown });
   /** @internal */
   constructor(code: AuthErrorCode, message: string, options: AuthErrorOptions);
   constructor(code: AuthErrorCode, message: string, options: AuthErrorOptions) {
     super(sentence(message), options.cause === undefined ? undefined : { cause: keptCause(options.cause) });
     this.code = code;
-    // Out of sight: a program that dies of the error would print it, and these are no words yet.
+    // Not enumerable: Node would print it with an uncaught error.
     Object.defineProperty(this, "next", { value: typeof options.hint === "string" ? [options.hint] : options.hint });
     this.hint = redact(hintText(this.next, { identity: ownIdentity }));
   }
 
-  /** Makes the hint speak for a tool: what throws does not know under which name. @internal */
+  /** Words the hint for a tool, whose name the throwing code does not know. @internal */
   speakFor(context: HintContext): this {
     return Object.assign(this, { hint: redact(hintText(this.next, context)) });
   }
 
-  /** What logs of JSON show. */
+  /** For JSON logs. */
   toJSON(): { name: string; code: AuthErrorCode; message: string; hint: string } {
     const { name, code, message, hint } = this;
     return { name, code, message, hint };
   }
 
-  /** What `console.log` shows: {@link evidence}, and what to do. @internal */
+  /** For `console.log`: {@link evidence} and the hint. @internal */
   [inspect](): string {
     const [first = "", ...rest] = evidence(this).split("\n");
     return [first, `  hint: ${this.hint}`, ...rest].join("\n");
   }
 }
 
-/** Longer than any sentence of ours with a path or an address in it. What a service says may be of any length. */
+/** Longer than any sentence of ours with a path or URL. A service's text may have any length. */
 const longest = 2_000;
 
-/** A message as it is shown. Its lines are joined without a pattern that could look through the same blanks again and again. */
+/** On one line, and not by a pattern with quadratic time on blanks. */
 function sentence(message: string): string {
   const line = message
     .split(/[\r\n]+/)
@@ -122,8 +120,8 @@ function sentence(message: string): string {
 }
 
 /**
- * Anything else that a runtime or a library puts on an error may be what was sent or received, such as `data` of undici's
- * `HTTPParserError`; and what Node prints of an error that nobody has caught asks no `inspect` of ours (S-005).
+ * Other members of a runtime's or library's error may be what was sent or received, such as `data` of undici's
+ * `HTTPParserError`; and Node prints an uncaught error without our `inspect` (S-005).
  */
 function keptCause(cause: unknown, seen: Map<unknown, Error> = new Map()): unknown {
   if (!(cause instanceof Error)) return withoutSecrets(String(cause));
@@ -147,7 +145,7 @@ function keptCause(cause: unknown, seen: Map<unknown, Error> = new Map()): unkno
   return copy;
 }
 
-/** Its stack, and of each cause its name, code and message. */
+/** Its stack, and name, code and message of each cause. */
 export function evidence(error: unknown): string {
   const seen = new Set<unknown>();
   const described = (value: unknown): string[] => {
@@ -162,11 +160,11 @@ export function evidence(error: unknown): string {
   return withoutSecrets([first, frames, ...causes.map((line) => `  caused by ${line}`)].filter(Boolean).join("\n"));
 }
 
-/** Nobody is logged in, or the session expired or was revoked: only a login helps. */
+/** Not logged in, or the session expired or was revoked: only a login helps. */
 export class NotAuthenticatedError extends AuthError {
   override readonly name: string = "NotAuthenticatedError";
 
-  /** `code`: `not_authenticated` by default; the hint is to log in, by default. */
+  /** By default `not_authenticated`, with the hint to log in. */
   constructor(
     message: string,
     options?: { code?: "not_authenticated" | "session_ended"; hint?: string; cause?: unknown },
@@ -187,14 +185,14 @@ interface ServiceErrorOptions extends AuthErrorOptions {
   readonly retryAfterMs?: number | undefined;
 }
 
-/** The service answered with an error (RFC 6749 §5.2), or with nothing usable. */
+/** An error response of the service (RFC 6749 §5.2), or an unusable one. */
 export class ServiceError extends AuthError {
   override readonly name: string = "ServiceError";
-  /** HTTP status of the answer; 0 when there was none. */
+  /** HTTP status; 0 without a response. */
   readonly status: number;
-  /** The `error` member of the answer, such as `invalid_client`; undefined when there was none. */
+  /** The `error` member, such as `invalid_client`; undefined if missing. */
   readonly error: string | undefined;
-  /** How long the service asked to wait (`Retry-After`, RFC 9110 §10.2.3), in milliseconds; undefined when it did not. */
+  /** The requested wait (`Retry-After`, RFC 9110 §10.2.3), in milliseconds; undefined if missing. */
   readonly retryAfterMs: number | undefined;
 
   constructor(
@@ -207,20 +205,20 @@ export class ServiceError extends AuthError {
   constructor(code: AuthErrorCode, message: string, options: ServiceErrorOptions) {
     super(code, message, options);
     this.status = options.status ?? 0;
-    // Programs print it too, and a crash does: a service may have put anything here.
+    // Printed by programs and crashes, and may hold anything.
     this.error = options.error === undefined ? undefined : excerpt(printable(options.error), 200);
     this.retryAfterMs = options.retryAfterMs;
   }
 }
 
-/** Whether a text from outside is a code of this library. @internal */
+/** Whether a text is a code of this library. @internal */
 export function isAuthErrorCode(text: unknown): text is KnownErrorCode {
   return (codes as readonly unknown[]).includes(text);
 }
 
 /**
- * Whether a value is an error of this library, or of another copy of the package in the same program. That copy has classes of its
- * own, so the code decides, not the class.
+ * Whether a value is an error of this library, or of another copy of the package in the program. That copy has its own
+ * classes, so the code decides.
  *
  * @param value - what was caught
  */
@@ -229,7 +227,7 @@ export function isAuthError(value: unknown): value is AuthError {
 }
 
 /**
- * Whether the next try may succeed: there was no answer, the service cannot work now, or a lock is held (S-004).
+ * Whether the next try may succeed: no response, a service that cannot work now, or a held lock (S-004).
  *
  * @param value - what was caught
  */
@@ -240,12 +238,12 @@ export function isTransient(value: unknown): value is AuthError {
   );
 }
 
-/** The system's name for a failure, such as `ENOENT` or `ECONNREFUSED`; undefined for a failure that has none. */
+/** The system's name for a failure, such as `ENOENT` or `ECONNREFUSED`; undefined if none. */
 export function systemErrorCode(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
-/** For a message: the system's name for it or for its cause, where `fetch` puts it, else the words. */
+/** For a message: the system's name for the error or its cause (as of `fetch`), else its words. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return systemErrorCode(error) ?? (error.cause instanceof Error ? reasonOf(error.cause) : error.message);

@@ -1,45 +1,48 @@
 import type { Identity, OwnCommands } from "./identity.ts";
 import type * as runtime from "./runtime-types.ts";
 
-/** A command of this tool, without the tool's own name: that depends on the program that shows the hint. */
+/** A command of this tool, without the tool's name, which depends on the program. */
 export interface ToolCommand {
   /** Such as `auth login`. */
   readonly command: string;
-  /** The profile that the command is about; undefined for the one in use. */
+  /** Undefined for the profile in use. */
   readonly profile?: string | undefined;
-  /** Further options and arguments, one word each, unquoted. */
+  /** Further options and arguments, unquoted. */
   readonly options?: readonly string[];
-  /** Of a login that starts over: what a tool without such a login has its users move away, if nothing else can open that either. */
+  /**
+   * For a login that starts over: what users of a tool without one must move away, if nothing else can open that
+   * either.
+   */
   readonly aside?: string | undefined;
 }
 
-/** A variable of this tool, without its prefix: `ACCESS_TOKEN`. With a value, the hint shows how to set it; with null, how to unset it. */
+/** A variable of this tool, without its prefix: `ACCESS_TOKEN`. A value to set it, null to unset it. */
 export interface ToolVariable {
   readonly variable: string;
   readonly value?: string | null;
 }
 
-/** A variable by its whole name, such as `HTTPS_PROXY`, and the value to set it to; null to unset it. */
+/** A variable by its whole name, such as `HTTPS_PROXY`; null to unset it. */
 export interface ForeignVariable {
   readonly set: string;
   readonly value: string | null;
 }
 
-/** A command of the system, one word each, unquoted: `["chmod", "600", path]`. On Windows it is shown as what does the same there. */
+/** A system command, unquoted: `["chmod", "600", path]`. Windows gets its own equivalent. */
 export interface SystemCommand {
   readonly run: readonly string[];
 }
 
-/** A piece of a hint: words, or something to type. */
+/** Words, or something to type. */
 export type HintPart = string | ToolCommand | ToolVariable | ForeignVariable | SystemCommand;
 
 /**
- * The next step, as data. The words depend on the program that shows it (its name, its platform), so {@link hintText} makes them
- * last, and quotes for the shell what there is to type.
+ * The next step, as data. {@link hintText} words it for the program (its name, its platform) at the end, quoted for the
+ * shell.
  */
 export type Hint = readonly HintPart[];
 
-/** Builds a hint from words, commands and other hints: ``hint`Run: ${login(profile)}` ``. */
+/** From words, commands and other hints: ``hint`Run: ${login(profile)}` ``. */
 export function hint(text: TemplateStringsArray, ...parts: readonly (HintPart | Hint)[]): Hint {
   return text.flatMap((words, index) => [words, parts[index] ?? ""].flat()).filter((part) => part !== "");
 }
@@ -49,40 +52,38 @@ export function login(profile?: string, ...options: readonly string[]): ToolComm
 }
 
 /**
- * A login that leaves what cannot be opened where it is. `aside`: the one file in its way, if it is of no use to another machine either.
+ * A login that leaves what cannot be opened where it is. `aside`: the one file in its way, if useless on other machines
+ * too.
  */
 export function loginAnew(aside?: string): ToolCommand {
   return { command: "auth login", options: ["--force"], aside };
 }
 
-/** What to do about an answer that nobody but its operator can correct. */
+/** For a response that only the operator can correct. */
 export const issuersMistake: Hint = ["This is a mistake of the issuer: tell its operator"];
 
-/** The program that shows a hint, and where. */
+/** The program that shows a hint. */
 export interface HintContext {
   readonly identity: Identity;
-  /** Decides how words are quoted and variables are set; `process.platform` by default. */
+  /** For quotes and variables; `process.platform` by default. */
   readonly platform?: runtime.Platform;
-  /** The profile in use, for a login that does not name one. */
+  /** The profile in use, for a login that names none. */
   readonly profile?: string | undefined;
-  /** What the user typed, for a hint to run the same command again. */
+  /** To run the same command again. */
   readonly typed?: TypedCommand | undefined;
 }
 
-/**
- * A command line of which the next try has to keep a part: without `--force` it would fail for another reason, without the address go
- * elsewhere.
- */
+/** What the next try must keep: without `--force` it would fail for another reason, without the URL go elsewhere. */
 export interface TypedCommand {
   readonly command: string;
-  /** The arguments and options to keep: an option and its value, or an argument, each. */
+  /** Each an argument, or an option and its value. */
   readonly kept: readonly (readonly [word: string, ...value: string[]])[];
 }
 
 export function hintText(hint: Hint, { identity, platform = process.platform, profile, typed }: HintContext): string {
   const word = (text: string): string => shellWord(text, platform);
   const { commands } = identity;
-  // The login of a tool that cannot start over would fail for the same reason again.
+  // A tool's login that cannot start over would fail again.
   const startingOver = (path: string | undefined): string => {
     const login = commands?.login ?? "";
     if (path !== undefined)
@@ -103,7 +104,7 @@ export function hintText(hint: Hint, { identity, platform = process.platform, pr
           ? (commands.setAside ?? startingOver(part.aside))
           : (ownCommand(part, commands) ?? missingCommand);
       const about = part.profile ?? (part.command === "auth login" ? profile : undefined);
-      // "default" is the profile in use until the user makes another: its name would only be noise.
+      // "default" is in use until the user makes another profile: its name would be noise.
       const named =
         about === undefined || about === "default" || part.options?.includes("--profile") ? [] : ["--profile", about];
       const options = part.options ?? [];
@@ -124,16 +125,16 @@ export function hintText(hint: Hint, { identity, platform = process.platform, pr
     : text;
 }
 
-/** An address says all about where to log in. */
+/** A URL says all about where to log in. */
 function isGiven(word: string, options: readonly string[]): boolean {
   const isPlace = !word.startsWith("-") || word === "--issuer" || word === "--service";
   return (isPlace && options[0]?.startsWith("-") === false) || options.includes(word);
 }
 
-/** In the place of a command that the tool does not have: no text holds this character. */
+/** For a command that the tool lacks: no text holds this character. */
 const missingCommand = "\u0000";
 
-/** Its options are the tool's business: one with more than a profile or `--force` is not there. */
+/** Its options are the tool's business: one with more than a profile or `--force` does not exist. */
 function ownCommand({ command, profile, options = [] }: ToolCommand, commands: OwnCommands): string | undefined {
   const [group, verb = ""] = command.split(" ");
   const isPlain =
@@ -151,17 +152,16 @@ function withoutMissing(text: string): string {
 }
 
 /**
- * POSIX or fish, or PowerShell on Windows: each takes a word in single quotes literally, so a path or a name from outside that contains
- * `$(…)` or a backquote never becomes a command.
+ * POSIX, fish and PowerShell take a word in single quotes literally, so a foreign path or name with `$(…)` or a
+ * backquote never becomes a command.
  */
 export function shellWord(text: string, platform: string): string {
-  // Without "@" and "," for PowerShell, where they make lists, and "%", which in `--%` ends all quoting; without "=" and "~"
-  // where POSIX shells expand them, and "%" where fish does.
+  // PowerShell: "@" and "," make lists, "%" in `--%` ends all quoting. POSIX shells expand "=" and "~", fish "%".
   const isPlain = platform === "win32" ? /^[\w+=:./\\…-][\w+=:./\\~…-]*$/ : /^[\w@+:,./…-][\w@%+:,./…-]*$/;
   return isPlain.test(text) ? text : shellQuoted(text, platform);
 }
 
-/** What does the same in PowerShell as a command of other systems. Its own `rm`, `mv` and `ls` have other options. */
+/** PowerShell equivalents. Its own `rm`, `mv` and `ls` have other options. */
 const windowsCommands: Record<string, (words: readonly string[], options: readonly string[]) => readonly string[]> = {
   ls: (paths) => ["icacls", ...paths.slice(-1)],
   mv: (paths) => ["Move-Item", "-LiteralPath", ...paths],
@@ -181,9 +181,9 @@ function onWindows([program = "", ...args]: readonly string[]): readonly string[
   );
 }
 
-/** What sets or unsets a variable of the environment in the user's shell. PowerShell would take an unquoted value for a command. */
+/** For the user's shell. PowerShell would run an unquoted value. */
 function shellAssignment(name: string, value: string | null, platform: string): string {
-  // Of a name that is set by mistake, the environment knows any character.
+  // A variable set by mistake may have any character in its name.
   if (value === null)
     return platform === "win32"
       ? `Remove-Item ${shellWord(`Env:${name}`, platform)}`
@@ -194,8 +194,8 @@ function shellAssignment(name: string, value: string | null, platform: string): 
 }
 
 /**
- * A word in quotes, whether it needs them or not. PowerShell takes four more characters for a single quote (about_Quoting_Rules); any of
- * them doubled stands for itself. A backslash is left outside of POSIX quotes, in which fish takes it for an escape.
+ * Always in quotes. PowerShell takes four more characters for a single quote (about_Quoting_Rules); doubled, each
+ * stands for itself. A backslash stays outside of POSIX quotes, where fish reads it as an escape.
  */
 export function shellQuoted(text: string, platform: string): string {
   const inside =

@@ -1,4 +1,4 @@
-/** What users type in a tool that does not have the commands of this package but its own; what is not named here does not exist there. */
+/** The commands of a tool that has its own instead of this package's; unnamed ones do not exist there. */
 export interface OwnCommands {
   readonly login: string;
   /** The login with `setAside`, for sessions that cannot be opened; without it, hints say what to move away. */
@@ -10,31 +10,30 @@ export interface OwnCommands {
   readonly doctor?: string;
 }
 
-/** A tool's name, and all that follows from it. */
+/** A tool's name, and what follows from it. */
 export interface Identity {
-  /** Names the configuration folder, the keychain's entry and the shell completions: `spec-kitty`. */
+  /** Names the directory, the keychain entry and the completions: `spec-kitty`. */
   readonly name: string;
   readonly version: string;
-  /** Where its users log in, and the client that is registered there; undefined where they say so themselves. */
+  /** The default service and its registered client; undefined where users name them. */
   readonly service?: string | undefined;
   readonly clientId?: string | undefined;
-  /** What the user types to run it; the name by default. */
+  /** What users type to run it; the name by default. */
   readonly command: string;
-  /** What its users type instead of `auth login` and the like; undefined: the commands of this package, after {@link Identity.command}. */
+  /** Instead of `auth login` and others; undefined: this package's commands, after {@link Identity.command}. */
   readonly commands?: OwnCommands | undefined;
   /** `User-Agent` of every request (RFC 9110 §10.1.5): `spec-kitty/1.2.0`. */
   readonly userAgent: string;
-  /** The name of one of its environment variables: `PROFILE` is `SPEC_KITTY_PROFILE`. */
+  /** `PROFILE` is `SPEC_KITTY_PROFILE`. */
   variable(name: string): string;
 }
 
 /**
  * The identity of a tool.
  *
- * @param options - `name`: lower-case letters, digits and dashes, as in a package's name; `version`: the tool's own; `commands`: where it
- *   has
- * commands of its own
- * @throws TypeError for a name that cannot name a folder and a variable everywhere
+ * @param options - `name`: lower-case letters, digits and dashes, as in a package's name; `version`: the tool's own;
+ *   `commands`: its own commands, if any
+ * @throws TypeError for a name unusable as directory and variable
  */
 export function createIdentity({
   name,
@@ -50,7 +49,7 @@ export function createIdentity({
     throw new TypeError(
       `"${String(name)}" cannot name a tool: lower-case letters, digits and single dashes are needed, 64 at most`,
     );
-  // It is sent in a header, and shown.
+  // Sent in a header, and shown.
   const isVersion = typeof version === "string" && /^[\x21-\x7e]{1,100}$/.test(version);
   if (!isVersion)
     throw new TypeError(`${JSON.stringify(version)} is not the version of a tool: a word such as "1.2.0" is needed`);
@@ -65,5 +64,5 @@ export function createIdentity({
   };
 }
 
-/** The identity of this package's own command. A test compares the version with the manifest. */
+/** A test compares the version with the manifest. */
 export const ownIdentity: Identity = createIdentity({ name: "spec-kitty", version: "0.1.0" });

@@ -1,8 +1,7 @@
 /**
- * Types of the runtime as a caller's project knows them: from lib dom, from `@types/node`, or a minimum where it has neither. Public
- * signatures take them from here. A global name in them would be an error in a project without lib dom; a reference to
- * `@types/node` would be a dependency, and would put Node's globals into projects that keep them out (`types: []`, the compiler's
- * default since TypeScript 6).
+ * Types of the runtime as a caller's project has them: from lib dom, from `@types/node`, or a minimum. Public
+ * signatures take them from here: global names would be errors without lib dom, and a reference to `@types/node` would
+ * be a dependency that adds Node's globals to projects that exclude them (`types: []`, the default since TypeScript 6).
  */
 type Global<Name extends string, Otherwise> = typeof globalThis extends {
   readonly [name in Name]: { prototype: infer Instance };
@@ -15,7 +14,7 @@ export type Platform = typeof globalThis extends { readonly process: { readonly 
   ? Name
   : string;
 
-/** Ends work under way (DOM, interface AbortSignal). */
+/** Cancels work (DOM, interface AbortSignal). */
 export type AbortSignal = Global<
   "AbortSignal",
   {
@@ -26,13 +25,13 @@ export type AbortSignal = Global<
   }
 >;
 
-/** An address that is parsed (URL Standard). */
+/** A parsed URL (URL Standard). */
 export type URL = Global<"URL", { readonly href: string }>;
 
-/** A request to be sent (Fetch Standard). */
+/** A request (Fetch Standard). */
 export type Request = Global<"Request", { readonly url: string; readonly method: string }>;
 
-/** What a request is made of (Fetch Standard). */
+/** Options of a request (Fetch Standard). */
 export type RequestInit = typeof globalThis extends { readonly fetch: (input: never, init?: infer Init) => unknown }
   ? Exclude<Init, undefined>
   : {
@@ -42,7 +41,7 @@ export type RequestInit = typeof globalThis extends { readonly fetch: (input: ne
       signal?: AbortSignal | null;
     };
 
-/** The answer to a request (Fetch Standard). */
+/** A response (Fetch Standard). */
 export type Response = Global<
   "Response",
   {
@@ -55,5 +54,5 @@ export type Response = Global<
   }
 >;
 
-/** Sends a request, as the global `fetch` does (Fetch Standard). */
+/** The global `fetch` (Fetch Standard). */
 export type Fetch = (input: string | URL, init?: RequestInit) => Promise<Response>;

@@ -1,6 +1,9 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 
-/** The secrets that this process still has, for {@link redact}, and how many objects hold each: a session that is read often makes many. */
+/**
+ * The live secrets of this process, for {@link redact}, and how many objects hold each: every read of a session makes
+ * another.
+ */
 const live = new Map<string, number>();
 const forgotten = new FinalizationRegistry<string>((value) => {
   const left = (live.get(value) ?? 0) - 1;
@@ -9,9 +12,9 @@ const forgotten = new FinalizationRegistry<string>((value) => {
 });
 
 /**
- * A value that does not print itself: a token, a code, a verifier, a key. String conversion, template literals and
- * `JSON.stringify` give `[secret]`, and `console.log` shows no private field, so that forgetting to redact is not a
- * leak. Only {@link Secret.reveal} gives the value, and only what sends it or seals it calls that.
+ * A token, code, verifier or key that does not print itself. String conversion, template literals and `JSON.stringify`
+ * give `[secret]`, and `console.log` shows no private field: forgetting to redact is no leak. Only what sends or seals
+ * the value calls {@link Secret.reveal}.
  */
 export class Secret {
   readonly #value: string;
@@ -22,26 +25,26 @@ export class Secret {
     forgotten.register(this, value);
   }
 
-  /** The value itself, for the request or the seal. */
+  /** For the request or the seal. */
   reveal(): string {
     return this.#value;
   }
 
-  /** Whether both hold the same value. For two values of this process: one from outside has to be compared in constant time. */
+  /** For two values of this process: one from outside needs {@link Secret.matches}. */
   equals(other: Secret): boolean {
     return this.#value === other.#value;
   }
 
   /**
-   * Whether a text from outside is the value. Digests are compared, so that the time it takes reveals neither the length nor the first
-   * wrong character. @internal
+   * Compares with a text from outside, by digests: the time reveals neither the length nor the first wrong character.
+   * @internal
    */
   matches(found: string): boolean {
     const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
     return timingSafeEqual(digest(found), digest(this.#value));
   }
 
-  /** A name for the value that does not reveal it: SHA-256, in hex. Only for values that cannot be guessed, such as tokens. */
+  /** A name that does not reveal the value: SHA-256, in hex. Only for values that cannot be guessed. */
   fingerprint(): string {
     return createHash("sha256").update(this.#value).digest("hex");
   }
@@ -55,12 +58,12 @@ export class Secret {
   }
 }
 
-/** Shorter values, such as a careless passphrase, occur in ordinary words by chance. */
+/** Shorter values, such as a careless passphrase, occur in ordinary words. */
 const leastLength = 8;
 
 /**
- * Text in which every secret of this process is replaced: a service, a proxy or the runtime may quote what it was sent, and an
- * error's message ends up in logs (S-005). Also finds the value as it is spelled in a form body, in an address or in JSON.
+ * Replaces every secret of this process: a service, a proxy or the runtime may quote what it was sent, and error
+ * messages end up in logs (S-005). Also finds it encoded for a form body, a URL or JSON.
  */
 export function redact(text: string): string {
   if (text.length < leastLength) return text;
@@ -75,18 +78,20 @@ export function redact(text: string): string {
   return clean;
 }
 
-/** The beginning of a text from outside, for a message. It is cut after the secrets were replaced: half of one would not be recognized. */
+/**
+ * The beginning of a foreign text, for a message. Redacted before it is cut: half of a secret would not be recognized.
+ */
 export function excerpt(text: string, length: number): string {
   return redact(text).slice(0, length);
 }
 
-/** Parameters of an address whose values are no secrets, of our own requests and of usual services. */
+/** Parameters without secrets, of our own requests and common services. */
 const openParameter =
   /^(audience|binding_ref|client_id|code_challenge_method|count|direction|error|error_description|fields|format|include|lang|limit|locale|offset|order|order_by|page|page_size|per_page|project_slug|prompt|provider|response_type|scope|since|sort|until|version)$/i;
 
 /**
- * An address as it may be logged, relative ones too: without user name and password, and with the values of only those parameters that are
- * known to be harmless. Which others are secrets nobody can list (`jwt`, `SAMLResponse`, `sig`, a bare ticket).
+ * A URL for a log, relative ones too: without credentials, and with the values of known harmless parameters only. A
+ * list of secret ones cannot be complete (`jwt`, `SAMLResponse`, `sig`, a bare ticket).
  */
 export function maskedAddress(address: string): string {
   const [, place = "", rest = ""] = /^([^?#]*)(.*)$/s.exec(address) ?? [];
@@ -98,7 +103,7 @@ export function maskedAddress(address: string): string {
   return place.replace(/^((?:[a-z][\w+.-]*:)?[/\\]*)[^/\\]*@/i, "$1[secret]@") + masked;
 }
 
-/** A text that may be logged: without the secrets of this process, and with every address as {@link maskedAddress} shows it. */
+/** For a log: without this process's secrets, and with every URL as in {@link maskedAddress}. */
 export function withoutSecrets(text: string): string {
   return redact(text.replace(/\b(?:https?|wss?):[/\\]{2}[^\s"'<>]+/gi, maskedAddress));
 }

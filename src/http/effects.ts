@@ -1,7 +1,7 @@
 import type { Fetch } from "../base/runtime-types.ts";
 
 export interface Effects {
-  /** Requests that were sent and may have changed something: those without an answer, and those that were not refused. */
+  /** Requests that may have changed something: without a response, or not refused. */
   unknown: number;
 }
 
@@ -10,14 +10,14 @@ type Effect = "nothing" | "nothing once answered";
 type Marked = RequestInit & { [effect]?: Effect };
 
 /**
- * For a request that changes nothing although it is a POST, or whose effect is settled as soon as it is answered: a code or a ticket that
- * nobody uses expires by itself, and a refresh leaves the session as it was, with other tokens.
+ * For a POST that changes nothing, or is settled once it has a response: an unused code or ticket expires, and a
+ * refresh leaves the session with other tokens.
  */
 export function withEffect(what: Effect, init: RequestInit): RequestInit {
   return { ...init, [effect]: what } as Marked;
 }
 
-/** S-015: nobody can say what became of a request that was sent and not answered; one that was refused (4xx) has changed nothing. */
+/** S-015: a request without a response may have done anything; a refused one (4xx) has done nothing. */
 export function countUnsettled(fetch: Fetch, effects: Effects): Fetch {
   const counted = async (input: string | URL, init: RequestInit, known: Effect | undefined): Promise<Response> => {
     effects.unknown += 1;

@@ -1,27 +1,27 @@
 import { printable } from "../base/text.ts";
 
-/** A JSON object from outside: each member is `unknown` until something has looked at it. */
+/** From outside: members are `unknown` until checked. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 export interface Kind<T> {
-  /** The end of the sentence "it is not …". */
+  /** Completes "it is not …". */
   readonly expected: string;
   readonly read: (value: unknown) => T | undefined;
 }
 
-/** A string in which there is something to see: a name of blanks and controls would be a name that nobody reads. */
+/** A string with visible characters: no user could read a name of blanks and controls. */
 export const text: Kind<string> = {
   expected: "a string",
   read: (value) => (typeof value === "string" && printable(value).trim() !== "" ? value : undefined),
 };
 
-/** A number, which `1e999` is not: JavaScript reads it as infinity. */
+/** Not `1e999`, which JavaScript reads as infinity. */
 export const number: Kind<number> = {
   expected: "a number",
   read: (value) => (typeof value === "number" && Number.isFinite(value) ? value : undefined),
 };
 
-/** A lifetime or an interval, in the unit of the RFCs. Some servers write its digits as a text. */
+/** A lifetime or interval, in the RFCs' unit. Some servers write its digits as a string. */
 export const seconds: Kind<number> = {
   expected: "a positive number of seconds",
   read(value) {
@@ -46,7 +46,7 @@ export interface MemberReader {
   required<T>(name: string, kind: Kind<T>): T;
 }
 
-/** `wrong` makes the error for a member that is not what it should be, without the value: that may be a secret. */
+/** `wrong` makes the error for a bad member, without the value: that may be a secret. */
 export function memberReader(object: JsonObject, wrong: (name: string, expected: string) => Error): MemberReader {
   const required = <T>(name: string, { read, expected }: Kind<T>): T => {
     const value = read(object[name]);
@@ -59,7 +59,7 @@ export function memberReader(object: JsonObject, wrong: (name: string, expected:
   };
 }
 
-/** For members that may be absent or wrong without harm: undefined unless there is something to see in it. */
+/** For optional members: undefined unless there is something visible. */
 export function textOf(value: unknown): string | undefined {
   return text.read(value);
 }
@@ -68,7 +68,7 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** No answer that is used here comes near it. Printing or comparing a value runs out of stack only far beyond it. */
+/** Far above any response used here, and far below where printing or comparing runs out of stack. */
 const deepest = 100;
 
 /** Undefined when it is not JSON, or nested so deeply that later code could run out of stack. */
@@ -77,7 +77,7 @@ export function parseJson(text: string): unknown {
     const value: unknown = JSON.parse(text);
     return isNestedTooDeeply(value) ? undefined : value;
   } catch {
-    // Without a cause: the parser's message quotes the text, and the text may hold a token.
+    // Without a cause: the parser quotes the text, which may hold a token.
     return undefined;
   }
 }

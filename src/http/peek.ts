@@ -1,18 +1,18 @@
 import type { Clock } from "../platform/clock.ts";
 
 export interface Peeked {
-  /** The beginning of the body: up to `maxBytes` and the chunk that crossed them, or what had arrived in time. */
+  /** Up to `maxBytes` and the chunk that crossed them, or what arrived in time. */
   readonly head: Uint8Array;
-  /** The same response with its whole body, to be read or canceled by the caller. */
+  /** The same response with its whole body, for the caller to read or cancel. */
   readonly response: Response;
 }
 
 /**
- * Reads the beginning of a body, and leaves the whole of it to the caller. Not with `Response.clone()`: one of its two branches would stay
- * unread, and a larger body would then never end for the other.
+ * Reads the beginning of a body, and leaves the whole to the caller. Not with `Response.clone()`: the unread branch
+ * would block the other one on larger bodies.
  *
- * @param limits - `maxBytes` to read at least, unless the body is shorter. By default as much as a short answer of the protocol has: of one
- * that is not, or that never ends, only the beginning is looked at (S-014)
+ * @param limits - `maxBytes` to read at least, unless the body is shorter; by default a short response of the protocol.
+ *   Only the beginning of a longer or endless one is read (S-014)
  */
 export async function peekBody(
   response: Response,
@@ -26,15 +26,14 @@ export async function peekBody(
   let size = 0;
   const ahead = (): ReturnType<typeof reader.read> => {
     const result = reader.read();
-    // The next reader gets its failure. Until there is one, or if there never is, it must not end the program as a rejection that nobody
-    // handles.
+    // The next reader gets its failure; without one it must not end the program as an unhandled rejection.
     result.catch(() => undefined);
     return result;
   };
   let next = ahead();
   for (;;) {
     const result = await Promise.race([next.catch(() => undefined), late]);
-    // Too late, or the connection was lost: the next reader gets the chunk, or the error.
+    // Too late, or the connection broke: the next reader gets the chunk or the error.
     if (result === undefined || result.done) break;
     chunks.push(result.value);
     size += result.value.length;
@@ -58,12 +57,12 @@ export async function peekBody(
   return { head, response: withBody(response, body) };
 }
 
-/** Leaves the rest of a body unread. Whether it has broken off meanwhile matters to nobody: the response says what it is without it. */
+/** Leaves the rest unread. A broken connection does not matter any more. */
 export async function discardBody({ body }: Response): Promise<void> {
   await body?.cancel().catch(() => undefined);
 }
 
-/** A response with another body. `Response` takes neither address nor redirection from its caller, so they are set afterwards. */
+/** `Response` takes neither URL nor redirection from its caller, so they are set afterwards. */
 function withBody(response: Response, body: ReadableStream<Uint8Array>): Response {
   const { status, statusText, headers, url, redirected, type } = response;
   return Object.defineProperties(new Response(body, { status, statusText, headers }), {

@@ -2,24 +2,24 @@ import { AuthError } from "../base/errors.ts";
 import { isConfidential, leadsToThisMachine, shownAddress } from "../base/address.ts";
 import { targetOf } from "./token-target.ts";
 
-/** Where redirects of a request may lead: within the service only, or anywhere, though there without token, body and headers. */
+/** Where redirects may lead: within the service only, or anywhere, there without token, body and headers. */
 export type RedirectScope = "service" | "anywhere";
 
-/** What is sent next. @internal */
+/** @internal */
 export interface Hop {
   readonly url: string;
   readonly init: RequestInit;
-  /** Whether that is the service. Only then does the token go along. */
+  /** Only then does the token go along. */
   readonly isService: boolean;
 }
 
-/** As many as `fetch` follows (Fetch standard, "HTTP-redirect fetch"). */
+/** As `fetch` (Fetch standard, "HTTP-redirect fetch"). */
 export const mostHops = 20;
 
 /**
- * `fetch` follows redirects by origin, and a service at `https://host/tenant` shares its origin with its neighbors; it also takes the body
- * of a 307 and every header but `Authorization` anywhere (S-013). So each hop is judged here, by the same function that judges every other
- * address. @internal
+ * `fetch` follows redirects by origin, which a service at `https://host/tenant` shares with its neighbors, and takes a
+ * 307's body and every header but `Authorization` anywhere (S-013). So each hop is judged here, as every other URL.
+ * @internal
  */
 export function nextHop(response: Response, from: Hop, service: string, scope: RedirectScope): Hop | undefined {
   const { status } = response;
@@ -33,22 +33,22 @@ export function nextHop(response: Response, from: Hop, service: string, scope: R
   if (!URL.canParse(location, from.url)) throw refuse("an invalid URL");
   const url = new URL(location, from.url);
   const where = shownAddress(url);
-  // `fetch` would throw, and a name in front of an `@` is there to be taken for the host.
+  // `fetch` would throw, and a name before an `@` is there to be taken for the host.
   if (url.username || url.password) throw refuse(`${where} with a user name or password`);
-  // A service elsewhere has no business with what runs on this machine.
+  // A remote service has no business with this machine.
   if (leadsToThisMachine(url, new URL(from.url))) throw refuse(`${where}, this machine`);
   if (!isConfidential(url)) throw refuse(`${where}, unencrypted`);
   const init = redirected(from.init, status);
   const isService = targetOf(url, service).isService;
   if (isService && from.isService) return { url: url.href, init, isService };
   if (scope === "service") throw refuse(`${where}, not the service`);
-  // RFC 9110 §15.4: only what reads may be sent again without asking the user.
+  // RFC 9110 §15.4: only safe requests may be repeated without asking the user.
   if (!/^(GET|HEAD)$/i.test(init.method ?? "GET")) throw refuse(`${where}, not the service`);
   const { method, signal } = init;
   return { url: url.href, init: { ...(method && { method }), ...(signal && { signal }) }, isService: false };
 }
 
-/** The same request at its next address: 303 always, and 301 and 302 after a POST, become a GET without a body. */
+/** 303 always, and 301 and 302 after a POST, become a GET without a body. */
 function redirected(init: RequestInit, status: number): RequestInit {
   const method = init.method ?? "GET";
   const becomesGet =

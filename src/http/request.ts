@@ -16,10 +16,10 @@ export interface ExchangeOptions {
 
 const maxAnswerBytes = 1024 * 1024;
 
-/** The caller's own signal of each response to {@link send}: it may end the reading too. */
+/** The caller's signal of each response to {@link send}, which may also end the reading. */
 const signalOf = new WeakMap<Response, AbortSignal>();
 
-/** The time limit still applies while the answer's body is read. */
+/** The time limit includes reading the body. */
 export async function send(url: string, init: RequestInit, options: ExchangeOptions): Promise<Response> {
   const { fetch, clock, signal, timeoutMs = 10_000 } = options;
   const limit = clock.timeout(timeoutMs);
@@ -27,7 +27,7 @@ export async function send(url: string, init: RequestInit, options: ExchangeOpti
     const response = await fetch(url, {
       ...init,
       headers: { accept: "application/json", ...(init.headers as Record<string, string> | undefined) },
-      // A redirect would carry a code or a refresh token to an address that is not vouched for (RFC 9700 §4.12).
+      // A redirect would carry a code or refresh token to an unknown URL (RFC 9700 §4.12).
       redirect: "manual",
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
     });
@@ -46,8 +46,8 @@ export function form(parameters: Readonly<Record<string, string | undefined>>): 
 }
 
 /**
- * @param maxBytes - 1 MiB by default, which no answer of the protocol comes near
- * @param signal - the one that the request was sent with, whose reason is thrown when it ends the reading; {@link send}'s is known
+ * @param maxBytes - 1 MiB by default, far above any response of the protocol
+ * @param signal - the request's, whose reason is thrown when it ends the reading; {@link send}'s is known
  */
 export async function readJsonObject(
   response: Response,
@@ -59,7 +59,7 @@ export async function readJsonObject(
   try {
     for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
       size += chunk.length;
-      // Leaving the loop cancels the stream, so that an endless body costs one megabyte and no more.
+      // Leaving the loop cancels the stream: an endless body costs one megabyte.
       if (size > maxBytes) throw invalidAnswer(response, `sent more than ${maxBytes / 1024} KiB`);
       chunks.push(chunk);
     }
@@ -70,7 +70,7 @@ export async function readJsonObject(
 }
 
 export function parseJsonObject(body: Uint8Array): JsonObject | undefined {
-  // Like `Response.json()`, this ignores a byte order mark (RFC 8259 §8.1 allows it).
+  // Like `Response.json()`, this ignores a byte order mark (RFC 8259 §8.1).
   const value = parseJson(new TextDecoder().decode(body));
   return isJsonObject(value) ? value : undefined;
 }
@@ -104,7 +104,7 @@ export function serviceFailure(response: Response, body: JsonObject | undefined)
   });
 }
 
-/** `what` ends the sentence about a successful answer that does not follow the protocol. */
+/** `what` ends the sentence about a successful response that violates the protocol. */
 export function invalidAnswer(response: Response, what: string): ServiceError {
   return new ServiceError("service_answer_invalid", `${where(response.url)} ${what}`, {
     status: response.status,
@@ -116,10 +116,10 @@ const checkAddress: Hint = hint`Check the URL of the service: ${{ command: "auth
 const checkClient: Hint = hint`Check ${{ variable: "CLIENT_ID" }} and, if there is one, ${{ variable: "CLIENT_SECRET" }}`;
 const checkConfiguration: Hint = hint`Check ${{ variable: "SAAS_URL" }}, ${{ variable: "CLIENT_ID" }} and --scope`;
 
-/** For a request that got no answer; if the caller's own signal ended it, that signal's reason. */
+/** For a request without a response; if the caller's signal ended it, that signal's reason. */
 export function unreachable(url: string, cause: unknown, signal: AbortSignal | undefined): unknown {
   if (signal?.aborted) return signal.reason;
-  // From a fetch that knows more: which proxy refused, which certificate is unknown, and what to do about it.
+  // From a fetch that knows more: which proxy refused, which certificate is unknown, and the next step.
   if (cause instanceof AuthError) return cause;
   const timedOut = cause instanceof Error && cause.name === "TimeoutError";
   return new ServiceError(
@@ -132,11 +132,11 @@ export function unreachable(url: string, cause: unknown, signal: AbortSignal | u
   );
 }
 
-/** What says that there was no connection to send anything on: no address, nobody there, no trust. The runtimes have their own words. */
+/** The runtimes' words for no connection at all: no address, no listener, no trust. */
 const unconnected =
   /^(E(CONNREFUSED|NETUNREACH|HOSTUNREACH|HOSTDOWN|NETDOWN|ADDRNOTAVAIL|ACCES|PERM|NOTFOUND|AI_\w+)|ENOTFOUND|UND_ERR_CONNECT_TIMEOUT|ConnectionRefused|FailedToOpenSocket|.*CERT.*|ERR_(TLS|SSL)_.*|UNABLE_TO_.*)$/;
 
-/** Whether a request that got no answer never left, so that it can be sent again without a thought. What cannot be told counts as sent. */
+/** Whether a failed request never left, so that repeating it is safe. In doubt it was sent. */
 export function wasNeverSent(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const isOwnRefusal =
@@ -149,7 +149,7 @@ export function wasNeverSent(error: unknown): boolean {
   );
 }
 
-/** A response that a test or a program has made may have no address. */
+/** A response made by a test or program may have no URL. */
 function where(url: string): string {
   return url ? shownAddress(url) : "the service";
 }

@@ -2,19 +2,22 @@ import { duration } from "../base/duration.ts";
 import type { JsonObject } from "./json-members.ts";
 
 /**
- * Whether the same request may get another answer next time: after 408, 429, and 5xx except 501, which says that the service cannot
- * do what was asked (RFC 9110 §15.6.2).
+ * Whether a repeated request may get another response: after 408, 429, and 5xx except 501, which says that the service
+ * cannot do it at all (RFC 9110 §15.6.2).
  */
 export function isTransientStatus(status: number): boolean {
   return status === 408 || status === 429 || (status >= 500 && status !== 501);
 }
 
-/** Whether a transient status says that nothing was done. A gateway that fails does not know, nor does a service that has failed itself. */
+/**
+ * Whether a transient status says that nothing was done. A failing gateway does not know, nor does a service that
+ * failed itself.
+ */
 export function isRefusalToAct(status: number): boolean {
   return [408, 429, 503].includes(status);
 }
 
-/** In milliseconds: `retry_after` of the body, else `Retry-After` in seconds or as a date (RFC 9110 §10.2.3). */
+/** In milliseconds: the body's `retry_after`, else `Retry-After` in seconds or as a date (RFC 9110 §10.2.3). */
 export function retryAfter(response: Response, body?: JsonObject): number | undefined {
   const inBody = body?.["retry_after"];
   if (typeof inBody === "number" && inBody >= 0) return inBody * 1000;
@@ -23,26 +26,26 @@ export function retryAfter(response: Response, body?: JsonObject): number | unde
   if (/^\d+$/.test(header)) return Number(header) * 1000;
   const date = Date.parse(header);
   const sent = Date.parse(response.headers.get("date") ?? "");
-  // The difference of two of the server's own readings, so that this machine's clock does not matter.
+  // Between two of the server's own readings, independent of this machine's clock.
   return Number.isNaN(date) || Number.isNaN(sent) ? undefined : Math.max(0, date - sent);
 }
 
-/** As the end of a sentence: `in a moment`, or `in 2 hours` if the service asks for that. */
+/** The end of a sentence: `in a moment`, or `in 2 hours` at the service's request. */
 export function whenToRetry(retryAfterMs: number | undefined): string {
   return retryAfterMs === undefined || retryAfterMs < 1000 ? "in a moment" : `in ${duration(retryAfterMs)}`;
 }
 
 export interface RetryFacts {
-  /** How many tries have failed so far: 1 after the first. */
+  /** Failed tries so far: 1 after the first. */
   attempt: number;
   retryAfterMs?: number | undefined;
-  /** A number from 0 to 1, so that clients that failed together do not come back together. */
+  /** From 0 to 1: spreads clients that failed together. */
   random: number;
 }
 
 /** In milliseconds: what the service asked for, else 1, 2, 4 … 60 s, each shortened by up to a half. */
 export function retryDelay({ attempt, retryAfterMs, random }: RetryFacts): number {
-  // A day at most: timers run out of range after 25, and then fire at once.
+  // At most a day: timers beyond 25 days fire at once.
   if (retryAfterMs !== undefined) return Math.min(retryAfterMs, 86_400_000);
   return Math.min(1000 * 2 ** (attempt - 1), 60_000) * (1 - random / 2);
 }

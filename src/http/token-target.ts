@@ -2,21 +2,21 @@ import { AuthError } from "../base/errors.ts";
 
 export interface Target {
   readonly url: string;
-  /** Whether that is the service: its origin, and at or below its path. */
+  /** Whether that is the service: its origin, at or below its path. */
   readonly isService: boolean;
 }
 
-/** A path that is harmless as is, as almost every path is: no segment begins with a dot, nothing is encoded. */
+/** Harmless as is, as almost every path: no segment begins with a dot, nothing is encoded. */
 const plainPath = /^(?:\/[\w~-][\w.~-]*)+\/?(?:\?[\w.~=&-]*)?$/;
 
 /**
- * A path goes to the service. It is appended to the base with a `/` between them, so that nothing in it can become a part of the host:
- * `@evil.example` would otherwise make the host a user name, and `.evil.example` a longer host. Only then is it parsed, which resolves
- * `..`, `%2e%2e` and `\` as the sender will, and the result must still be below the base. `//host` names a host where addresses are
- * relative, and is refused.
+ * A path goes to the service. It is appended to the base with a `/` between, so that nothing in it can become a part of
+ * the host: `@evil.example` would make the host a user name, `.evil.example` a longer host. Then it is parsed, which
+ * resolves `..`, `%2e%2e` and `\` as the sender will, and must still be below the base. `//host` is a host in relative
+ * URLs, and is refused.
  *
- * An absolute address is left unchanged. It is the service only if its origin is the same and its path is below the base: on a shared host,
- * the neighbor's path is another service (S-001).
+ * An absolute URL is unchanged. It is the service only with the same origin and a path below the base: on a shared
+ * host, the neighbor's path is another service (S-001).
  */
 export function targetOf(input: string | URL, base: string): Target {
   const text = String(input);
@@ -41,9 +41,9 @@ export function targetOf(input: string | URL, base: string): Target {
 }
 
 /**
- * For a server that reads it otherwise than the sender does: gateways decode once or twice more (`..%2f`, `%252e%252e`), take `\` or
- * invalid UTF-8 for `/`, or drop what follows a `;`. Every plain `..` has been resolved by now, so one that is left is meant for such a
- * server, which would take the token to a neighbor of the service.
+ * For servers that decode otherwise: gateways decode once or twice more (`..%2f`, `%252e%252e`), take `\` or invalid
+ * UTF-8 for `/`, or drop what follows a `;`. Plain `..` is resolved by now, so any left is meant for such a server,
+ * which would take the token to the service's neighbor.
  */
 function leadsUpwards(pathname: string): boolean {
   let path = pathname;

@@ -3,18 +3,21 @@ import type { Fetch } from "../base/runtime-types.ts";
 import { maskedAddress, withoutSecrets } from "../base/secret.ts";
 import type { Clock } from "../platform/clock.ts";
 
-/** Headers whose values say how a request went and hold no secret. Which others do nobody can list: tools and proxies add their own. */
+/**
+ * Headers about the request that hold no secret. A list of secret ones cannot be complete: tools and proxies add their
+ * own.
+ */
 const openHeader =
   /^(accept(-encoding|-language|-ranges)?|age|allow|cache-control|connection|content-(disposition|encoding|language|length|range|type)|date|etag|expires|host|idempotency-key|if-(none-)?match|keep-alive|last-modified|pragma|prefer|(x-)?ratelimit(-[\w-]+)?|retry-after|server|strict-transport-security|transfer-encoding|user-agent|vary|via|x-team-slug)$/i;
 /**
- * The members of a challenge that say what is wrong (RFC 6750 §3, RFC 9449 §7.1, RFC 9728 §5.1). Others may carry a token, as `Negotiate`
+ * Harmless members of a challenge (RFC 6750 §3, RFC 9449 §7.1, RFC 9728 §5.1). Others may carry a token, as `Negotiate`
  * does.
  */
 const openMember = /\b(?:realm|error|error_description|scope|algs|resource_metadata)=(?:"[^"]*"|[^\s,"]+)/gi;
-/** What services call the id under which they log a request. */
+/** Headers with the id of a request in the service's logs. */
 const idHeaders = ["x-request-id", "request-id", "x-correlation-id", "x-amzn-requestid", "x-ms-request-id", "cf-ray"];
 
-/** Tells of each request while anybody listens. `url`: without its query (S-005). */
+/** Emits each request while anyone listens. `url`: without its query (S-005). */
 export function observed(
   fetch: Fetch,
   clock: Clock,
@@ -45,7 +48,7 @@ function shownHeader(name: string, value: string): string {
   return "[secret]";
 }
 
-/** Tells of each request when it is sent, and of its answer when that comes: no body, and no value that may be secret (S-005). */
+/** A line for each request and its response: no body, and no value that may be secret (S-005). */
 export function traced(fetch: Fetch, clock: Clock, say: (line: string) => void): Fetch {
   let count = 0;
   return async (input, init) => {

@@ -1,21 +1,21 @@
 import { readFileSync, statSync } from "node:fs";
 import { systemErrorCode } from "../base/errors.ts";
 
-/** From {@link readFacts}, or made up in tests. */
+/** From {@link readFacts}, or a test. */
 export interface EnvironmentFacts {
   env: Readonly<Record<string, string | undefined>>;
   platform: NodeJS.Platform;
   uid: number | undefined;
-  /** Contents by path; `""` for what exists but cannot be read as a file. What does not exist has no member. */
+  /** Contents by path; `""` for what exists but is no readable file. Missing files have no member. */
   files: Readonly<Record<string, string>>;
-  /** Owner of `/dev/console`: on macOS the user at the screen, and root when there is none. */
+  /** Owner of `/dev/console`: on macOS the user at the screen, or root if none. */
   consoleUid: number | undefined;
   stdinIsTTY: boolean;
 }
 
 export interface EnvironmentSignal {
   name: string;
-  /** Its value, raw; `set` where the value adds nothing or is private, such as an IP address. */
+  /** Raw; `set` where the value adds nothing or is private, such as an IP address. */
   value: string;
   meaning: string;
   login: "browser" | "device" | "either";
@@ -25,13 +25,13 @@ export interface LoginEnvironment {
   login: "browser" | "device";
   /** For people, such as `no browser can be shown here: this is an SSH session (SSH_CONNECTION is set)`. */
   reason: string;
-  /** Everything that was found. The first one that does not say `either` decides. */
+  /** All that apply. The first one that does not say `either` decides. */
   signals: readonly EnvironmentSignal[];
 }
 
 type Rule = (facts: EnvironmentFacts) => EnvironmentSignal | undefined;
 
-/** The first of these variables that is set. An empty one counts as not set: that is how a shell unsets one for one command. */
+/** The first of these that is set and not empty: shells unset a variable for one command that way. */
 const set =
   (meaning: string, ...names: string[]) =>
   ({ env }: Pick<EnvironmentFacts, "env">): EnvironmentSignal | undefined => {
@@ -43,10 +43,10 @@ const set =
 
 const bySsh = set("this is an SSH session", "SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY");
 
-/** ssh forwards a display as a TCP port of this host; a local one such as `:0` is a screen with nobody in front of it. */
+/** ssh forwards a display as a TCP port of this host; a local one such as `:0` is a screen that the user is not at. */
 const forwardedDisplay: Rule = (facts) => {
   const display = facts.env["DISPLAY"] ?? "";
-  // The browsers of macOS and Windows do not use X11.
+  // Browsers on macOS and Windows do not use X11.
   if (!bySsh(facts) || !/^[^:/]+:\d+/.test(display) || /darwin|win32/.test(facts.platform)) return undefined;
   return {
     name: "DISPLAY",
@@ -57,30 +57,30 @@ const forwardedDisplay: Rule = (facts) => {
 };
 
 const inCi = (facts: Pick<EnvironmentFacts, "env">): EnvironmentSignal | undefined =>
-  // CI=false tells a build that it is not a CI job. The names after CI are those of services that do not set it.
+  // CI=false tells a build that it is not a CI job. The other names are for services that do not set CI.
   /^(false|0|no)$/i.test(facts.env["CI"] ?? "")
     ? undefined
     : set("this is a CI job", "CI", "TF_BUILD", "JENKINS_URL", "TEAMCITY_VERSION", "CODEBUILD_BUILD_ID")(facts);
 
-/** Whether nobody is in front of the terminal, if there is one. */
+/** Whether no user is at the terminal, if there is one. */
 export function isCiJob(env: EnvironmentFacts["env"]): boolean {
   return inCi({ env }) !== undefined;
 }
 
 const inContainer: Rule = ({ env, files }) => {
-  // A toolbox shares the host's network and display, and opens addresses in the host's browser.
+  // A toolbox shares the host's network and display, and opens URLs in the host's browser.
   if ("/run/.toolboxenv" in files || env["DISTROBOX_ENTER_PATH"]) return undefined;
-  // systemd's container interface. It counts WSL as a container, and Flatpak counts itself as one: both can show the user's browser.
+  // systemd's container interface. It counts WSL, and Flatpak itself, as containers: both can show the user's browser.
   const byName = (text = ""): string | undefined =>
     /^(wsl|flatpak|snap)?$/i.test(text.trim()) ? undefined : text.trim();
   const kinds: [name: string, kind: string | undefined][] = [
-    // The pod first: its runtime leaves traces too, but people know the place as Kubernetes.
+    // The pod first: people call it Kubernetes, though its runtime leaves traces too.
     ["KUBERNETES_SERVICE_HOST", env["KUBERNETES_SERVICE_HOST"] && "Kubernetes"],
     ["/.dockerenv", "/.dockerenv" in files ? "Docker" : undefined],
     ["/run/.containerenv", "/run/.containerenv" in files ? "Podman" : undefined],
     ["/run/systemd/container", byName(files["/run/systemd/container"])],
     ["container", byName(env["container"])],
-    // Last, since version 2 of control groups often shows only `/`. A host's first process is in none of these.
+    // Last, since control groups v2 often show only `/`. A host's first process is in none of these.
     ["/proc/1/cgroup", /kubepods|docker|containerd|libpod|lxc/.exec(files["/proc/1/cgroup"] ?? "")?.[0]],
   ];
   const [name, kind] = kinds.find(([, kind]) => kind) ?? [];
@@ -90,7 +90,8 @@ const inContainer: Rule = ({ env, files }) => {
 };
 
 /**
- * 1, 2 or undefined. The kernel's name alone proves nothing: a container on Docker Desktop has the same. So containers are ruled out first.
+ * 1, 2 or undefined. The kernel's name alone proves nothing: a Docker Desktop container has the same, so containers are
+ * ruled out first.
  */
 const wsl = ({ env, files, platform }: EnvironmentFacts): 1 | 2 | undefined => {
   const kernel = files["/proc/version"] ?? "";
@@ -104,7 +105,7 @@ const inWsl: Rule = (facts) => {
   const interop = ["", "-late"]
     .map((end) => `/proc/sys/fs/binfmt_misc/WSLInterop${end}`)
     .find((name) => name in facts.files);
-  // Without it, WSL is like any Linux, with a display (WSLg) or without one, and the rules below decide.
+  // Without it, WSL is like any Linux, with a display (WSLg) or not: the rules below decide.
   if (version === undefined || interop === undefined) return undefined;
   return {
     name: interop,
@@ -114,13 +115,13 @@ const inWsl: Rule = (facts) => {
   };
 };
 
-/** VS Code's own `code` knows by this variable that its terminal is not on the user's machine. WSL sets it too, and is that machine. */
+/** VS Code's own sign that its terminal is not on the user's machine. WSL sets it too, and is that machine. */
 const inRemoteEditor: Rule = (facts) =>
   wsl(facts) ? undefined : set("this is a VS Code remote session", "VSCODE_IPC_HOOK_CLI")(facts);
 
 /**
- * Root by `sudo`, `pkexec` or `su` from another user's session: display servers refuse root without that user's cookie, and browsers do not
- * run as root there. A graphical session of root's own has none of these traces.
+ * Root by `sudo`, `pkexec` or `su` from another user's session: display servers refuse root without that user's cookie,
+ * and browsers do not run as root. A graphical session of root's has none of these traces.
  */
 const rootForAnother: Rule = ({ env, uid }) => {
   const traces = {
@@ -137,7 +138,7 @@ const rootForAnother: Rule = ({ env, uid }) => {
 
 const onScreen: Rule = ({ env, platform, uid, consoleUid }) => {
   if (platform === "win32") {
-    // Set at every interactive logon (`Console`, `RDP-Tcp#0`); services and scheduled tasks run in session 0, out of sight.
+    // Set at every interactive logon (`Console`, `RDP-Tcp#0`); services and scheduled tasks run unseen in session 0.
     const session = env["SESSIONNAME"] ?? "";
     return session === "" || /^services$/i.test(session)
       ? {
@@ -154,8 +155,8 @@ const onScreen: Rule = ({ env, platform, uid, consoleUid }) => {
         };
   }
   if (platform === "darwin") {
-    // No variable is reliable: SECURITYSESSIONID and XPC_FLAGS come and go with the version and the program. The
-    // window server's user owns the console device, and `open` works only for that user's processes.
+    // No variable is reliable: SECURITYSESSIONID and XPC_FLAGS vary with version and program. The window server's user
+    // owns the console device, and `open` works only for that user.
     if (consoleUid === undefined || (consoleUid === uid && uid !== 0))
       return {
         name: "/dev/console",
@@ -179,13 +180,13 @@ const onScreen: Rule = ({ env, platform, uid, consoleUid }) => {
 
 /** In order of precedence. */
 const rules: readonly Rule[] = [
-  // A choice, while everything below is a guess. Editors' servers set it too, to a program that opens the user's browser.
+  // A choice; everything below is a guess. Editors' servers set it too, to a program that opens the user's browser.
   ({ env }) =>
     env["BROWSER"]
       ? { name: "BROWSER", value: env["BROWSER"], meaning: "BROWSER names one", login: "browser" }
       : undefined,
-  // From the specific to the general, so that the reason is the name that people use: a codespace is also
-  // a container, a dev container is also a remote editor, a cloud shell may be reached by SSH.
+  // From specific to general, so that the reason has the usual name: a codespace is also a container, a dev container a
+  // remote editor, a cloud shell may be reached by SSH.
   inCi,
   set("this is a GitHub codespace", "CODESPACES"),
   set("this is a Gitpod workspace", "GITPOD_WORKSPACE_ID"),
@@ -196,13 +197,13 @@ const rules: readonly Rule[] = [
       ? set("this is AWS CloudShell", "AWS_EXECUTION_ENV")(facts)
       : undefined,
   set("this is a dev container", "REMOTE_CONTAINERS"),
-  // Before containers: a user who forwards a display out of one wants programs to be shown.
+  // Before containers: a user who forwards a display out of one wants to see programs.
   forwardedDisplay,
   inContainer,
-  // Before WSL and the screen: this machine has a screen, but the user is elsewhere.
+  // Before WSL and the screen: the user is elsewhere.
   bySsh,
   inRemoteEditor,
-  // Before root: the browser is the Windows user's, and root is the default user of many distributions.
+  // Before root: the browser is the Windows user's, and root is many distributions' default user.
   inWsl,
   rootForAnother,
   onScreen,
@@ -233,14 +234,14 @@ const paths = [
   "/proc/sys/fs/binfmt_misc/WSLInterop-late",
 ];
 
-/** Reads a few system files and never fails: what cannot be seen counts as absent. */
+/** Never fails: unreadable counts as absent. */
 export function readFacts(env: EnvironmentFacts["env"]): EnvironmentFacts {
   const { platform } = process;
   const read = (path: string): [string, string][] => {
     try {
       return [[path, readFileSync(path, "utf8")]];
     } catch (error) {
-      // It exists, but is a directory (`/run/WSL`) or closed to this user: that it exists is enough.
+      // A directory (`/run/WSL`) or closed to this user: that it exists is enough.
       return /^(EISDIR|EACCES)$/.test(systemErrorCode(error) ?? "") ? [[path, ""]] : [];
     }
   };

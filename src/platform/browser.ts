@@ -7,26 +7,26 @@ import type { Clock } from "./clock.ts";
 import { findProgram } from "./find-program.ts";
 import type { Environment } from "./paths.ts";
 
-/** A failure is only a warning: the address was printed before. */
+/** A failure is only a warning: the URL was printed before. */
 export type BrowserOutcome = { launched: string } | { failed: string };
 
 interface BrowserOptions {
-  /** For the browser too: without secrets, since it lives on for days with helpers and extensions. */
+  /** Without secrets, also for the browser: it lives on for days with helpers and extensions. */
   env: Environment;
   platform: NodeJS.Platform;
   clock: Clock;
-  /** Whether it does no harm that other users of this machine read the address in the browser's command line. */
+  /** Whether other users of this machine may read the URL in the browser's command line. */
   mayBeRead: boolean;
 }
 
-// A launcher that fails says so at once; one that is still busy after this is a browser at work.
+// A failing launcher ends at once; one still running after this is a browser.
 const earlyExitMs = 1_000;
 
 /**
- * Does not wait for the browser to end. Refuses anything but `https:` and loopback `http:`: other schemes start other programs (S-007), and
- * plain http would show the login to the network.
+ * Does not wait for the browser to end. Refuses anything but `https:` and loopback `http:`: other schemes start other
+ * programs (S-007), and plain http would show the login to the network.
  *
- * @returns which program took it, or what each candidate said
+ * @returns the program that took it, or why each candidate failed
  */
 export async function openBrowser(address: string, options: BrowserOptions): Promise<BrowserOutcome> {
   const url = URL.canParse(address) ? new URL(address) : undefined;
@@ -36,11 +36,11 @@ export async function openBrowser(address: string, options: BrowserOptions): Pro
       hint: hint`Check the URL of the service: ${{ command: "auth doctor" }}`,
     });
   }
-  // Windows shows the command line of a process to its own user and to administrators, and macOS takes the address from the input.
+  // Windows shows a command line only to its user and administrators; on macOS the URL comes through stdin.
   const isShown = options.platform !== "win32" && options.platform !== "darwin";
   if (isShown && !options.mayBeRead) return { failed: "its command line would show the URL to other users" };
   const failures: string[] = [];
-  // `href`, not the text as given: the parser has percent-encoded quotes, spaces and everything that is not ASCII.
+  // `href`: the parser has percent-encoded quotes, spaces and all that is not ASCII.
   for (const command of browserCommands(url.href, options.platform, options.env)) {
     const failure = await launch(command, options);
     if (failure === undefined) return { launched: command.program };
@@ -57,8 +57,8 @@ async function launch(
   if (found === undefined) return "not found";
   const settled = new AbortController();
   const ended = new Promise<string | undefined>((resolve) => {
-    // Detached and without our streams: Ctrl-C here is not for the browser, nor is its output for this terminal.
-    // Not in the working folder either, where a launcher that is a script might look for others.
+    // Detached, without our streams: Ctrl-C is not for the browser, nor its output for this terminal. Not in the
+    // working directory, where a launcher script might look for programs.
     const child = spawn(found, [...args], {
       env,
       cwd: dirname(found),
@@ -77,14 +77,14 @@ async function launch(
   return typeof failure === "string" ? failure : undefined;
 }
 
-/** A program and its arguments, the address among them or in its input. Never a line for a shell. */
+/** Never a line for a shell. The URL is an argument, or in the input. */
 export interface BrowserCommand {
   program: string;
   args: readonly string[];
   input?: string;
 }
 
-/** The commands to try, in order: the user's own `BROWSER`, then those of the platform. `address`: already checked (S-007). */
+/** In order: the user's `BROWSER`, then the platform's. `address`: already checked (S-007). */
 export function browserCommands(address: string, platform: NodeJS.Platform, env: Environment): BrowserCommand[] {
   return [
     ...chosenBrowsers(platform, env).map((program) => ({ program, args: [address] })),
@@ -92,7 +92,7 @@ export function browserCommands(address: string, platform: NodeJS.Platform, env:
   ];
 }
 
-/** `BROWSER` is a list separated by colons, as for xdg-open, except on Windows, where `C:\…` is one program. */
+/** `BROWSER` is a list separated by colons, as for xdg-open; on Windows, with `C:\…`, one program. */
 function chosenBrowsers(platform: NodeJS.Platform, env: Environment): string[] {
   const value = env["BROWSER"] ?? "";
   // Never split at spaces: "/opt/my browser/run" is one program, and nothing in it is an option.
@@ -115,7 +115,7 @@ function systemBrowsers(address: string, platform: NodeJS.Platform, env: Environ
     }
     default: {
       const desktop = [opened("xdg-open"), opened("gio", "open")];
-      // Under WSL the browser is on the Windows side: wslview if it is installed, else what Windows itself uses.
+      // Under WSL the browser is on the Windows side: by wslview if installed, else as Windows does it.
       const wsl = env["WSL_DISTRO_NAME"] !== undefined || env["WSL_INTEROP"] !== undefined;
       return wsl
         ? [opened("wslview"), ...desktop, opened("rundll32.exe", "url.dll,FileProtocolHandler")]
@@ -128,7 +128,7 @@ function appleScriptText(text: string): string {
   return `"${text.replace(/["\\]/g, "\\$&")}"`;
 }
 
-/** Encoded, the script meets no other parser than PowerShell's own, and for that one the address is quoted. */
+/** Encoded, the script meets no parser but PowerShell's own, which gets the URL quoted. */
 function throughPowerShell(program: string, address: string): BrowserCommand {
   const script = `Start-Process ${shellQuoted(address, "win32")}`;
   const encoded = Buffer.from(script, "utf16le").toString("base64");

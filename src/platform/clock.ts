@@ -1,24 +1,24 @@
 import type * as runtime from "../base/runtime-types.ts";
 
-/** The only source of time: nothing else in `src/` reads a clock or starts a timer. Tests pass their own. */
+/** The only source of time in `src/`: nothing else reads a clock or starts a timer. Tests pass their own. */
 export interface Clock {
-  /** Wall clock: milliseconds since 1970, as right or wrong as the machine's clock. */
+  /** Wall clock: milliseconds since 1970, as the machine is set. */
   now(): number;
-  /** Milliseconds since an arbitrary start; never set back, may stand still while the machine sleeps. */
+  /** Milliseconds since an arbitrary start; never set back, may stop while the machine sleeps. */
   monotonic(): number;
   /**
-   * Waits. Rejects with the signal's reason as soon as the signal aborts.
+   * Rejects with the signal's reason once it aborts.
    * @param ms - milliseconds
-   * @param options - `background`: the wait does not keep the process alive
+   * @param options - `background`: does not keep the process alive
    */
   sleep(ms: number, options?: { signal?: runtime.AbortSignal | undefined; background?: boolean }): Promise<void>;
-  /** A signal that aborts with a `TimeoutError` after `ms` milliseconds and does not keep the process alive. */
+  /** Aborts with a `TimeoutError` after `ms` milliseconds without keeping the process alive. */
   timeout(ms: number): runtime.AbortSignal;
 }
 
 export const systemClock: Clock = {
   now: () => Date.now(),
-  // Not `performance.now()`: the first use of that loads modules, for a millisecond of every command.
+  // Not `performance.now()`, whose first use loads modules: a millisecond of every command.
   monotonic() {
     const [seconds, nanoseconds] = process.hrtime();
     return seconds * 1000 + nanoseconds / 1e6;
@@ -41,9 +41,8 @@ export const systemClock: Clock = {
     const controller = new AbortController();
     const end = (): void =>
       controller.abort(new DOMException("The operation was aborted due to timeout", "TimeoutError"));
-    // Not at once: a process that was stopped, or whose machine was asleep, finds its timers due before it reads what came meanwhile. The
-    // answer to a refresh may be among that, and it is the only one there will be. One turn of the event loop later it has been read.
-    // And `AbortSignal.timeout` would keep Deno alive until it fires.
+    // One turn later: a process that was stopped or asleep finds its timers due before it reads what came meanwhile,
+    // perhaps the only response to a refresh there will be. And `AbortSignal.timeout` would keep Deno alive.
     setTimeout(() => setImmediate(end), ms).unref();
     return controller.signal;
   },

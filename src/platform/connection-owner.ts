@@ -4,29 +4,30 @@ import type { Clock } from "./clock.ts";
 import { userBehindRoot } from "./user-behind-root.ts";
 
 /**
- * Whose a connection is: this user's own, or root's; another user's; or `unknown`, where the system does not tell. A peer that is gone
- * counts as another user's: nobody can say whose it was, and nobody waits for an answer. Otherwise it would do to send a request and
- * reset the connection, before anybody looks.
+ * Of this user or root; of another user; or `unknown`, where the system does not tell. A peer that is gone counts as
+ * another user's: its owner is unknown, and no client waits. Otherwise one could send a request and reset the
+ * connection before the check.
  */
 export type ConnectionOwner = "own" | "foreign" | "unknown";
 
 export type Ends = Partial<Pick<Socket, "remoteAddress" | "remotePort" | "localAddress" | "localPort">>;
 
-/** Whether the system has a list of connections and their owners, and lets this process read it. */
+/** Whether the system lists connections with owners, readable for this process. */
 export function tellsOwners(): boolean {
   return process.platform === "linux" && textOf("/proc/net/tcp") !== "";
 }
 
-/** As many requests as are looked up without waiting for the next time. */
+/** Requests per lookup without a rest. */
 const batch = 64;
 const maxRestMs = 500;
 
 /**
- * Looks up whose connections to a port of this process are, as Linux tells in `/proc/net/tcp`. Undefined on other systems, and where that
- * cannot be read or does not even have the port, which listens already. Later, a peer that is missing there is one that hides.
+ * Looks up the owners of connections to a port of this process in Linux's `/proc/net/tcp`. Undefined on other systems,
+ * and where that is unreadable or lacks the port, which listens already. Later, a missing peer is hiding.
  *
- * The kernel writes its whole list anew for each reader, and any user can make it long: with 17,000 rows it takes tens of milliseconds.
- * So one look serves all that wait, and all looks together take a tenth of the time, or a 64th of a look for each request.
+ * The kernel writes the whole list for each reader, and any user can make it long: 17,000 rows take tens of
+ * milliseconds. So one look serves all that wait, and all looks together take a tenth of the time, or a 64th of a look
+ * per request.
  */
 export function connectionOwners(
   port: number,
@@ -38,7 +39,7 @@ export function connectionOwners(
   let restUntil = Number.NEGATIVE_INFINITY;
   const look = (): void => {
     const start = clock.monotonic();
-    // A list that changes while it is read can leave a row out.
+    // A list that changes during the read can miss a row.
     for (let attempt = 1; waiting.length > 0; attempt += 1) {
       const rows = connectionsOn(port);
       const missed = [];
@@ -50,7 +51,7 @@ export function connectionOwners(
       waiting = missed;
     }
     const end = clock.monotonic();
-    // On a busy machine a look takes long by the clock, and a browser waits.
+    // Looks are slow on a busy machine, and a browser waits.
     restUntil = end + Math.min(9 * (end - start), maxRestMs);
   };
   return (socket) =>
@@ -62,14 +63,14 @@ export function connectionOwners(
     });
 }
 
-/** Root may do everything anyway, and what forwards ports into a container is often root's. */
+/** Root can do everything anyway, and port forwarders into containers are often root's. */
 function trustedUsers(): (uid: number) => boolean {
   const me = process.geteuid?.();
   const user = me === 0 ? userBehindRoot() : me;
   return (uid) => uid === 0 || uid === user;
 }
 
-/** Undefined where the other end is not on the list. */
+/** Undefined where the other end is not listed. */
 function ownerOf(
   socket: Ends,
   rows: readonly Connection[],
@@ -79,11 +80,14 @@ function ownerOf(
   const there = endpoints(socket.remoteAddress, socket.remotePort);
   const here = endpoints(socket.localAddress, socket.localPort);
   const peer = rows.find(({ local, remote }) => there.includes(local) && here.includes(remote));
-  // A socket that its owner has closed already counts as root's, so only an open one says who owns it.
+  // A closed socket counts as root's, so only an open one says who owns it.
   return peer && (peer.isOpen && isTrusted(peer.uid) ? "own" : "foreign");
 }
 
-/** Both ends of a loopback connection are on one list, except where Windows forwards its own to WSL: its users are not Linux's. */
+/**
+ * Both ends of a loopback connection are on one list, except where Windows forwards its own to WSL: its users are not
+ * Linux's.
+ */
 function missingOwner(): ConnectionOwner {
   return /microsoft/i.test(textOf("/proc/sys/kernel/osrelease")) ? "unknown" : "foreign";
 }
@@ -96,7 +100,7 @@ interface Connection {
   readonly uid: number;
 }
 
-/** The rows in which a port is that of either end. The others, of which there may be many, are not even taken apart. */
+/** The rows with the port at either end. The others, perhaps many, are not parsed. */
 function connectionsOn(port: number): Connection[] {
   const row = new RegExp(`^ *\\d+: (?:\\S+ )?\\S+:${hex(port, 4)} .*`, "gm");
   return ["/proc/net/tcp", "/proc/net/tcp6"].flatMap((table) =>
@@ -107,7 +111,7 @@ function connectionsOn(port: number): Connection[] {
   );
 }
 
-/** Nothing on another system, in a container that hides it, or where the runtime may not read it. */
+/** Empty on other systems, in a container that hides it, or where the runtime may not read it. */
 function textOf(path: string): string {
   try {
     return readFileSync(path, "latin1");
@@ -116,7 +120,7 @@ function textOf(path: string): string {
   }
 }
 
-/** An address and a port as the kernel writes them: words of four bytes in the machine's order; IPv4 also as a part of IPv6. */
+/** As the kernel writes them: words of four bytes in the machine's order; IPv4 also inside of IPv6. */
 function endpoints(address = "", port = 0): string[] {
   const v4 = /(?:^|:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(address)?.slice(1).map(Number);
   const suffix = `:${hex(port, 4)}`;

@@ -3,11 +3,11 @@ import { posix, win32 } from "node:path";
 import type { Environment } from "./paths.ts";
 
 /**
- * The absolute path of a program, given by such a path or by a bare name that `PATH` leads to; undefined when there is none.
+ * The absolute path of a program, from such a path or from a bare name in `PATH`; undefined when there is none.
  *
- * Every program is started by what this returns (S-016). The system itself would look for a bare name in the working folder, which may
- * be somebody else's project: Windows looks there first, and every system where an entry of `PATH` is relative or empty. For the same
- * reason a relative path is no program.
+ * Every program is started by this path (S-016). The system itself would look for a bare name in the working directory,
+ * perhaps another user's project: Windows first, and all systems where an entry of `PATH` is relative or empty. So a
+ * relative path is no program either.
  *
  * @param platform - decides how paths are written, and which endings a name may lack
  */
@@ -27,19 +27,19 @@ export function findProgram(
     .find(canRun);
 }
 
-/** On Windows, a path without a drive is one of the current drive, and so of the working folder. */
+/** A Windows path without a drive is on the current drive, and so of the working directory. */
 function isAbsolute(path: string, platform: NodeJS.Platform): boolean {
   return platform === "win32" ? /^(?:[a-z]:[\\/]|[\\/]{2})/i.test(path) : path.startsWith("/");
 }
 
-/** Only programs of these two kinds are started without a shell. */
+/** Only these two kinds start without a shell. */
 function withEndings(path: string, env: Environment, platform: NodeJS.Platform): string[] {
   if (platform !== "win32" || /\.(com|exe)$/i.test(path)) return [path];
   const endings = (variable(env, "PATHEXT") || ".COM;.EXE").split(";");
   return endings.filter((ending) => /^\.(com|exe)$/i.test(ending)).map((ending) => path + ending);
 }
 
-/** On Windows, names of variables have no case. */
+/** Windows ignores case in variable names. */
 function variable(env: Environment, name: string): string {
   return env[name] ?? Object.entries(env).find(([other]) => other.toUpperCase() === name)?.[1] ?? "";
 }

@@ -4,38 +4,37 @@ import { AuthError, hint } from "../base/errors.ts";
 import { userName } from "./paths.ts";
 import { modeRemedy } from "./private-files.ts";
 
-/** A folder that users other than this one and root can change. */
+/** A directory that users other than this one and root can change. */
 export interface OpenFolder {
   readonly path: string;
   readonly mode: number;
   readonly uid: number;
 }
 
-/** The owner shown for files whose owner has no number in this user namespace: see {@link isUnmapped}. */
+/** The owner shown for files whose owner is not mapped in this user namespace: see {@link isUnmapped}. */
 const unmapped = 65534;
 const sticky = 0o1000;
 
 /**
- * The folders above one in which another user can replace what is there with another folder. sshd makes the same check of
- * `authorized_keys` (StrictModes), but only up to the home; this one goes up to the root, and accepts the user's own group.
- * Not for Windows, where modes say nothing.
+ * The parent directories in which another user can replace the path. As sshd does for `authorized_keys` (StrictModes),
+ * but up to the root instead of the home, and accepting the user's own group. Not for Windows, where modes say nothing.
  *
- * @param path - the folder; if links lead to it, the folders of each link count too
- * @throws what the file system says, when one of them cannot be examined
+ * @param path - the directory; if links lead to it, the parents of each link count too
+ * @throws the file system's error, when one of them cannot be examined
  */
 export function openFoldersAbove(path: string): readonly OpenFolder[] {
   const folders = new Set<string>();
   const links = new Set<string>();
-  // The real path first: links that lead in a circle end here.
+  // The real path first: circular links end here.
   for (const way of [realpathSync(path), path]) addFoldersOnTheWay(way, folders, links);
   return [...[...folders].flatMap((folder) => openEntry(folder, true)), ...[...links].flatMap(foreignLink)];
 }
 
 /**
- * Refuses a place for sessions in which another user can put their own folder: below one that everybody can write to (unless it is
- * sticky), or one that belongs to somebody else. Folders that a group can write to are left to the doctor, who warns.
+ * Refuses a place for sessions where another user can put a directory of their own: below one that all can write to
+ * (unless sticky), or one of another user. Group-writable ones are left to the doctor, which warns.
  *
- * @param path - the folder; it need not exist yet
+ * @param path - the directory; it need not exist yet
  * @throws {@link AuthError} `storage_unsafe`
  */
 export function checkFoldersAbove(path: string): void {
@@ -62,12 +61,12 @@ export function checkFoldersAbove(path: string): void {
   }
 }
 
-/** What another user could change to have another file read at a path: the file itself, and {@link openFoldersAbove} it. */
+/** What another user could change to have another file read: the file, and {@link openFoldersAbove} it. */
 export function openWayTo(path: string, isFolder = false): readonly OpenFolder[] {
   return [...openEntry(path, isFolder), ...openFoldersAbove(path)];
 }
 
-/** Adds the folders in which the system looks a path up: those above it, and those above each place that a link on the way names. */
+/** Adds the directories in which the system looks a path up: its parents, and those of each link's target. */
 function addFoldersOnTheWay(path: string, folders: Set<string>, links: Set<string>): void {
   const above = dirname(path);
   if (above === path) return;
@@ -76,20 +75,21 @@ function addFoldersOnTheWay(path: string, folders: Set<string>, links: Set<strin
     addFoldersOnTheWay(resolve(realpathSync(above), readlinkSync(path)), folders, links.add(path));
 }
 
-/** A link of another user's, in a folder where everybody may have one: its owner can make it lead elsewhere at any time. */
+/** Another user's link in a directory open to all: its owner can redirect it at any time. */
 function foreignLink(path: string): OpenFolder[] {
   const { uid, mode } = lstatSync(path);
   return isTrustedOwner(uid) ? [] : [{ path, uid, mode: mode & 0o7777 }];
 }
 
-/** Whether an owner of a folder above ours can do no more to it than root and this user can anyway. */
+/** Whether the owner of a parent can do no more than root and this user. */
 export function isTrustedOwner(uid: number): boolean {
   return uid === 0 || uid === process.geteuid?.() || (uid === unmapped && isUnmapped());
 }
 
 /**
- * Whether {@link unmapped} stands for an owner that cannot be shown (a sandbox, a rootless container), which is almost always root outside
- * of it. Where that number is mapped, it is the user `nobody`, and servers run requests of other people as that user.
+ * Whether {@link unmapped} stands for an owner that cannot be shown (a sandbox, a rootless container), almost always
+ * root outside of it. Where that number is mapped, it is the user `nobody`, as which servers run other people's
+ * requests.
  */
 function isUnmapped(): boolean {
   const ranges = rowsOf("/proc/self/uid_map", /\s+/);
@@ -103,22 +103,19 @@ function openEntry(path: string, isFolder: boolean): OpenFolder[] {
   const { uid, gid, mode } = statSync(path);
   const isTrusted = isTrustedOwner(uid);
   const others = (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && !isTrustedGroup(gid));
-  // In a sticky folder, as /tmp is, only the owner of an entry can rename it.
+  // In a sticky directory, such as /tmp, only an entry's owner can rename it.
   return isTrusted && (!others || (isFolder && (mode & sticky) !== 0)) ? [] : [{ path, uid, mode: mode & 0o7777 }];
 }
 
-/** On macOS, Homebrew's folders belong to the group of administrators, each of whom can become root. */
+/** On macOS, Homebrew's directories belong to the administrators' group, whose members can become root. */
 function isTrustedGroup(gid: number): boolean {
   return gid === 0 || (process.platform === "darwin" && gid === 80) || isOwnGroup(gid);
 }
 
-/**
- * Where every user has a group of the same name (as on Debian and Fedora), that group has no other members: neither in its list nor as
- * their first group.
- */
+/** A group named after the user (Debian, Fedora) without other members, in its list or as their first group. */
 function isOwnGroup(gid: number): boolean {
   const user = userName();
-  // Where groups are stored elsewhere, this one may be anybody's.
+  // A group stored elsewhere may be anybody's.
   const [name, , , listed = ""] = rowsOf("/etc/group", ":").find(([, , id]) => id === String(gid)) ?? [];
   const first = rowsOf("/etc/passwd", ":").flatMap(([member = "", , , id]) => (id === String(gid) ? member : []));
   return name === user && [...listed.split(",").filter(Boolean), ...first].every((member) => member === user);

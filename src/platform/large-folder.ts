@@ -4,7 +4,7 @@ import { systemErrorCode } from "../base/errors.ts";
 import { unwritable } from "./unwritable.ts";
 import { unreadable } from "./private-files.ts";
 
-/** The names in a folder one by one, so that a folder of any size needs no memory; none when there is no such folder. */
+/** One by one, so that no directory takes much memory; none when it does not exist. */
 export function* namesIn(folder: string): Generator<string, void> {
   let directory: Dir;
   try {
@@ -21,7 +21,7 @@ export function* namesIn(folder: string): Generator<string, void> {
 }
 
 /**
- * The first `limit` of the names in a folder that are `wanted`, in order. A hundred thousand names are 10 MB; this holds twice the limit.
+ * The first `limit` names that are `wanted`, in order. A hundred thousand names are 10 MB; this holds twice the limit.
  */
 export function firstNames(folder: string, limit: number, wanted: (name: string) => boolean): string[] {
   let names: string[] = [];
@@ -37,8 +37,8 @@ export function firstNames(folder: string, limit: number, wanted: (name: string)
 }
 
 /**
- * Removes files, eight at the same time. A file that is already gone is not an error. With callbacks, because there may be a hundred
- * thousand files, and a promise for each takes more memory than all their contents.
+ * Removes files, eight at a time; missing ones are no error. With callbacks: for a hundred thousand files, promises
+ * take more memory than the contents.
  */
 export function removeFiles(paths: readonly string[]): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -58,7 +58,7 @@ export function removeFiles(paths: readonly string[]): Promise<void> {
   });
 }
 
-/** Removes the files in a folder that were last changed before `time`, in milliseconds since 1970. */
+/** `time`: of the last change, in milliseconds since 1970. */
 export function removeFilesBefore(folder: string, time: number): void {
   for (const name of namesIn(folder)) {
     const path = join(folder, name);

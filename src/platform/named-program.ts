@@ -5,11 +5,11 @@ import { findProgram } from "./find-program.ts";
 import type { Environment } from "./paths.ts";
 
 /**
- * What a program that the user named prints. It is started by its absolute path, without a shell. It reads nothing, and its own messages go
- * where those of this process go: they are for the user, and may hold what must not be in an error.
+ * The output of a program that the user named, started by its absolute path, without a shell. Its stdin is empty, and
+ * its stderr is ours: messages are for the user, and may hold what must not be in an error.
  *
- * @param env - for the program: without secrets of this process
- * @param mostBytes - the program is ended when it prints more
+ * @param env - without secrets of this process
+ * @param mostBytes - more output ends the program
  * @throws the system's failure to start it; {@link ProgramFailed}; the signal's reason
  */
 export async function outputOf(
@@ -38,14 +38,13 @@ export async function outputOf(
 }
 
 /**
- * Runs a command that the user typed, on this terminal, to its end. A signal of the terminal reaches it by itself, and is its to obey or
- * not.
+ * Runs a user's command on this terminal, to its end. Signals of the terminal reach it directly, to obey or not.
  *
- * @returns its exit code, as a shell would have it
- * @throws what the system says when it cannot be started
+ * @returns its exit code, as in a shell
+ * @throws the system's error when it cannot be started
  */
 export function runCommand([program = "", ...args]: readonly string[], env: Environment): Promise<number> {
-  // A path in the working folder is one that was typed: it is no name that the folder could answer to.
+  // A typed path in the working directory is no bare name that the directory could fake.
   const typed = basename(program) === program ? program : resolvePath(program);
   const found = findProgram(typed, env);
   if (found === undefined) return Promise.reject(notThere());
@@ -60,5 +59,5 @@ function notThere(): Error {
   return Object.assign(new Error("there is no such program"), { code: "ENOENT" });
 }
 
-/** A program that did not do what it is for. The message goes on after the program's name. */
+/** The message follows the program's name. */
 export class ProgramFailed extends Error {}

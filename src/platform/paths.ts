@@ -3,16 +3,16 @@ import { posix, win32 } from "node:path";
 import { AuthError, hint, type Hint } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
 
-/** Environment variables, as `process.env` has them. */
+/** As `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The file in {@link configFolder} with the ways to open the sessions. */
+/** In {@link configFolder}: the ways to open the sessions. */
 export const keysFile = "keys";
 
 /**
- * The folder of everything that is kept: the one that the variable `…_CONFIG_DIR` names, else the platform's own place.
+ * The directory of everything stored: named by the variable `…_CONFIG_DIR`, else the platform's place.
  *
- * @param home - returns the user's home folder; may fail where there is none, and is called only where it is needed
+ * @param home - returns the home directory; may throw, and is called only if needed
  * @internal
  */
 export function configFolder(
@@ -48,7 +48,7 @@ function absolute(path: typeof posix, folder: string, source: string): string {
   }
 }
 
-/** A relative one would leave the sessions in whatever folder a command is run from. */
+/** A relative one would store sessions in any working directory. */
 function homeFolder(path: typeof posix, home: () => string, what: string, remedy: Hint): string {
   let folder = "";
   try {
@@ -61,10 +61,10 @@ function homeFolder(path: typeof posix, home: () => string, what: string, remedy
 }
 
 /**
- * A folder for what belongs to this machine and user and must not travel with the configuration folder, which people synchronize
- * and put under version control: `XDG_STATE_HOME`, else the platform's own place.
+ * A directory for what belongs to this machine and user, and must not travel with the configuration, which people
+ * synchronize and put under version control: `XDG_STATE_HOME`, else the platform's place.
  *
- * @param home - returns the user's home folder; may fail where there is none, and is called only where it is needed
+ * @param home - returns the home directory; may throw, and is called only if needed
  * @internal
  */
 export function stateFolder(
@@ -84,12 +84,12 @@ export function stateFolder(
   return path.join(folder, ".local", "state", name);
 }
 
-/** The variable that {@link stateFolder} depends on, to be named in messages. @internal */
+/** Decides {@link stateFolder}; for messages. @internal */
 export function stateVariable(platform: NodeJS.Platform): string {
   return platform === "win32" ? "LOCALAPPDATA" : platform === "darwin" ? "HOME" : "XDG_STATE_HOME";
 }
 
-/** The system's name for this process's user; the user's number where it has no name, as in many containers. */
+/** The name of this process's user; the number if it has none, as in many containers. */
 export function userName(): string {
   try {
     return userInfo().username;

@@ -14,12 +14,12 @@ import { checkFoldersAbove } from "./folders-above.ts";
 import { checkFolder, maxBytes } from "./private-files.ts";
 import { explained } from "./unwritable.ts";
 
-/** Folders below none that another user can replace, as far as this process has looked: a queue is written to a thousand times a second. */
+/** Parents already checked by this process: a queue is written to a thousand times a second. */
 const looked = new Set<string>();
 
 /**
- * Makes sure that a folder exists, that only this user can change it, and that no other user can put another in its place. It is created
- * with mode 0700. Otherwise root in somebody else's home, as after `sudo -E`, would write wherever that user's links lead.
+ * Makes sure that a directory exists (mode 0700), that only this user can change it, and that no other user can replace
+ * it. Otherwise root in another user's home, as after `sudo -E`, would write wherever that user's links lead.
  *
  * @throws {@link AuthError} `storage_unsafe` when others can do that, `storage_unwritable` when it cannot be created
  */
@@ -27,14 +27,14 @@ export function ensurePrivateFolder(path: string): void {
   explained(path, () => {
     if (!looked.has(path)) checkFoldersAbove(path);
     makeFolder(path);
-    // Again: in a folder such as /tmp, another user may just have made one that was missing.
+    // Again: in a directory such as /tmp, another user may just have made the missing one.
     if (!looked.has(path)) checkFoldersAbove(path);
   });
   checkFolder(path);
   looked.add(path);
 }
 
-/** Not `recursive`: that never returns where a parent exists and making a folder in it says ENOENT all the same (/proc). */
+/** Not `recursive`, which never returns where mkdir below an existing parent says ENOENT (/proc). */
 function makeFolder(path: string): void {
   if (statSync(path, { throwIfNoEntry: false }) !== undefined) return;
   const parent = dirname(path);
@@ -42,16 +42,16 @@ function makeFolder(path: string): void {
   try {
     mkdirSync(path, { mode: 0o700 });
   } catch (error) {
-    // Another process made it just now.
+    // Another process just made it.
     if (systemErrorCode(error) !== "EEXIST") throw error;
   }
 }
 
 /**
- * Takes the room that the next content of a private file needs, so that a full disk shows before a refresh token is
- * spent and not after. What earlier writers left when they were killed is removed.
+ * Takes the disk space for a private file's next content, so that a full disk shows before a refresh token is spent.
+ * Removes what killed writers left.
  *
- * @throws {@link AuthError} `storage_unwritable` when the folder or the disk does not take it; so does its `commit`
+ * @throws {@link AuthError} `storage_unwritable` when the directory or the disk refuses; so does its `commit`
  */
 export function reservePrivateFile(path: string, bytes: number): Reservation {
   const folder = dirname(path);
@@ -64,7 +64,7 @@ export function reservePrivateFile(path: string, bytes: number): Reservation {
     discard: reservation.discard,
     commit(content) {
       const { length } = Buffer.from(content);
-      // Content that could not be read again must not replace content that can.
+      // Unreadable content must not replace readable content.
       if (length > maxBytes) {
         reservation.discard();
         throw new AuthError(
@@ -80,12 +80,12 @@ export function reservePrivateFile(path: string, bytes: number): Reservation {
   };
 }
 
-/** {@link reservePrivateFile} and its `commit` at once, for content that is known already and in a folder that was checked. */
+/** {@link reservePrivateFile} and its `commit` in one, for known content in a checked directory. */
 export function replacePrivateFile(path: string, content: string | Uint8Array, options?: ReplaceOptions): void {
   explained(path, () => replaceFile(path, content, options));
 }
 
-/** Removes a private file. Does nothing when there is none. */
+/** Does nothing when there is none. */
 export function removePrivateFile(path: string): void {
   explained(path, () => {
     rmSync(path, { force: true });
@@ -93,12 +93,12 @@ export function removePrivateFile(path: string): void {
   });
 }
 
-/** Removes a folder of private files with all that is in it. Does nothing when there is none. */
+/** With all its files. Does nothing when there is none. */
 export function removePrivateFolder(path: string): void {
   explained(path, () => rmSync(path, { recursive: true, force: true }));
 }
 
-/** Gives a private file another name in its folder, one that nothing has yet, and returns that. */
+/** Renames a private file in its directory to an unused name, which it returns. */
 export function moveAside(path: string): string {
   let aside = `${path}.1`;
   for (let number = 2; existsSync(aside); number += 1) aside = `${path}.${number}`;

@@ -7,26 +7,24 @@ import { checkFoldersAbove } from "./folders-above.ts";
 import type { Environment } from "./paths.ts";
 import { checkFolder } from "./private-files.ts";
 
-/** A place for a socket. */
 export interface SocketPlace {
   readonly path: string;
-  /** Call this once something listens there: sets who may connect. */
+  /** Call this once something listens: sets who may connect. */
   open(): void;
-  /** Removes what was made for it. */
   remove(): void;
 }
 
-/** Of the systems here, macOS has the shortest addresses: 103 bytes and a zero. */
+/** macOS has the shortest limit: 103 bytes and a zero. */
 const longestPath = 103;
 
 /**
- * Makes a place for a socket that only this user can connect to.
+ * A socket path that only this user can connect to.
  *
- * The directory keeps others out (0700): a system need not look at the mode of the socket itself (unix(7)), which has none until something
- * listens. On Windows a named pipe of Node's can be written to by its creator and by administrators only: for that is what the default
- * says of its owner.
+ * The directory keeps others out (0700): systems may ignore the mode of a socket (unix(7)), which exists only once
+ * something listens. On Windows only its creator and administrators can write to a named pipe of Node's, by the default
+ * descriptor.
  *
- * @param isShared - whether other users may connect too, as in a container that has the directory mounted. They cannot list it
+ * @param isShared - other users may connect too, as in a container with the directory mounted. They cannot list it
  */
 export function privateSocket(
   name: string,
@@ -36,7 +34,7 @@ export function privateSocket(
     const path = `\\\\.\\pipe\\${name}-${randomBytes(12).toString("hex")}`;
     return { path, open: () => undefined, remove: () => undefined };
   }
-  // Gone at logout and in no backup, where the system has such a directory and it is this user's.
+  // Gone at logout and in no backup, if the system has it and it is this user's.
   const runtime = env["XDG_RUNTIME_DIR"];
   const parents = [...(runtime !== undefined && isAbsolute(runtime) && isPrivate(runtime) ? [runtime] : []), tmpdir()];
   const parent = parents.find(
@@ -56,7 +54,7 @@ function isPrivate(folder: string): boolean {
   return isAccepted(() => checkFolder(folder)) && existsSync(folder);
 }
 
-/** Whether nobody else can put another directory, with a socket of theirs, in the place of one that is made there. */
+/** Whether no other user can replace the directory with one of their own. */
 function isOutOfReach(folder: string, name: string): boolean {
   return isAccepted(() => checkFoldersAbove(join(folder, name)));
 }

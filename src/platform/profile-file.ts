@@ -5,23 +5,23 @@ import { openPlainFile } from "./private-files.ts";
 // Not imported: see private-files.ts.
 const { closeSync, constants, fstatSync, lstatSync, readFileSync, realpathSync } = process.getBuiltinModule("node:fs");
 
-/** A name has 64 characters at most; a longer file is something else, and is not read. */
+/** Names have at most 64 characters; a longer file is something else. */
 const maxBytes = 1024;
-/** Deeper than any project, and a bound for a file system whose root is never reached. */
+/** Deeper than any project; a bound for a file system without a reachable root. */
 const maxLevels = 64;
 
 export interface ProfileFile {
   readonly path: string;
-  /** Empty when it is not a small file. */
+  /** Empty for anything but a small file. */
   readonly text: string;
 }
 
 /**
- * Looks for the file that suggests a profile for a folder and everything below it: there, then in each folder above, up to the home
- * folder or the root. It decides nothing: a clone brings it along (S-010). Never fails and never waits: anything but a small file,
- * such as a named pipe or a link to a file of the user's, is found with an empty text.
+ * Finds the file that suggests a profile for a directory tree: from the directory up to the home directory or the root.
+ * It decides nothing, since a clone may bring it along (S-010). Never fails, never waits: a named pipe or a link to a
+ * user's file counts as empty.
  *
- * @param home - the user's home folder, the last one to be looked in; undefined when it is not known
+ * @param home - the last directory to look in; undefined when unknown
  */
 export function findProfileFile(
   { name }: Identity,
@@ -40,7 +40,7 @@ export function findProfileFile(
   return undefined;
 }
 
-/** The real path of a folder, the process's working folder by default; undefined when it no longer exists. */
+/** Resolves the working directory by default; undefined when it no longer exists. */
 export function realFolder(path?: string): string | undefined {
   try {
     return realpathSync.native(path ?? process.cwd());
@@ -49,7 +49,7 @@ export function realFolder(path?: string): string | undefined {
   }
 }
 
-/** Undefined when nothing is there, or when that cannot be seen. */
+/** Undefined when missing or hidden. */
 function smallText(path: string): string | undefined {
   try {
     if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return undefined;

@@ -8,21 +8,21 @@ import { reasonOf, ServiceError, hint, type Hint } from "../base/errors.ts";
 import { bypassProxy, type ProxyServer } from "./proxy.ts";
 
 /**
- * `fetch` through a proxy: a tunnel for `https:` (CONNECT, RFC 9110 §9.3.6), a request with a whole address for `http:`
- * (RFC 9112 §3.2.2).
+ * `fetch` through a proxy: a tunnel for `https:` (CONNECT, RFC 9110 §9.3.6), the whole URL for `http:` (RFC 9112
+ * §3.2.2).
  *
- * One way for every Node: the global `fetch` takes a proxy from Node 22.21 on, by a variable read when the process
- * starts, and from 24.14 on by a setting of the whole process, which a library must not change. So this is made of
- * `node:http` and `node:tls`, which do the same everywhere. Each request has a connection of its own.
+ * The global `fetch` takes a proxy from Node 22.21 on, by a variable read at the start of the process, and from 24.14
+ * on by a setting of the whole process, which a library must not change. `node:http` and `node:tls` work the same
+ * everywhere. Each request has its own connection.
  *
- * As with `fetch`, the target's certificate is verified, the body arrives as it is read, and the signal ends it all.
- * Unlike with `fetch`, a redirect is never followed: without `redirect: "manual"` it is an error.
+ * As with `fetch`, the target's certificate is verified, the body is streamed, and the signal ends it all. Unlike with
+ * `fetch`, redirects are never followed: without `redirect: "manual"` they are errors.
  */
 export async function proxiedFetch(proxy: ProxyServer, url: URL, init: RequestInit = {}): Promise<Response> {
   const signal = init.signal ?? undefined;
   try {
     signal?.throwIfAborted();
-    // The platform's own reading of `init`: names of headers, the content type that follows from the kind of body.
+    // The platform reads `init`: header names, the content type of the body.
     const asked = new Request(url, { ...init, signal: null });
     const body = new Uint8Array(await asked.arrayBuffer());
     const options: RequestOptions = {
@@ -50,7 +50,7 @@ export async function proxiedFetch(proxy: ProxyServer, url: URL, init: RequestIn
   }
 }
 
-/** Asks the proxy itself. `agent: false`, since the default agent may have been told to use a proxy of its own. */
+/** `agent: false`: the default agent may use a proxy of its own. */
 function askProxy(proxy: ProxyServer, options: RequestOptions): ClientRequest {
   const { protocol, hostname, port } = new URL(proxy.address);
   const credentials = proxy.authorization && { "proxy-authorization": proxy.authorization.reveal() };
@@ -68,7 +68,7 @@ function withWholeAddress(proxy: ProxyServer, url: URL, options: RequestOptions)
   return askProxy(proxy, { ...options, path: url.origin + url.pathname + url.search });
 }
 
-/** The request inside the tunnel; the proxy sees the host's name and ciphertext, and the credentials end at the proxy. */
+/** The proxy sees the host's name and ciphertext, and its credentials stay with it. */
 async function throughTunnel(proxy: ProxyServer, url: URL, options: RequestOptions): Promise<ClientRequest> {
   const authority = `${url.hostname}:${url.port || "443"}`;
   const socket = await new Promise<Duplex>((resolve, reject) => {
@@ -76,7 +76,7 @@ async function throughTunnel(proxy: ProxyServer, url: URL, options: RequestOptio
       .on("connect", ({ statusCode = 0 }: IncomingMessage, socket: Duplex, head: Buffer) => {
         if (statusCode >= 200 && statusCode < 300 && head.length === 0) return resolve(socket);
         socket.destroy();
-        // In TLS the client speaks first: bytes that come before are not from the server that was asked for.
+        // In TLS the client speaks first: earlier bytes are not from the server.
         reject(
           head.length > 0 && statusCode < 300
             ? new Error("the proxy sent data into the tunnel")
@@ -101,7 +101,7 @@ function toResponse(answer: IncomingMessage, url: URL, init: RequestInit): Respo
   const isEmpty = init.method === "HEAD" || status === 204 || status === 205 || status === 304;
   if (isEmpty) answer.resume();
   const response = new Response(isEmpty ? null : bodyOf(answer, init.signal), { status, statusText, headers });
-  // The constructor cannot set it, and messages about the answer need it.
+  // The constructor cannot set it, and messages need it.
   return Object.defineProperty(response, "url", { value: url.href });
 }
 
@@ -151,8 +151,8 @@ function unreachable(proxy: ProxyServer, url: URL, cause: unknown): ServiceError
 }
 
 /**
- * The host to connect to, and the name that its certificate must be for. A name goes into the handshake and an address does not
- * (RFC 6066 §3); left open, the name would be taken from the header `Host`, which on the way to a proxy is the target's.
+ * The host to connect to, and the name for its certificate. The handshake takes names, not IP addresses (RFC 6066 §3);
+ * if unset, it would be the header `Host`, which for a proxy is the target's.
  */
 function endpoint(hostname: string): { host: string; servername: string } {
   const host = hostname.replace(/^\[|\]$/g, "");

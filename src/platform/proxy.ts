@@ -6,21 +6,21 @@ import type { Environment } from "./paths.ts";
 
 export interface ProxyServer {
   readonly variable: string;
-  /** Scheme, host and port, such as `http://proxy.example:3128`: without secrets. */
+  /** Such as `http://proxy.example:3128`: without secrets. */
   readonly address: string;
-  /** The address with the user name and password in it; undefined when there are none. */
+  /** The URL with user name and password; undefined when there are none. */
   readonly href: Secret | undefined;
   readonly authorization: Secret | undefined;
 }
 
 /**
- * By curl's conventions: `https_proxy` for `https:` and `wss:`, `http_proxy` for `http:` and `ws:`; the lower-case name takes precedence,
- * an empty value counts as not set, and an address without a scheme is `http:`.
+ * By curl's conventions: `https_proxy` for `https:` and `wss:`, `http_proxy` for `http:` and `ws:`; lower case takes
+ * precedence, empty counts as not set, no scheme means `http:`.
  *
- * Requests to this machine never go through a proxy: "127.0.0.1" would name the proxy's machine there, and what was meant for a service on
- * this one, tokens included, would go to whatever listens on that one. Nor do requests to what `no_proxy` names: `*`, a host and everything
- * below it (`example.com`, `.example.com`, `*.example.com`), an address or a range of addresses (`10.0.0.0/8`), each but a range with a
- * port if it is for that port only; separated by commas or blanks.
+ * Requests to this machine never go through a proxy: there "127.0.0.1" would be the proxy's machine, and a service's
+ * tokens would go to whatever listens on it. Nor do requests to entries of `no_proxy`: `*`, a host and everything below
+ * it (`example.com`, `.example.com`, `*.example.com`), an address or a range (`10.0.0.0/8`), each but a range with an
+ * optional port; separated by commas or blanks.
  */
 export function proxyFor(url: URL, env: Environment): ProxyServer | undefined {
   const found = variable(env, /^(?:https|wss):$/.test(url.protocol) ? "https_proxy" : "http_proxy");
@@ -29,20 +29,20 @@ export function proxyFor(url: URL, env: Environment): ProxyServer | undefined {
   return exempt.split(/[\s,]+/).some((entry) => matches(entry.toLowerCase(), url)) ? undefined : parse(found);
 }
 
-/** How to send requests to an address without the proxy: the end of a hint. */
+/** The end of a hint: how to bypass the proxy for a URL. */
 export function bypassProxy({ hostname }: URL): string {
   return `bypass the proxy: add ${hostname} to NO_PROXY`;
 }
 
-/** The part of `node:http` that Node has from 24.14 on. */
+/** From Node 24.14 on. */
 interface GlobalProxy {
   setGlobalProxyFromEnv(env: Readonly<Record<string, string>>): () => void;
 }
 
 /**
- * The global `WebSocket` has no setting for a proxy. In Node 24.14 and later the proxy is set for as long as `open` runs, which is when a
- * WebSocket chooses its route; Node 22.21 and later know only a variable, read when the process starts. Where Node cannot, that is an
- * error: a direct connection is not what was asked for.
+ * The global `WebSocket` has no proxy setting. Node 24.14 and later: the proxy is set while `open` runs, when a
+ * WebSocket chooses its route; from 22.21 on: a variable, read at the start of the process. Elsewhere it is an error: a
+ * direct connection was not requested.
  *
  * @param open - begins the connection before it returns, such as `() => new WebSocket(url)`
  */
@@ -70,7 +70,7 @@ export async function openThroughProxy<T>(url: URL, env: Environment, open: () =
   }
 }
 
-/** The step that is needed before a WebSocket of this process can go through a proxy; undefined when none is. */
+/** What a WebSocket of this process needs to go through a proxy; undefined when nothing. */
 export async function webSocketObstacle(env: Environment): Promise<Hint | undefined> {
   const { setGlobalProxyFromEnv } = (await import("node:http")) as Partial<GlobalProxy>;
   if (setGlobalProxyFromEnv !== undefined) return undefined;
@@ -117,7 +117,7 @@ function matches(entry: string, url: URL): boolean {
 }
 
 function parse({ name, value }: Variable): ProxyServer {
-  // Without the value itself: wherever it is wrong, there may be a password in it.
+  // Without the value: it may hold a password.
   const refuse = (why: string): AuthError =>
     new AuthError("configuration_invalid", `${name} ${why}`, {
       hint: hint`Set the URL of the proxy: ${{ set: name, value: "http://proxy.example:3128" }}`,

@@ -3,14 +3,14 @@ import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 
 export interface Endpoint {
-  /** A name or an address, an IPv6 one without its brackets. */
+  /** A name or an IP address, IPv6 without brackets. */
   readonly host: string;
   readonly port: number;
 }
 
 export interface Handshake {
   readonly protocol: string;
-  /** OpenSSL's code for why Node's own list of authorities does not cover the certificate; undefined when it does. */
+  /** OpenSSL's code if Node's own authorities do not cover the certificate; else undefined. */
   readonly failure: string | undefined;
   readonly subject: string;
   readonly issuer: string;
@@ -22,9 +22,9 @@ export function endpointOf({ protocol, hostname, port }: URL): Endpoint {
 }
 
 /**
- * The addresses of a name, by the same lookup as for every connection of this process.
+ * By the same lookup as for every connection of this process.
  *
- * @param signal - ends the wait, though not the system's own lookup, which cannot be canceled
+ * @param signal - ends the wait, but not the system's lookup, which cannot be canceled
  */
 export async function resolveName(host: string, signal: AbortSignal): Promise<readonly string[]> {
   return Promise.race([
@@ -42,7 +42,7 @@ export async function openConnection({ host, port }: Endpoint, signal: AbortSign
 }
 
 export async function tlsHandshake({ host, port }: Endpoint, signal: AbortSignal): Promise<Handshake> {
-  // Unverified on purpose: this is here to show a certificate that fails. Nothing is ever sent on the connection.
+  // Unverified on purpose, to show a failing certificate. Nothing is ever sent.
   const socket: TLSSocket = connectTls({
     host,
     port,
@@ -67,7 +67,7 @@ function untilEvent(socket: Socket, event: "connect" | "secureConnect", signal: 
     const stop = (): void => void socket.destroy(signal.reason);
     if (signal.aborted) stop();
     signal.addEventListener("abort", stop, { once: true });
-    // Kept after the event: a socket that is being closed may still be reset, and an error without a listener ends the process.
+    // Kept after the event: a closing socket may still be reset, and an unhandled error ends the process.
     socket.on("error", reject);
     socket.once(event, () => {
       signal.removeEventListener("abort", stop);

@@ -1,10 +1,9 @@
 /**
- * The one way in which a file is replaced: the new content goes to a temporary file in the same folder, which is then renamed
- * over the old one, atomically (rename(2)). A reader sees the old file or the new one and never a part of either, also after
- * the writer was killed.
+ * The one way to replace a file: new content goes to a temporary file in the same directory, which is then renamed over
+ * the old one, atomically (rename(2)). Readers see the old file or the new one, never a part, even after a kill.
  *
- * Everything here is synchronous on purpose: between the service's answer to a refresh and the rename lies the one moment in
- * which a killed process loses a session, and no other work of the process may come in between.
+ * Synchronous on purpose: a process killed between the response to a refresh and the rename loses the session, so no
+ * other work may come in between.
  */
 import { randomBytes } from "node:crypto";
 import {
@@ -21,37 +20,37 @@ import {
 import { basename, dirname, join } from "node:path";
 import { AuthError, systemErrorCode } from "../base/errors.ts";
 
-/** Room on disk for the next content of a file, taken before the content is known. */
+/** Disk space for the next content of a file, taken before it is known. */
 export interface Reservation {
-  /** Puts the content in the file's place. Throws what the file system says; the old file is still there then. */
+  /** Replaces the file. Throws the file system's error; the old file is then still there. */
   commit(content: string | Uint8Array): void;
-  /** Releases the room. Does nothing after {@link Reservation.commit}. */
+  /** Releases the space. Does nothing after {@link Reservation.commit}. */
   discard(): void;
 }
 
 export interface ReplaceOptions {
   /**
-   * Whether the new file has reached the disk when the call returns, which is the default. Otherwise a power cut may leave the
-   * old file, or an empty one; a killed process never does.
+   * Whether the file has reached the disk on return; true by default. Otherwise a power failure, but not a kill, may
+   * leave the old file or an empty one.
    */
   readonly flush?: boolean;
 }
 
 /**
- * Node's permission model (`--permission`) refuses every fsync. Then the files themselves are opened so that each write waits for the
- * disk. Nothing does that for a folder: a power cut just after a rename may bring back the file before it.
+ * Node's permission model (`--permission`) refuses fsync, so files are opened for synchronous writes. Directories have
+ * no such mode: a power failure right after a rename may restore the old file.
  */
 export const mayFlush: boolean = (process as { permission?: unknown }).permission === undefined;
-/** A flag for the opening of a file that has to reach the disk, where it cannot be flushed afterwards. */
+/** Opens a file for synchronous writes where it cannot be flushed. */
 export const writesThrough: number = mayFlush ? 0 : (constants.O_DSYNC ?? 0);
 
 /**
- * So that a full disk shows before something is done that cannot be undone. More than `bytes` can still be written if the disk has it. If
- * the file is a symbolic link, the link is replaced.
+ * Reveals a full disk before anything irreversible. More than `bytes` can be written if there is space. A symbolic link
+ * is itself replaced.
  */
 export function reserveFile(path: string, bytes: number, { flush = true }: ReplaceOptions = {}): Reservation {
   const temporary = temporaryPath(path);
-  // The name cannot be guessed. It must be new all the same, so that no link to another of the user's files is followed.
+  // The name cannot be guessed, and must be new, so that no link is followed.
   const flags =
     constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (flush ? writesThrough : 0);
   let fd: number | undefined = openSync(temporary, flags, 0o600);
@@ -75,7 +74,7 @@ export function reserveFile(path: string, bytes: number, { flush = true }: Repla
       if (fd === undefined) throw new TypeError("this reservation is spent");
       try {
         const contentBytes = typeof content === "string" ? Buffer.from(content) : content;
-        // The length first: it reaches the disk with the content, also where there is no fsync.
+        // The length first: it reaches the disk with the content, even without fsync.
         ftruncateSync(fd, contentBytes.length);
         writeAll(fd, contentBytes);
         if (flush && mayFlush) fsyncSync(fd);
@@ -91,25 +90,24 @@ export function reserveFile(path: string, bytes: number, { flush = true }: Repla
   };
 }
 
-/** For the next content of a file: next to it, and named as {@link leftTemporaries} knows it. */
+/** Named as {@link leftTemporaries} expects. */
 export function temporaryPath(path: string): string {
   return join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(6).toString("hex")}.tmp`);
 }
 
-/** {@link reserveFile} and {@link Reservation.commit} at once, for content that is known already. */
+/** {@link reserveFile} and {@link Reservation.commit} in one, for known content. */
 export function replaceFile(path: string, content: string | Uint8Array, options?: ReplaceOptions): void {
   reserveFile(path, 0, options).commit(content);
 }
 
-/** What Windows says of a file that another process has open: access denied, which libuv turns into EPERM, or a sharing violation. */
+/** Windows' errors for a file that another process has open: access denied (EPERM in libuv), or a sharing violation. */
 const inUse: readonly string[] = ["EPERM", "EACCES", "EBUSY"];
 
 /**
- * On Windows again, every 10 ms for 2 s, while another process has the file open: Windows refuses to replace or rename such a file, and to
- * open one that was removed and is still open elsewhere.
+ * On Windows retries every 10 ms for 2 s while another process has the file open: Windows refuses to replace or rename
+ * such a file, and to open a removed one that is still open elsewhere.
  *
- * The content that is to be stored, such as a refreshed session, may exist nowhere else. It does not matter that this process waits
- * meanwhile, see the head of this file.
+ * The content, such as a refreshed session, may exist nowhere else, so blocking this process is fine.
  *
  * @internal
  */
@@ -124,7 +122,7 @@ export function retryWhileInUse<T>(action: () => T, platform: NodeJS.Platform = 
   }
 }
 
-/** An error of ours has the system's as its cause. */
+/** Our errors have the system's as cause. */
 function isInUse(error: unknown): boolean {
   return inUse.includes(systemErrorCode(error instanceof AuthError ? error.cause : error) ?? "");
 }
@@ -134,8 +132,8 @@ export function moveFile(from: string, to: string): void {
 }
 
 /**
- * Makes the renames into a folder durable. Windows cannot open folders, and some file systems cannot flush them (EINVAL): there
- * the journal does it.
+ * Makes renames in a directory durable. Windows cannot open directories, and some file systems cannot flush them
+ * (EINVAL): there the journal does it.
  */
 export function syncFolder(folder: string): void {
   if (process.platform === "win32" || !mayFlush) return;
@@ -149,10 +147,7 @@ export function syncFolder(folder: string): void {
   }
 }
 
-/**
- * The paths of temporary files whose writers were killed between the first byte and the rename. `of`: only those of the file with this
- * name.
- */
+/** Temporary files of writers killed before the rename. `of`: only those of this file. */
 export function leftTemporaries(
   folder: string,
   { recursive = false, of }: { recursive?: boolean; of?: string } = {},
@@ -165,7 +160,7 @@ export function leftTemporaries(
     .map((path) => join(folder, path));
 }
 
-/** A pid that belongs to another process by now only keeps a small file a little longer. */
+/** A reused pid only keeps a small file a little longer. */
 function isRunning(pid: number): boolean {
   try {
     return process.kill(pid, 0);

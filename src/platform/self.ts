@@ -1,28 +1,27 @@
 import type { Environment } from "./paths.ts";
 
-/** Set in the environment of a process that this program starts to run a text, and that must never start another. */
+/** Set for a process started to run a text, which must never start another. */
 const marker = "IN_KEYCHAIN_PROCESS";
 
-/** How to start this executable so that it runs a program given as text; or why that cannot be done. */
+/** How to start this executable with a program as text; or why not. */
 export type SelfStart =
   | { readonly args: readonly string[]; readonly env: Environment }
   | { readonly impossible: string };
 
-/** What other runtimes say about themselves. */
 const { Bun, Deno } = globalThis as {
   readonly Bun?: { readonly isStandaloneExecutable?: boolean };
   readonly Deno?: { readonly build?: { readonly standalone?: boolean } };
 };
 
-/** This executable, where Bun has made it of a program: its modules are in a file system of its own, `/$bunfs`, next to nothing. */
+/** Set in an executable made by Bun, whose modules are in a file system of its own, `/$bunfs`. */
 export const bunExecutable: string | undefined = Bun?.isStandaloneExecutable ? process.execPath : undefined;
 
 let isServed = false;
 
 /**
- * The program says that it looks, before it does anything else, whether it was started by {@link selfStart}.
+ * The program promises to call this before anything else.
  *
- * @returns whether it was
+ * @returns whether it was started by {@link selfStart}
  */
 export function isSelfStart(): boolean {
   isServed = true;
@@ -32,10 +31,10 @@ export function isSelfStart(): boolean {
 /**
  * Decides how to run a text in a process of its own.
  *
- * A runtime of its own (`node`, Bun, Deno) runs what `-e` gives it. Where the executable is the embedding program, `-e` is an argument
- * that the program would not know: it would do its own work a second time. Bun's executables turn into Bun when a variable says so. Of
- * all others (Node's single executables, `deno compile`, pkg; Electron, whose switch for it can be taken out) none is started
- * unless the program looks for that before its own work ({@link isSelfStart}): a program must not do its work twice because a key is read.
+ * A bare runtime (`node`, Bun, Deno) takes `-e`. An embedding executable would not know that option, and do its own
+ * work a second time. Bun's executables turn into Bun by a variable. All others (Node's single executables,
+ * `deno compile`, pkg; Electron, whose switch can be removed) are started only if the program checks first
+ * ({@link isSelfStart}): reading a key must not run a program twice.
  */
 export function selfStart(text: string): SelfStart {
   if (process.env[marker] !== undefined) return { impossible: "this process was itself started as one" };

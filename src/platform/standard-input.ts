@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 
-/** Standard input, piece by piece as it comes. A reader that has enough stops; the signal ends it with its reason. */
+/** Yields pieces as they come. A reader may stop early; the signal ends it with its reason. */
 export async function* standardInput(input: Readable, signal: AbortSignal): AsyncGenerator<Buffer> {
   signal.throwIfAborted();
   const stop = (): void => void input.destroy(signal.reason as Error);

@@ -5,12 +5,12 @@ import type { Fetch } from "../base/runtime-types.ts";
 import type { Environment } from "./paths.ts";
 
 /**
- * `fetch` as this machine is set up: through the proxy that the variables name, and trusting the authorities that the machine trusts.
- * Without such a variable it is the global `fetch`, and nothing else is loaded.
+ * `fetch` as this machine is set up: its proxy variables and its trusted authorities. Without such a variable it is the
+ * global `fetch`, and nothing else is loaded.
  *
- * The system's certificates are read when a server has shown one that Node's own list does not cover, since reading them takes longer (50
- * to 300 ms on Linux) than the rest of most commands. The request is then sent once more, whatever it is: the handshake failed, so no byte
- * of it has been read. Its body must therefore not be a stream.
+ * The system's certificates are read only after a server showed one that Node's list does not cover, since that takes
+ * 50 to 300 ms on Linux, longer than most commands. The request is then sent again: the handshake failed, so no byte
+ * was read. So its body must not be a stream.
  */
 export function systemFetch(env: Environment, { userAgent }: Identity): Fetch {
   const mayUseProxy = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"].some((name) => env[name]);
@@ -23,13 +23,13 @@ export function systemFetch(env: Environment, { userAgent }: Identity): Fetch {
       : (await import("./proxied-fetch.ts")).proxiedFetch(proxy, url, init);
   };
   const direct = (input: string | URL, init: RequestInit): Promise<Response> => {
-    // Its parser is WebAssembly. Before Node 24 a `fetch` without that ends the process, and no `catch` sees it.
+    // Its parser is WebAssembly. Before Node 24 a `fetch` without it ends the process, past any `catch`.
     if (!("WebAssembly" in globalThis)) {
       throw new AuthError("configuration_invalid", "fetch needs WebAssembly, which is turned off here (--jitless)", {
         hint: "Run Node.js without --jitless",
       });
     }
-    // Looked up at each call: reading `fetch` loads it, and most commands never send anything.
+    // Looked up at each call: reading `fetch` loads it, and most commands send nothing.
     return globalThis.fetch(input, init);
   };
   return async (input, options) => {
@@ -47,7 +47,7 @@ export function systemFetch(env: Environment, { userAgent }: Identity): Fetch {
   };
 }
 
-/** The error for connections that Node's permission model refuses, however often they are tried; undefined for any other failure. */
+/** For connections that Node's permission model refuses for good; undefined for any other failure. */
 function notPermitted(error: unknown): AuthError | undefined {
   if (!(error instanceof Error) || systemErrorCode(error.cause) !== "ERR_ACCESS_DENIED") return undefined;
   return new AuthError("configuration_invalid", "the permission model of Node.js does not allow connections here", {
@@ -64,12 +64,12 @@ function withUserAgent(init: RequestInit = {}, userAgent: string): RequestInit {
     return { ...init, headers: all };
   }
   for (const name in headers) if (name.toLowerCase() === "user-agent") return init;
-  // Member by member: `fetch` is slow to read what a spread made.
+  // Member by member: `fetch` is slow to read the result of a spread.
   const all = Object.assign({}, headers, { "user-agent": userAgent });
   return Object.assign({}, init, { headers: all });
 }
 
-/** OpenSSL's codes for a chain that ends in no authority it knows. A wrong name or date is not among them. */
+/** OpenSSL's codes for a chain without a known authority. A wrong name or date is not among them. */
 const unknownAuthorityCodes = new Set([
   "DEPTH_ZERO_SELF_SIGNED_CERT",
   "SELF_SIGNED_CERT_IN_CHAIN",
@@ -83,7 +83,7 @@ function unknownAuthority(error: unknown): string | undefined {
   return code !== undefined && unknownAuthorityCodes.has(code) ? code : undefined;
 }
 
-/** The part of `node:tls` that Node has from 22.19 and 24.5 on. */
+/** From Node 22.19 and 24.5 on. */
 interface CertificateStore {
   getCACertificates(type: "default" | "system"): string[];
   setDefaultCACertificates(certificates: readonly string[]): void;
@@ -91,7 +91,7 @@ interface CertificateStore {
 
 let system: Promise<boolean> | undefined;
 
-/** Adds the system's authorities to those of this process, `NODE_EXTRA_CA_CERTS` included. False where Node cannot. */
+/** Adds the system's authorities to this process's, `NODE_EXTRA_CA_CERTS` included. False where Node cannot. */
 function useSystemCertificates(): Promise<boolean> {
   return (system ??= import("node:tls").then((tls) => {
     const { getCACertificates, setDefaultCACertificates } = tls as Partial<CertificateStore>;

@@ -7,7 +7,7 @@ export interface Terminal {
   /**
    * Asks one question on stderr.
    *
-   * @returns the answer; undefined at the end of input, which agrees to nothing
+   * @returns undefined at the end of input, which is no consent
    */
   ask(question: string, signal?: AbortSignal): Promise<string | undefined>;
   onLine(callback: (line: string) => void, signal: AbortSignal): void;
@@ -16,18 +16,18 @@ export interface Terminal {
 export function terminalOf(process: {
   readonly stdin: Readable & { readonly isTTY?: boolean };
   readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
-  /** Whether the user may be asked, where there is a terminal. */
+  /** Whether the user may be asked, given a terminal. */
   readonly mayAsk: boolean;
 }): Terminal {
   const lines = (callback: (line: string) => void, signal: AbortSignal): void => {
-    // After an earlier question nothing waits for it anymore.
+    // An earlier question has unreferenced it.
     (process.stdin as { ref?: () => void }).ref?.();
     // Without `output` and `terminal`, the kernel echoes and edits the line, and Ctrl-C stays a signal.
     const reader = createInterface({ input: process.stdin, terminal: false });
     reader.on("line", callback);
     const stop = (): void => {
       reader.close();
-      // A standard input that is still being read would keep the process alive.
+      // Reading would keep the process alive.
       process.stdin.pause();
       (process.stdin as { unref?: () => void }).unref?.();
     };
@@ -36,7 +36,7 @@ export function terminalOf(process: {
     reader.once("close", () => signal.removeEventListener("abort", stop));
   };
   return {
-    // Determined when a question comes up: opening the standard input costs more than all the work of most commands.
+    // On demand: opening standard input costs more than all the work of most commands.
     get isInteractive() {
       return process.mayAsk && process.stdin.isTTY === true && process.stderr.isTTY === true;
     },
@@ -47,7 +47,7 @@ export function terminalOf(process: {
         process.stderr.write(question);
         const done = new AbortController();
         const waiting = signal ? AbortSignal.any([signal, done.signal]) : done.signal;
-        /** Without an answer the cursor is behind the question, and what is said next would be, too. */
+        /** Moves the cursor off the question's line. */
         const giveUp = (settle: () => void): void => {
           if (done.signal.aborted) return;
           done.abort();
@@ -65,8 +65,8 @@ export function terminalOf(process: {
 }
 
 /**
- * Whether a script has started this process, on a terminal or not: a shell gives each command that is typed a process group of its own, and
- * the commands of a script have the script's. Only Linux says so (proc_pid_stat(5)); elsewhere false.
+ * Whether a script started this process: shells give each typed command its own process group, while a script's
+ * commands share one. Only Linux says so (proc_pid_stat(5)); elsewhere false.
  */
 export function isOfScript(): boolean {
   try {

@@ -7,17 +7,17 @@ import { openPlainFile } from "./private-files.ts";
 import { moveFile, temporaryPath } from "./replace-file.ts";
 
 /**
- * The one door for files that the user names (S-016). Often a folder decides which they are, as for `docs/*.md`, and it may be a cloned
- * one: there `spec.md` may be a link to `/proc/self/environ`, whose secrets the service would get, or to a file of the user's that
- * the output would replace. So a link leads nowhere but into the folder that it is in, and what is read is a plain file, up to a limit.
+ * The one door for files that the user names (S-016). A cloned directory may choose them, as with `docs/*.md`: there
+ * `spec.md` may be a link to `/proc/self/environ`, whose secrets the service would get, or to a user's file that the
+ * output would replace. So links lead nowhere but into their own directory, and input is a plain file, up to a limit.
  * Modes do not matter: such files hold no secrets of ours.
  */
 
 /**
  * Reads a file that the user named.
  *
- * @param most - how many bytes it may have; a longer one is not read to its end
- * @throws {@link AuthError} `usage_invalid` for what this door refuses; otherwise what the file system says
+ * @param most - in bytes; a longer one is not read to its end
+ * @throws {@link AuthError} `usage_invalid` for what this door refuses; otherwise the file system's error
  */
 export function readUserFile(path: string, most: number): Buffer {
   const place = placeOf(path);
@@ -28,7 +28,7 @@ export function readUserFile(path: string, most: number): Buffer {
     });
   try {
     requireAt(place, fd);
-    // Its size is what it claims: a file of /proc claims to be empty, and another may grow meanwhile.
+    // A claim only: files in /proc say 0, and others may grow.
     const { size } = fstatSync(fd);
     const pieces: Buffer[] = [];
     let left = most + 1;
@@ -45,7 +45,7 @@ export function readUserFile(path: string, most: number): Buffer {
   throw tooLong(`"${path}"`, most);
 }
 
-/** @param what - the file, or where else the content comes from */
+/** @param what - the file or other source */
 export function tooLong(what: string, most: number): AuthError {
   return new AuthError("usage_invalid", `${what} is longer than ${most} bytes, the maximum`, {
     hint: "Send less, or in several parts",
@@ -53,8 +53,8 @@ export function tooLong(what: string, most: number): AuthError {
 }
 
 /**
- * In a folder that others can change too, one on the way may have become a link since it was looked at. Linux says what was opened; its
- * words differ where a file system ignores case, or another file has just taken the place.
+ * In a shared directory, a part of the path may have become a link since the check. Linux says what was opened; it
+ * differs where a file system ignores case, or another file has just taken the place.
  */
 function requireAt(place: string, fd: number): void {
   let opened: string;
@@ -70,9 +70,9 @@ function requireAt(place: string, fd: number): void {
   });
 }
 
-/** Where a path leads, by links that stay in their folders. What it leads to need not exist, unless by a link. */
+/** Resolves a path by links that stay in their directories. The end need not exist, unless by a link. */
 function placeOf(path: string): string {
-  // The links above the working folder are the user's own: nothing that came with a clone is above it.
+  // Links above the working directory are the user's own: no clone reaches there.
   const whole = resolve(realpathSync("."), path);
   const names = relative(parse(whole).root, whole).split(sep).filter(Boolean);
   let place = parse(whole).root;
@@ -98,8 +98,8 @@ function placeOf(path: string): string {
 }
 
 /**
- * Whether only root puts links into a folder: `/var/run` leads to `/run`, and a home to another disk. By name, since root has clones as
- * well: that of an image that runs as another user is root's, and so is each link in it.
+ * Whether only root makes links in a directory: `/var/run` leads to `/run`, and a home to another disk. By name, since
+ * root has clones as well: in an image that runs as another user, all links are root's.
  */
 function isOfSystem(folder: string): boolean {
   if (folder !== "/var" && folder !== "/home") return false;
@@ -109,22 +109,22 @@ function isOfSystem(folder: string): boolean {
 
 export interface UserFileWriter {
   write(piece: Uint8Array): Promise<void>;
-  /** Puts what was written in the file's place. */
+  /** Replaces the file. */
   commit(): Promise<void>;
-  /** Leaves the file as it was. Does nothing after `commit`. */
+  /** Leaves the file unchanged. Does nothing after `commit`. */
   discard(): Promise<void>;
 }
 
 /**
- * Opens a file that the user named, to be replaced as a whole, so that every reader sees the old one or the new one. Anything but a plain
- * file, such as a device, is written to and stays what it is.
+ * Opens a file that the user named, for a whole replacement: readers see the old one or the new one. Anything but a
+ * plain file, such as a device, is written in place.
  */
 export async function openUserFile(path: string): Promise<UserFileWriter> {
-  // Where a shell has this process write, as by `-o >(sort)`.
+  // Given by a shell, as in `-o >(sort)`.
   const place = /^\/dev\/(stdout|stderr|fd\/\d+)$/.test(path) ? path : placeOf(path);
   const found = await lstat(place).catch(() => undefined);
   const temporary = found === undefined || found.isFile() ? temporaryPath(place) : undefined;
-  // With the modes of the file that it replaces, which its owner may have closed to others, for what is to be written.
+  // With the replaced file's mode, which its owner may have restricted.
   const file = await open(temporary ?? place, temporary === undefined ? "w" : "wx", found && found.mode & 0o777);
   if (temporary !== undefined) {
     try {
