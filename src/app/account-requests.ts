@@ -3,10 +3,14 @@ import type { App } from "./app.ts";
 import { tokensOfAccount } from "../auth/account-tokens.ts";
 import { createAuthorizedFetch, type AuthorizedFetch } from "../auth/authorized-fetch.ts";
 import { userOfToken } from "../auth/flows/check-session.ts";
+import { defaultAuthorizationServer } from "../auth/oauth/authorization-server.ts";
+import { discoverAuthorizationServer } from "../auth/oauth/discovery.ts";
 import type { UserInfo } from "../auth/oauth/user-info.ts";
 import { defaultTeam } from "../auth/sessions/session.ts";
+import type { TokenSource } from "../auth/token-manager/token-source.ts";
 import { notLoggedIn } from "../auth/token-manager/ended-login.ts";
-import { AuthError, hint } from "../base/errors.ts";
+import { AuthError, hint, isTransient } from "../base/errors.ts";
+import type { ExchangeOptions } from "../http/request.ts";
 import type { Account, Origin } from "../sync/queue.ts";
 
 /** Throws when not logged in. */
@@ -50,9 +54,31 @@ export async function ownerOfToken(
       },
     );
   }
-  const credential = await app.tokens().getCredential(signal && { signal });
   const exchange = { fetch: app.fetch, clock: app.clock, signal };
-  return { service, user: await userOfToken(credential, tokenSource, service, exchange) };
+  const endpoint = await endpointOfUser(app, service, tokenSource, exchange);
+  const credential = await app.tokens().getCredential(signal && { signal });
+  return { service, user: await userOfToken(credential, tokenSource, endpoint, exchange) };
+}
+
+/** What names the user: the issuer that was named, by its metadata, or the API of the default service. */
+async function endpointOfUser(
+  { settings: { issuer } }: App,
+  service: string,
+  { origin }: TokenSource,
+  exchange: ExchangeOptions,
+): Promise<string> {
+  const ofService = defaultAuthorizationServer(service).userinfo_endpoint;
+  if (issuer === undefined) return ofService;
+  const discovery = await discoverAuthorizationServer(issuer.value, exchange);
+  if (discovery.server === undefined) {
+    if (isTransient(discovery.reason)) throw discovery.reason;
+    return ofService;
+  }
+  const { userinfo_endpoint } = discovery.server;
+  if (userinfo_endpoint !== undefined) return userinfo_endpoint;
+  throw new AuthError("configuration_invalid", `"${issuer.value}" has no endpoint that names the user of a token`, {
+    hint: hint`To use the login instead: ${{ set: origin, value: null }}`,
+  });
 }
 
 export function fetchAs({ tokens, clock, fetch }: App, account: Account): AuthorizedFetch {

@@ -37,7 +37,7 @@ export interface App {
   /** Whether a request was sent that may have changed something at a service. */
   mayHaveChanged(): boolean;
   readonly settings: Settings;
-  readonly tool: Pick<AppOverrides, "defaults" | "redirectPath" | "trustedHosts" | "browser">;
+  readonly tool: Pick<AppOverrides, "redirectPath" | "trustedHosts" | "browser">;
   readonly folder: string;
   /** Why there is no directory, such as a missing home. Only what needs a stored session fails. */
   readonly missingFolder: AuthError | undefined;
@@ -230,7 +230,6 @@ export function createApp(overrides: AppOverrides = {}): App {
     settings,
     // Not all overrides: a printed app must not show the environment (S-005).
     tool: {
-      defaults: overrides.defaults,
       redirectPath: overrides.redirectPath,
       trustedHosts: overrides.trustedHosts,
       ...(overrides.browser && { browser: overrides.browser }),
@@ -306,7 +305,6 @@ const overrideNames: Record<keyof AppOverrides, true> = {
   identity: true,
   redirectPath: true,
   trustedHosts: true,
-  defaults: true,
   env: true,
   platform: true,
   cwd: true,

@@ -29,14 +29,14 @@ export interface AuthOptions {
   profile?: string | undefined;
   /** Where the tokens go, unless a variable names another; by default the issuer. */
   service?: string | undefined;
-  /** The public client registered there; `cli_native` by default. */
+  /** The public client registered there; by default one that a login registers, where the issuer offers it (RFC 7591). */
   clientId?: string | undefined;
   /**
    * What the issuer gave to the client in addition. It is in every copy of the program, so it is no secret and proves
    * nothing.
    */
   clientSecret?: string | undefined;
-  /** The scopes of a login, separated by spaces; by default those of {@link AuthOptions.defaults}. */
+  /** Scopes separated by spaces; by default those of `openid profile email offline_access` that the issuer knows. */
   scope?: string | undefined;
   /**
    * A platform's identity, such as `"github-actions"`, to exchange at the issuer for access tokens (RFC 8693, RFC
@@ -50,12 +50,6 @@ export interface AuthOptions {
   redirectPath?: string | undefined;
   /** Hosts other than the issuer's where a login may begin; by default the user is asked. */
   trustedHosts?: readonly string[] | undefined;
-  /**
-   * What the service has. `"own"`, the default: `/api/v1/me`, which names the user and their teams, and
-   * `/api/v1/logout`. `"standard"`: neither, so UserInfo or the ID token name the user, there are no teams, and
-   * `openid offline_access` is requested unless `scope` says otherwise.
-   */
-  defaults?: "own" | "standard" | undefined;
   env?: Environment;
   /** As `process.platform`, the default: decides directories, modes and the keychain. */
   platform?: runtime.Platform;

@@ -96,7 +96,7 @@ export function resolveSettings(program: AppOverrides, env: Environment, identit
     issuer: issuer && { ...issuer, value: parseIssuer(issuer.value, issuer.source) },
     clientId: fromOption("client-id") ?? fromEnvironment("CLIENT_ID") ?? fromProgram("clientId"),
     clientSecret: clientSecret === undefined ? undefined : new Secret(clientSecret),
-    scope: program.scope ?? (program.defaults === "standard" ? "openid offline_access" : undefined),
+    scope: program.scope,
     storage,
     accessToken: accessToken && new Secret(accessToken.value),
     agent: agent && new Secret(agent.value),

@@ -1,5 +1,6 @@
 import type { App } from "../app/app.ts";
 import { defaultAuthorizationServer } from "../auth/oauth/authorization-server.ts";
+import { wellKnownAddress } from "../auth/oauth/discovery.ts";
 import { keychainAccount } from "../auth/secure-storage/keychain.ts";
 import type { Profile, ProfileInUse } from "../auth/sessions/session.ts";
 import type { LoginEnvironment } from "../platform/browser-or-device.ts";
@@ -42,7 +43,7 @@ export async function examine(
   } catch (error) {
     unreadable = error;
   }
-  const endpoint = protectedEndpoint(app, inUse?.profile);
+  const endpoint = endpointToAsk(app, inUse?.profile);
   const findings = [
     ...examineConfiguration(app, inUse, names),
     ...(endpoint === undefined ? [] : await examineService(app, endpoint, limit)),
@@ -57,8 +58,12 @@ export async function examine(
   return findings;
 }
 
-function protectedEndpoint({ settings: { service } }: App, profile: Profile | undefined): string | undefined {
-  const address = service?.value ?? profile?.service;
-  const remembered = profile?.service === address ? profile?.session?.server.userinfo_endpoint : undefined;
-  return remembered ?? (address === undefined ? undefined : defaultAuthorizationServer(address).userinfo_endpoint);
+/** Where a service answers 401 to a request without a token, or else where the issuer's metadata are. */
+function endpointToAsk({ settings }: App, profile: Profile | undefined): string | undefined {
+  const address = settings.service?.value ?? profile?.service;
+  const known = profile?.service === address ? profile : undefined;
+  const remembered = known?.session?.server.userinfo_endpoint;
+  const issuer = settings.issuer?.value ?? known?.issuer;
+  if (remembered !== undefined || address === undefined) return remembered;
+  return issuer === undefined ? defaultAuthorizationServer(address).userinfo_endpoint : wellKnownAddress(issuer);
 }

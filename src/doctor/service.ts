@@ -8,7 +8,7 @@ import { reportFailure, reportOn, type Finding } from "./finding.ts";
 
 const stepMs = 3_000;
 
-/** Up to the first step that fails. No token is sent: the endpoint answers 401 without one. */
+/** Up to the first step that fails. No token is sent: the endpoint answers 401 without one, or publishes what anybody may read. */
 export async function examineService(app: App, endpoint: string, signal: AbortSignal): Promise<Finding[]> {
   const url = new URL(endpoint);
   const findings: Finding[] = [];
@@ -131,6 +131,7 @@ function responseFinding(response: Response, url: URL): Finding {
     const said = `${address} redirects to ${target}: the network may require a login, or the URL is wrong`;
     return report("warning", said, `Open it in a browser: ${url.origin}`);
   }
+  if (url.pathname.startsWith("/.well-known/")) return report("ok", `${address} answers ${status}`);
   const said = `${address} answers ${status} to a request without a token, not 401: this may be another service`;
   return report("warning", said, hint`Check the URL: echo "$${{ variable: "SAAS_URL" }}"`);
 }

@@ -378,7 +378,6 @@ test("where no browser can be shown and the issuer has no login with a code, a p
   const auth = acme({
     issuer: provider.issuer,
     service: provider.resource,
-    defaults: "standard",
     commands: { login: "acme login" },
     env: { ...machine(home), SSH_CONNECTION: "10.0.0.1 4711 10.0.0.2 22" },
   });
@@ -398,32 +397,62 @@ test("where no browser can be shown and the issuer has no login with a code, a p
   await assert.rejects(auth.login({ flow: "device", onCode }), { hint: "Use the browser login." });
 });
 
-test("a service without an API of its own is asked for nothing but what its issuer's metadata name", async (t) => {
+test("FR-021 at an issuer with metadata a program asks for nothing of the default service: not its client, its scopes or its API", async (t) => {
   const provider = await MockProvider.start({});
   t.after(() => provider.close());
   const { acme } = await stage(t);
-  const auth = acme({ issuer: provider.issuer, service: provider.resource, defaults: "standard" });
-  const paths: string[] = [];
-  const onAddress = ({ url, redirectUri }: LoginAddress): void => (
-    paths.push(new URL(redirectUri).pathname), void fetch(url)
-  );
-  const session = await auth.login({ flow: "browser", open: false, onAddress });
-  await acme({
-    issuer: provider.issuer,
-    service: provider.resource,
-    profile: "other",
-    defaults: "standard",
-    redirectPath: "/acme/done",
-  }).login({ flow: "browser", open: false, onAddress });
-  assert.deepEqual(paths, ["/callback", "/acme/done"], "what the author has registered");
+  const algorithms = { id_token_signing_alg_values_supported: ["RS256"] };
+  const scopes = ["openid", "email", "offline_access", "api.read", "api.write"];
+  const asked: unknown[] = [];
+  const onAddress = async ({ url, redirectUri }: LoginAddress): Promise<void> => {
+    asked.push([new URL(redirectUri).pathname, new URL(url).searchParams.get("scope")]);
+    await fetch(url);
+  };
+  for (const [profile, more, metadata, service] of [
+    ["one", {}, algorithms, undefined],
+    ["two", {}, { ...algorithms, scopes_supported: scopes }, provider.resource],
+    ["three", { scope: "openid projects", redirectPath: "/acme/done" }, {}, undefined],
+    ["four", { scope: "projects" }, {}, undefined],
+  ] as const) {
+    provider.misbehaviour = { metadata: (own) => ({ ...own, ...metadata }) };
+    const auth = acme({ issuer: provider.issuer, service, profile, ...more });
+    const { user, teams } = await auth.login({
+      flow: "browser",
+      open: false,
+      onAddress: (shown) => void onAddress(shown),
+    });
+    assert.deepEqual([user?.email, teams], ["alice@example.com", []]);
+  }
   assert.deepEqual(
-    [session.user?.email, session.teams, session.scope.split(" ").sort()],
-    ["alice@example.com", [], ["offline_access", "openid"]],
+    asked,
+    [
+      ["/callback", "offline_access openid profile email"],
+      ["/callback", "offline_access openid email"],
+      ["/acme/done", "openid projects"],
+      ["/callback", "projects"],
+    ],
+    "what the author has registered",
   );
-  assert.deepEqual(
-    provider.requests.filter(({ path }) => path.startsWith("/api/")),
-    [],
+  const others = provider.paths.filter(
+    (path) => !["/authorize", "/token", "/jwks", "/userinfo"].includes(path) && !path.startsWith("/.well-known/"),
   );
+  assert.deepEqual(others, []);
+});
+
+test("FR-021 a program without a client ID registers one at its issuer, and where that has no registration, no page is opened", async (t) => {
+  const { acme } = await stage(t);
+  const onAddress = async ({ url }: LoginAddress): Promise<void> => void (await fetch(url));
+  const login = async (registers: boolean): Promise<MockProvider> => {
+    const provider = await MockProvider.start({ registers });
+    t.after(() => provider.close());
+    const auth = acme({ issuer: provider.issuer, clientId: undefined, profile: String(registers) });
+    await auth.login({ flow: "browser", open: false, onAddress: (shown) => void onAddress(shown) }).catch((error) => {
+      assert.equal((error as AuthError).code, "configuration_invalid");
+    });
+    return provider;
+  };
+  assert.equal((await login(true)).clients.size, 1);
+  assert.ok(!(await login(false)).paths.includes("/authorize"));
 });
 
 test("FR-021 getTokenManager and createAuthorizedFetch are the same login, and take its options: a profile, a folder, a storage", async (t) => {
@@ -473,7 +502,7 @@ test("the session has the claims of the ID token, and the token itself where onl
   const provider = await MockProvider.start({});
   t.after(() => provider.close());
   const { acme } = await stage(t);
-  const auth = acme({ issuer: provider.issuer, service: provider.resource, defaults: "standard" });
+  const auth = acme({ issuer: provider.issuer, service: provider.resource, scope: "openid" });
   const { claims, idToken = "" } = await auth.login({
     flow: "browser",
     open: false,

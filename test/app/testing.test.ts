@@ -23,23 +23,37 @@ async function run(
 }
 
 test("FR-026 a program's login goes through its browser at a fake service, in every way that a program can log in", async () => {
-  for (const defaults of ["own", "standard"] as const) {
-    const service = fakeService({ user: { email: "bob@example.com", name: "Bob" } });
-    const auth = createAuth({ ...acme, ...service.options, defaults });
-    assert.equal(await auth.session(), undefined);
-    assert.equal((await auth.login()).user?.email, "bob@example.com");
-    assert.equal((await auth.session())?.scope, acme.scope);
-    service.approveAs("carol@example.com");
-    await auth.login({ open: false, onAddress: ({ url }) => void service.visit(url) });
-    assert.equal((await auth.session())?.user?.email, "carol@example.com");
-    const codes: string[] = [];
-    await auth.login({ flow: "device", onCode: ({ userCode }) => codes.push(userCode) });
-    assert.equal(codes.length, 1);
-    service.approveAs(null);
-    await assert.rejects(auth.login(), { code: "access_denied" });
-    await assert.rejects(auth.login({ flow: "device", onCode: () => undefined }), { code: "access_denied" });
-    assert.equal((await auth.logout()).service, "ended");
-  }
+  const service = fakeService({ user: { email: "bob@example.com", name: "Bob" } });
+  const auth = createAuth({ ...acme, ...service.options });
+  assert.equal(await auth.session(), undefined);
+  assert.equal((await auth.login()).user?.email, "bob@example.com");
+  assert.equal((await auth.session())?.scope, acme.scope);
+  service.approveAs("carol@example.com");
+  await auth.login({ open: false, onAddress: ({ url }) => void service.visit(url) });
+  assert.equal((await auth.session())?.user?.email, "carol@example.com");
+  const codes: string[] = [];
+  await auth.login({ flow: "device", onCode: ({ userCode }) => codes.push(userCode) });
+  assert.equal(codes.length, 1);
+  service.approveAs(null);
+  await assert.rejects(auth.login(), { code: "access_denied" });
+  await assert.rejects(auth.login({ flow: "device", onCode: () => undefined }), { code: "access_denied" });
+  assert.equal((await auth.logout()).service, "ended");
+});
+
+test("FR-021 whose token a variable has is asked of the tool's own issuer", async () => {
+  const service = fakeService();
+  const auth = createAuth({ ...acme, ...service.options });
+  await auth.login();
+  const { token } = await auth.getToken();
+  const before = service.requests.length;
+  const streams = fakeStreams();
+  const command = createCommand({ ...acme, ...service.options });
+  assert.equal(await command.run(["auth", "whoami"], { ...streams, env: { ACME_ACCESS_TOKEN: token } }), 0);
+  assert.equal(streams.stdout.text, "alice@example.com\n");
+  assert.deepEqual(asked(service).slice(before), [
+    "GET /.well-known/oauth-authorization-server 200",
+    "GET /userinfo 200",
+  ]);
 });
 
 test("FR-026 a login that nobody answers times out at once: waiting takes none of the machine's time", async () => {

@@ -1,20 +1,40 @@
 import { failure } from "../../src/app/testing/http.ts";
 import { jsonOf } from "./http.ts";
 import type { Answer, FakeRequest } from "../../src/app/testing/http.ts";
-import { accountRoutes, authenticated } from "../../src/app/testing/sessions.ts";
+import { authenticated } from "../../src/app/testing/sessions.ts";
 import type { Route } from "../../src/app/testing/http.ts";
 import { isMember } from "./users.ts";
 import type { Caller } from "../../src/app/testing/sessions.ts";
+import type { IssuerSession } from "../../src/app/testing/issuer.ts";
 import type { FakeState } from "./state.ts";
 
 /** Who am I, logout, WebSocket tickets, health, and an echo. */
 export function apiRoutes(state: FakeState): Route[] {
   return [
-    ...accountRoutes(state),
+    ["GET", "/api/v1/me", authenticated(state, (caller) => ({ status: 200, body: describe(caller) }))],
+    ["POST", "/api/v1/logout", authenticated(state, ({ session }) => logout(state, session))],
     ["POST", /^\/api\/v1\/ws-token\/?$/, authenticated(state, (caller, request) => ticket(state, caller, request))],
     ["GET", "/api/v1/sync/health/", authenticated(state, () => health(state))],
     ["*", "/api/v1/echo", authenticated(state, (_, request) => echo(request))],
   ];
+}
+
+function describe({ session, user, tokenExpiresAt }: Caller): object {
+  const iso = (at: number): string => new Date(at).toISOString();
+  return {
+    ...user,
+    session_id: session.id,
+    authenticated_at: iso(session.authenticatedAt),
+    access_token_expires_at: iso(tokenExpiresAt),
+    refresh_token_expires_at: iso(session.refreshExpiresAt),
+    auth_flow: session.authFlow,
+  };
+}
+
+function logout(state: FakeState, session: IssuerSession): Answer {
+  session.ended = "session_invalid";
+  state.counters.logouts += 1;
+  return { status: 200, body: { status: "logged_out", session_id: session.id } };
 }
 
 function ticket(state: FakeState, { session, user }: Caller, request: FakeRequest): Answer {

@@ -102,7 +102,7 @@ export function destination(
   const wantsRegistration =
     clientId === defaultClientId &&
     settings.clientId === undefined &&
-    issuer !== undefined &&
+    (issuer !== undefined || isOfTool(args, place)) &&
     chosen === undefined &&
     !isUsed;
   const last = lastLogin(same, now);

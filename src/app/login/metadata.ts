@@ -8,7 +8,7 @@ import { isTransient, type AuthError } from "../../base/errors.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
 import { describeEnvironment, readFacts } from "../../platform/browser-or-device.ts";
 import type { App } from "../app.ts";
-import { addressToAsk, destination, type Destination, type LoginArguments } from "./destination.ts";
+import { addressToAsk, destination, isOfTool, type Destination, type LoginArguments } from "./destination.ts";
 import { plan, type LoginPlan } from "./plan.ts";
 
 export interface LoginStart {
@@ -46,7 +46,7 @@ export async function plannedLogin(
   { args, inUse, address, to }: LoginStart,
   signal?: AbortSignal,
 ): Promise<LoginPlan> {
-  return plan(args, inUse, { address, server: await findServer(to, exchangeOf(app, signal)) });
+  return plan(args, inUse, { address, server: await findServer(args, to, exchangeOf(app, signal)) });
 }
 
 export function exchangeOf({ fetch, clock }: App, signal: AbortSignal | undefined): ExchangeOptions {
@@ -60,7 +60,11 @@ const maxAgeMs = 86_400_000;
  * An issuer must publish metadata: nothing else says where its endpoints are, and guesses would fail only in the
  * browser. A service without any has the default endpoints, on the same host, over the same TLS.
  */
-async function findServer({ profile, provider }: Destination, exchange: ExchangeOptions): Promise<KnownServer> {
+async function findServer(
+  args: LoginArguments,
+  { profile, provider }: Destination,
+  exchange: ExchangeOptions,
+): Promise<KnownServer> {
   const { service, issuer, metadata: known } = profile;
   if (provider?.server !== undefined) return { server: provider.server, isDiscovered: true, askedAt: undefined };
   const now = exchange.clock.now();
@@ -72,6 +76,6 @@ async function findServer({ profile, provider }: Destination, exchange: Exchange
   const isTrouble = isTransient(discovery.reason);
   // Yesterday's metadata is a better guess than none.
   if (isTrouble && known?.isDiscovered) return known;
-  if (issuer !== undefined) throw discovery.reason;
+  if (issuer !== undefined || (isTrouble && isOfTool(args, profile))) throw discovery.reason;
   return { server: defaultAuthorizationServer(service), isDiscovered: false, askedAt: isTrouble ? undefined : now };
 }

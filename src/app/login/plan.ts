@@ -4,6 +4,7 @@ import type { NamedAddress } from "../../auth/flows/named-address.ts";
 import type { AuthorizationServer, KnownServer } from "../../auth/oauth/authorization-server.ts";
 import { listsOwnScopes, requestedScope, scopeNames } from "../../auth/oauth/scope.ts";
 import type { ProfileInUse } from "../../auth/sessions/session.ts";
+import { withoutEndSlashes } from "../../base/address.ts";
 import { AuthError, hint, login } from "../../base/errors.ts";
 import { destination, isOfTool, type Destination, type LoginArguments } from "./destination.ts";
 
@@ -32,13 +33,15 @@ export function plan(args: LoginArguments, inUse: ProfileInUse, { address, serve
   const { profile, provider, wantsRegistration } = to;
   const { server, isDiscovered, askedAt } = known;
   const { issuer } = server;
+  const hasOwnApi = isOfDefaultKind(args, to, known);
   // An unknown issuer would reject the client on its page, and the command would wait for a redirect in vain.
-  const mayBeKnown = !wantsRegistration || (profile.resource === undefined && listsOwnScopes(server));
+  const mayBeKnown = !wantsRegistration || !isDiscovered || (hasOwnApi && listsOwnScopes(server));
   if (!mayBeKnown && server.registration_endpoint === undefined)
     throw new AuthError("configuration_invalid", `"${issuer}" has no client registration, and no client ID was given`, {
       hint: hint`Register this program there, then run: ${login(undefined, "--client-id", "ID")}`,
     });
-  const scope = requestedScope(profile.scope, isDiscovered ? server : undefined, profile.issuer !== undefined);
+  const own = hasOwnApi ? (profile.issuer === undefined ? "always" : "listed") : "never";
+  const scope = requestedScope(profile.scope, isDiscovered ? server : undefined, own);
   const names = scopeNames(scope);
   const isOpenId = isDiscovered && names.includes("openid");
   const resource = args.resource ?? profile.resource;
@@ -64,8 +67,7 @@ export function plan(args: LoginArguments, inUse: ProfileInUse, { address, serve
       server,
       isDiscovered,
       isOpenId,
-      // Providers and protected resources have other APIs.
-      hasOwnApi: args.tool.defaults !== "standard" && provider === undefined && profile.resource === undefined,
+      hasOwnApi,
       service: profile.service,
       clientId: profile.clientId,
       clientSecret: profile.clientSecret,
@@ -83,6 +85,21 @@ export function plan(args: LoginArguments, inUse: ProfileInUse, { address, serve
       },
     },
   };
+}
+
+/**
+ * Whether the service may be of the default's kind, with its API and scopes. Without metadata it has its endpoints.
+ * An issuer that the user or the tool's author named is what its metadata say, and nothing else.
+ */
+function isOfDefaultKind(
+  args: LoginArguments,
+  { profile, provider }: Destination,
+  { isDiscovered }: Pick<KnownServer, "isDiscovered">,
+): boolean {
+  if (!isDiscovered) return true;
+  const { issuer, service, resource } = profile;
+  const isOwnIssuer = issuer !== undefined && withoutEndSlashes(issuer) === service;
+  return !isOwnIssuer && !isOfTool(args, profile) && provider === undefined && resource === undefined;
 }
 
 /** Without a browser here or a device login there, a browser elsewhere is left. */

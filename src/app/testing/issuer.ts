@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { defaultAuthorizationServer } from "../../auth/oauth/authorization-server.ts";
+import { defaultAuthorizationServer, type AuthorizationServer } from "../../auth/oauth/authorization-server.ts";
 
 /** A user, as in `/api/v1/me`. */
 export interface IssuerUser {
@@ -111,7 +111,7 @@ export abstract class Issuer {
   }
 
   /** By their names in the metadata (RFC 8414 §2). */
-  get endpoints(): ReturnType<typeof defaultAuthorizationServer> {
+  get endpoints(): AuthorizationServer {
     return defaultAuthorizationServer(this.url);
   }
 

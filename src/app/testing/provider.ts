@@ -1,13 +1,14 @@
 import { generateKeyPairSync, sign, type KeyPairKeyObjectResult } from "node:crypto";
+import type { AuthorizationServer } from "../../auth/oauth/authorization-server.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { AuthorizationEndpoint } from "./authorization.ts";
 import { DeviceEndpoint } from "./device.ts";
 import { failure, formOf, type Answer, type FakeRequest, type Route } from "./http.ts";
 import { Issuer, issuerDefaults, type IssuerOptions, type IssuerSession, type IssuerUser } from "./issuer.ts";
-import { accountRoutes, authenticated } from "./sessions.ts";
+import { authenticated } from "./sessions.ts";
 import { tokenEndpoint } from "./token.ts";
 
-/** An OpenID provider with the endpoints of the default service, whose user decides at once. */
+/** An OpenID provider whose user decides at once. */
 export class Provider extends Issuer {
   override readonly users: Record<string, IssuerUser> = {};
   override readonly options: IssuerOptions;
@@ -32,7 +33,6 @@ export class Provider extends Issuer {
       ["POST", "/oauth/token", tokenEndpoint(this, { authorization, device })],
       ["POST", "/oauth/revoke", (request) => this.#revokeToken(request)],
       ["GET", "/userinfo", authenticated(this, ({ user }) => ({ status: 200, body: claimsOf(user) }))],
-      ...accountRoutes(this),
     ];
   }
 
@@ -71,12 +71,15 @@ export class Provider extends Issuer {
     return { status: 200 };
   }
 
+  override get endpoints(): AuthorizationServer {
+    const { logout_endpoint: _, ...endpoints } = super.endpoints;
+    const { url } = this;
+    return { ...endpoints, userinfo_endpoint: `${url}/userinfo`, revocation_endpoint: `${url}/oauth/revoke` };
+  }
+
   #metadata(): object {
-    const { logout_endpoint: _, ...endpoints } = this.endpoints;
     return {
-      ...endpoints,
-      userinfo_endpoint: `${this.url}/userinfo`,
-      revocation_endpoint: `${this.url}/oauth/revoke`,
+      ...this.endpoints,
       jwks_uri: `${this.url}/jwks`,
       response_types_supported: ["code"],
       code_challenge_methods_supported: ["S256"],

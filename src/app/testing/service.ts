@@ -25,8 +25,6 @@ export type FakeUser =
       /** The email address by default. */
       readonly id?: string;
       readonly name?: string;
-      /** None by default. */
-      readonly teams?: readonly { readonly id: string; readonly name: string }[];
     };
 
 /** The owner of a request's access token. */
@@ -304,8 +302,8 @@ function serviceAt(
 
 /** Adds a user; returns the name at the provider. */
 function added({ users }: Provider, user: FakeUser): string {
-  const { email, id = email, name, teams = [] } = typeof user === "string" ? { email: user } : user;
-  const known: IssuerUser = { user_id: id, email, teams: teams.map((team) => ({ ...team })) };
+  const { email, id = email, name } = typeof user === "string" ? { email: user } : user;
+  const known: IssuerUser = { user_id: id, email, teams: [] };
   users[email] = name === undefined ? known : { ...known, name };
   return email;
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { failure, type Answer, type FakeRequest, type Handler, type Route } from "./http.ts";
+import { failure, type Answer, type FakeRequest, type Handler } from "./http.ts";
 import type { Issuer, IssuerSession, IssuerUser } from "./issuer.ts";
 
 /** The 200 of the token endpoint. Without rotation there is no `refresh_token` and no expiry of it. */
@@ -124,30 +124,4 @@ export function authenticated(issuer: Issuer, handler: (caller: Caller, request:
     const caller = authenticate(issuer, request);
     return "status" in caller ? caller : handler(caller, request);
   };
-}
-
-/** As a service with the default endpoints has them. */
-export function accountRoutes(issuer: Issuer): Route[] {
-  return [
-    ["GET", "/api/v1/me", authenticated(issuer, (caller) => ({ status: 200, body: describe(caller) }))],
-    ["POST", "/api/v1/logout", authenticated(issuer, ({ session }) => logout(issuer, session))],
-  ];
-}
-
-function describe({ session, user, tokenExpiresAt }: Caller): object {
-  const iso = (at: number): string => new Date(at).toISOString();
-  return {
-    ...user,
-    session_id: session.id,
-    authenticated_at: iso(session.authenticatedAt),
-    access_token_expires_at: iso(tokenExpiresAt),
-    refresh_token_expires_at: iso(session.refreshExpiresAt),
-    auth_flow: session.authFlow,
-  };
-}
-
-function logout(issuer: Issuer, session: IssuerSession): Answer {
-  session.ended = "session_invalid";
-  issuer.counters.logouts += 1;
-  return { status: 200, body: { status: "logged_out", session_id: session.id } };
 }

@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { NotAuthenticatedError, hint, login } from "../../base/errors.ts";
 import { invalidAnswer, type ExchangeOptions } from "../../http/request.ts";
-import { defaultAuthorizationServer } from "../oauth/authorization-server.ts";
 import { resourceFetch } from "../oauth/dpop-fetch.ts";
 import { userInfoRequest, userInfoResponse, type UserInfo } from "../oauth/user-info.ts";
 import type { Credential } from "../sessions/session.ts";
@@ -59,11 +58,10 @@ export async function checkSession({
 export async function userOfToken(
   credential: Credential,
   { origin, kind }: TokenSource,
-  service: string,
+  endpoint: string,
   exchange: ExchangeOptions,
 ): Promise<UserInfo> {
-  const { userinfo_endpoint } = defaultAuthorizationServer(service);
-  const response = await ask(credential, userinfo_endpoint, exchange);
+  const response = await ask(credential, endpoint, exchange);
   if (response.status !== 401) return userInfoResponse(response);
   throw new NotAuthenticatedError(`the service refuses the access token from ${origin}`, {
     hint: hint`${kind === "given" ? `Set ${origin} to a new token. ` : ""}To use the login instead: ${{ set: origin, value: null }}`,

@@ -59,17 +59,17 @@ export async function discoverAuthorizationServer(
  * RFC 8414 puts the well-known part before the issuer's path (§3.1), OpenID Connect Discovery after it (§4.1), and some servers have the
  * latter's document where the former's rule puts it. All drop a trailing `/` first.
  */
-function metadataAddresses(issuer: string): readonly string[] {
+function metadataAddresses(issuer: string): readonly [string, ...string[]] {
   const { origin, pathname } = new URL(issuer);
   const path = pathname.replace(/\/$/, "");
   const name = ".well-known/openid-configuration";
-  return [
-    ...new Set([
-      `${origin}/.well-known/oauth-authorization-server${path}`,
-      `${origin}${path}/${name}`,
-      `${origin}/${name}${path}`,
-    ]),
-  ];
+  const first = `${origin}/.well-known/oauth-authorization-server${path}`;
+  return [first, ...new Set([`${origin}${path}/${name}`, `${origin}/${name}${path}`])];
+}
+
+/** Where metadata is looked for first. */
+export function wellKnownAddress(issuer: string): string {
+  return metadataAddresses(issuer)[0];
 }
 
 /** RFC 8414 §3.2, §3.3. */

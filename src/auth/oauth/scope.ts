@@ -12,29 +12,31 @@ export function scopeNames(scope: string): string[] {
 }
 
 /**
- * Those that the user named, else those of the defaults that the server knows.
+ * Those that the user named, else those of OpenID Connect and of the default service that the server knows.
  *
  * @param server - undefined for the service of the default endpoints, which knows `offline_access`
- * @param isNamedIssuer - whether somebody named this issuer: one that lists no scopes does not know ours
+ * @param own - when the scopes of the default service are requested: at that service always, at an issuer that may serve it if it lists
+ *   them, at any other never
  * @returns empty when nothing is known to ask for, which leaves the choice to the server
  */
 export function requestedScope(
   asked: string | undefined,
   server: AuthorizationServer | undefined,
-  isNamedIssuer = false,
+  own: "always" | "listed" | "never",
 ): string {
   const listed = server?.scopes_supported;
-  const knows = listed === undefined ? undefined : new Set(listed);
-  const names =
-    asked !== undefined
-      ? scopeNames(asked)
-      : knows === undefined
-        ? isNamedIssuer
-          ? []
-          : ownScopes
-        : [...openIdScopes, ...ownScopes].filter((name) => knows.has(name));
-  const takesOffline = server === undefined || (knows === undefined ? asked === undefined : knows.has(offline));
+  const names = asked === undefined ? knownScopes(server, own) : scopeNames(asked);
+  const takesOffline = server === undefined || (listed === undefined ? asked === undefined : listed.includes(offline));
   return (takesOffline && !names.includes(offline) ? [offline, ...names] : names).join(" ");
+}
+
+function knownScopes(server: AuthorizationServer | undefined, own: "always" | "listed" | "never"): string[] {
+  const listed = server?.scopes_supported;
+  if (listed !== undefined)
+    return [...openIdScopes, ...(own === "never" ? [] : ownScopes)].filter((name) => listed.includes(name));
+  if (own === "always") return ownScopes;
+  // Metadata that every OpenID provider must publish (Discovery §3), and none but those: it ignores what it does not know (Core §3.1.2.1).
+  return server?.id_token_signing_alg_values_supported === undefined ? [] : openIdScopes;
 }
 
 /** Whether a server is one of the defaults' kind, with their scopes, and so may know their client. */

@@ -1,13 +1,15 @@
 import type { Identity } from "../../base/identity.ts";
 import { bulletList } from "../format.ts";
 
-export function text({ name, service, clientId = "cli_native", variable }: Identity): string {
+export function text({ name, service, clientId, variable }: Identity): string {
+  // Where a tool's author has named none, a login registers one.
+  const client = clientId ?? (service === undefined ? "cli_native" : "one that a login registers");
   const variables = bulletList([
     [
       variable("SAAS_URL"),
       `the URL of the service${service === undefined ? ", for the first login" : `, instead of \`${service}\``}; the profile saves it`,
     ],
-    [variable("CLIENT_ID"), `the client ID at the service (default: \`${clientId}\`)`],
+    [variable("CLIENT_ID"), `the client ID at the service (default: ${client})`],
     [variable("CLIENT_SECRET"), "the client secret, if the issuer requires one of native clients"],
     [variable("PROFILE"), "the account, as `--profile`"],
     [variable("STORAGE"), "as `--storage`; `file` is also consent to the encrypted file"],

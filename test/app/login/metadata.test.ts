@@ -50,3 +50,13 @@ test("an issuer that publishes nothing ends the login; one that is in trouble ha
     { name: "ServiceError" },
   );
 });
+
+test("the issuer of a tool is the default service only if it says that it has no metadata, not while it is in trouble", async () => {
+  const answered = (status: number): Promise<LoginPlan> => {
+    const fetch = async (): Promise<Response> => new Response("", { status });
+    const app = createApp({ env: {}, issuer, sessions: new MemoryStore(clock), clock, fetch });
+    return startLogin(app, loginArguments(app, { force: true })).then((start) => plannedLogin(app, start));
+  };
+  assert.equal((await answered(404)).request.hasOwnApi, true);
+  await assert.rejects(answered(503), { name: "ServiceError" });
+});

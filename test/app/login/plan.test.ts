@@ -33,7 +33,10 @@ function planned(
   asked: Partial<LoginArguments> = {},
   metadata: AuthorizationServer = server,
   profile?: Profile,
-  options: { readonly issuer: string; readonly "client-id"?: string } = { issuer, "client-id": "given" },
+  options: { readonly issuer?: string; readonly service?: string; readonly "client-id"?: string } = {
+    issuer,
+    "client-id": "given",
+  },
   found: Omit<KnownServer, "server"> = { isDiscovered: true, askedAt: 0 },
 ): LoginPlan {
   const app = createApp({ env: {}, options });
@@ -106,9 +109,10 @@ test("S-011 a stranger's issuer where nobody can register is not asked with the 
       ),
     );
   assert.equal(planned().request.scope, "offline_access");
-  // One that lists them is of the same kind, and may know the client.
+  // One that lists them, and serves another that somebody named, is of the same kind and may know the client.
   const listed = { ...server, scopes_supported: ["api.read", "api.write", "offline_access"] };
-  const { request, mayBeKnown } = planned({}, listed, undefined, nobodys);
+  assert.throws(() => planned({}, listed, undefined, nobodys), { code: "configuration_invalid" });
+  const { request, mayBeKnown } = planned({}, listed, undefined, { ...nobodys, service: "https://service.example" });
   assert.deepEqual(
     [request.clientId, request.scope, mayBeKnown],
     ["cli_native", "offline_access api.read api.write", true],
@@ -124,18 +128,24 @@ test("without metadata no ID token is asked for, and what an answer did not sett
 });
 
 test("only a service of the default's kind is asked who the user is at an endpoint that nobody has named", () => {
-  const hasOwnApi = (asked: Partial<LoginArguments>, profile?: Profile): boolean =>
-    planned(asked, server, profile).request.hasOwnApi;
-  const { tool } = createApp({ env: {}, options: { issuer } });
-  assert.equal(hasOwnApi({}), true);
-  assert.equal(hasOwnApi({ tool: { ...tool, defaults: "standard" } }), false);
+  const hasOwnApi = (options: Parameters<typeof planned>[3], profile?: Profile, tool: object = {}): boolean => {
+    const { settings } = createApp({ env: {}, options: { ...options }, ...tool });
+    return planned({ settings: { ...settings, clientId: { value: "given", source: "clientId" } } }, server, profile)
+      .request.hasOwnApi;
+  };
+  const service = "https://service.example";
+  assert.equal(hasOwnApi({ service }), true);
+  assert.equal(hasOwnApi({ service, issuer }), true);
+  assert.equal(hasOwnApi({ issuer }), false, "it is whatever its metadata say");
+  for (const more of [{}, { service }])
+    assert.equal(hasOwnApi({}, undefined, { issuer, ...more }), false, "its author knows what it is");
   const resource: Profile = {
-    service: issuer,
+    service,
     issuer,
-    resource: issuer,
+    resource: service,
     clientId: "mine",
     team: undefined,
     session: undefined,
   };
-  assert.equal(hasOwnApi({}, resource), false, "a protected resource has an API of its own");
+  assert.equal(hasOwnApi({ service }, resource), false, "a protected resource has an API of its own");
 });

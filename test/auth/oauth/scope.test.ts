@@ -21,18 +21,28 @@ const lists: [listed: string[] | undefined, asked: string | undefined, sent: str
 ];
 for (const [listed, asked, sent] of lists) {
   test(`a server that lists ${listed?.join(" ") ?? "no scopes"} is asked for ${sent || "none"} with ${asked ? `--scope "${asked}"` : "no --scope"}`, () => {
-    assert.equal(requestedScope(asked, { ...server, ...(listed && { scopes_supported: listed }) }), sent);
+    assert.equal(requestedScope(asked, { ...server, ...(listed && { scopes_supported: listed }) }, "always"), sent);
   });
 }
 
-test("an issuer that somebody named, and that lists no scopes, is not asked for those of the defaults", () => {
-  assert.equal(requestedScope(undefined, server, true), "offline_access");
-  assert.equal(requestedScope("projects", server, true), "projects");
+test("an issuer that somebody named, and that lists no scopes, is not asked for those of the default service", () => {
+  assert.equal(requestedScope(undefined, server, "listed"), "offline_access");
+  assert.equal(requestedScope("projects", server, "listed"), "projects");
+});
+
+test("an issuer that is not the default service's is asked for what OpenID Connect defines, never for scopes of that service", () => {
+  const sent = (more: object): string => requestedScope(undefined, { ...server, ...more }, "never");
+  const own = ["api.read", "api.write"];
+  assert.equal(sent({ scopes_supported: ["openid", "email", ...own] }), "openid email");
+  assert.equal(sent({ scopes_supported: own }), "");
+  assert.equal(sent({}), "offline_access");
+  assert.equal(sent({ id_token_signing_alg_values_supported: ["RS256"] }), "offline_access openid profile email");
+  assert.equal(requestedScope("api.read", server, "never"), "api.read");
 });
 
 test("the service of the default endpoints is always asked for offline_access too", () => {
   assert.deepEqual(
-    [undefined, "openid", "a offline_access"].map((asked) => requestedScope(asked, undefined)),
+    [undefined, "openid", "a offline_access"].map((asked) => requestedScope(asked, undefined, "always")),
     ["offline_access api.read api.write", "offline_access openid", "a offline_access"],
   );
 });
