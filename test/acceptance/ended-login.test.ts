@@ -151,6 +151,22 @@ test("FR-025 after a logout and after another login, status says what became of 
   assert.deepEqual([ended?.user.email, ended?.reason, ended?.by], ["bob@example.com", "logout", "auth logout"]);
 });
 
+test("FR-025 a login after one that expired before any command noticed is for its user, and status says that it expired", async (t) => {
+  const at = await scene(t);
+  const expiredAt = Date.now() - 86_400_000;
+  const session = { ...sessionOf(at.saas), refreshTokenExpiresAt: new Date(expiredAt).toISOString() };
+  await storeSession(at.saas, at.env, session);
+  let hinted: string | null = null;
+  const login = await logInHere(["auth", "login"], at.env, {}, (address) => {
+    hinted = new URL(address).searchParams.get("login_hint");
+    return approve(address);
+  });
+  assert.equal(login.code, 0);
+  assert.equal(hinted, "alice@example.com");
+  const before = `the login of alice@example.com expired on ${localTime(expiredAt)}, as the service had said`;
+  assert.match((await at.here("auth status")).stdout, new RegExp(`^  Before +${before}$`, "m"));
+});
+
 test("FR-025 a program that embeds the login is named by its file", async (t) => {
   const at = await staleLogin(t);
   const tokens = createApp({ env: at.env }).tokens();
