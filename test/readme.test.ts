@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Output } from "../src/cli/output.ts";
@@ -34,8 +34,7 @@ const documents = new Map(
 const topics = new Map(
   await Promise.all(topicTable.map(async ({ name, load }) => [name, page((await load())(ownIdentity), 80)] as const)),
 );
-const scripts = (JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: Record<string, string> })
-  .scripts;
+const { scripts, files } = JSON.parse(read("package.json")) as { scripts: Record<string, string>; files: string[] };
 
 /** The fenced blocks of a language in a document, in order. */
 function blocks(language: string, document = "README.md"): string[] {
@@ -146,26 +145,32 @@ test("the README has its sections in the order in which a newcomer needs them, a
   assert.ok(Buffer.byteLength(readme) <= 9_000, `${Buffer.byteLength(readme)} bytes`);
 });
 
-test("every file that a document names or links to is there", () => {
+/** What links to the headings of a document end with. */
+function anchorsOf(document: string): string[] {
+  return [...read(document).matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) =>
+    title
+      .toLowerCase()
+      .replace(/[^\w -]/g, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
+/** What npm puts into the package: what the manifest names, and the first two always. */
+const shipped = ["README.md", "LICENSE", ...files].map(
+  (path) => new RegExp(`^${path.replaceAll(".", "\\.").replaceAll("*", "[^/]*")}(?:/|$)`),
+);
+const isShipped = (path: string): boolean => shipped.some((pattern) => pattern.test(path));
+
+test("every file and every heading that a document names or links to is there, and in the package if the document is", () => {
   for (const [document, text] of documents) {
-    const from = dirname(join(root, document));
-    const anchors = [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) =>
-      title
-        .toLowerCase()
-        .replace(/[^\w -]/g, "")
-        .replaceAll(" ", "-"),
-    );
-    for (const [, target = ""] of text.matchAll(/\]\((?!https?:)([^)]+)\)/g)) {
-      assert.ok(
-        target.startsWith("#") ? anchors.includes(target.slice(1)) : existsSync(join(from, target.replace(/#.*/, ""))),
-        `${document} links to ${target}`,
-      );
+    for (const [, path = "", anchor] of text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)) {
+      const link = `${document} links to ${path}#${anchor}`;
+      const target = path === "" ? document : join(dirname(document), path).replaceAll("\\", "/");
+      assert.ok(existsSync(join(root, target)), link);
+      assert.ok(anchor === undefined || anchorsOf(target).includes(anchor), link);
+      // What the package has is read without a clone.
+      assert.ok(!isShipped(document) || isShipped(target), link);
     }
-    // What the package has is read without a clone.
-    const isShipped = (path: string): boolean =>
-      /^(?:README\.md|CHANGELOG\.md|LICENSE|src\/[^/]*\.md|src\/docs\/.*)$/.test(path);
-    for (const [, target = ""] of isShipped(document) ? text.matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g) : [])
-      assert.ok(isShipped(relative(root, join(from, target)).replaceAll("\\", "/")), `${document} links to ${target}`);
     for (const [, path = ""] of text.matchAll(/`((?:src|test|bin)\/[\w./-]*)`/g))
       assert.ok(existsSync(join(root, path)), `${document} names ${path}`);
   }

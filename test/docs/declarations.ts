@@ -43,9 +43,31 @@ export interface Declaration {
   readonly isType: boolean;
 }
 
-/** A statement starts in the first column and everything in it is indented: so the compiler writes it. */
-const statement =
-  /^(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n)?((?:export|import|declare) (?:.*)(?:\n(?!\/\*\*|export |import |declare ).*)*)/gm;
+/** What has to be told apart to find the end of a statement: comments, strings, brackets, semicolons. */
+const token = /\/\*[\s\S]*?\*\/|\/\/.*|"(?:[^"\\\n]|\\.)*"|[{([]|[})\]]|;/g;
+
+/** The statements of a declaration file, each with the doc comment above it. */
+function statementsOf(source: string): { comment: string; text: string }[] {
+  const found: { comment: string; text: string }[] = [];
+  let [comment, start, depth] = ["", 0, 0];
+  for (const { 0: piece, index } of source.matchAll(token)) {
+    const isBetween = depth === 0 && source.slice(start, index).trim() === "";
+    if (isBetween && /^\/[/*]/.test(piece)) {
+      comment = /^\/\*\*([\s\S]*)\*\/$/.exec(piece)?.[1] ?? "";
+      start = index + piece.length;
+    } else if (/^[{([]$/.test(piece)) depth += 1;
+    else if (/^[})\]]$/.test(piece)) depth -= 1;
+    const text = source.slice(start, index + piece.length).trim();
+    const isBlock = /^(?:export )?(?:declare )?(?:abstract )?(?:class|interface)\b/.test(text);
+    if (depth !== 0 || piece !== (isBlock ? "}" : ";")) continue;
+    found.push({ comment, text });
+    [comment, start] = ["", index + piece.length];
+  }
+  const rest = source.slice(start).trim();
+  if (rest !== "") throw new Error(`this is no statement: ${rest}`);
+  return found;
+}
+
 const declared = /^(?:export )?(?:declare )?(?:abstract )?(class|interface|function|const|type) (\w+)/;
 const linked = /^(?:export|import) (type )?(\{[^}]*\}|\*(?: as \w+)?)(?: from "([^"]+)")?;/;
 
@@ -65,12 +87,12 @@ function read(file: string): Module {
   const declarations = new Map<string, Declaration>();
   const exported = new Map<string, Link>();
   const imported = new Map<string, Link>();
-  for (const [, comment = "", text = ""] of readFileSync(file, "utf8").matchAll(statement)) {
+  for (const { comment, text } of statementsOf(readFileSync(file, "utf8"))) {
     const [, kind, name = ""] = declared.exec(text) ?? [];
     const [, all, clause, from] = linked.exec(text) ?? [];
     if (kind !== undefined) {
       const isType = kind === "interface" || kind === "type";
-      declarations.set(name, { name, kind: kind as Declaration["kind"], comment, text: text.trim(), file, isType });
+      declarations.set(name, { name, kind: kind as Declaration["kind"], comment, text, file, isType });
     } else if (clause === undefined) throw new Error(`${file}: this statement is not understood: ${text}`);
     else if (from !== undefined) {
       for (const [, type, source = "", local = source] of clause.matchAll(/(type )?(\w+|\*)(?: as (\w+))?/g)) {
@@ -153,15 +175,6 @@ export function declarationIn(file: string, name: string): Declaration {
   const found = read(file).declarations.get(name) ?? exportsOf(file).find((one) => one.name === name);
   if (found === undefined) throw new Error(`${file} does not declare ${name}`);
   return found;
-}
-
-/** The constants of its own file that a declaration takes its type from: `typeof codes`. */
-export function constantsOf(declaration: Declaration): string[] {
-  const { declarations } = read(declaration.file);
-  return namesIn(declaration)
-    .map((name) => declarations.get(name))
-    .filter(isLocalConstant)
-    .map(({ text }) => text);
 }
 
 function isLocalConstant(declaration: Declaration | undefined): declaration is Declaration {

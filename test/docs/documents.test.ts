@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
-import { root, textOf } from "../helpers/import-graph.ts";
+import { scratchFolder } from "../helpers/command.ts";
+import { filesIn, root, textOf } from "../helpers/import-graph.ts";
+import { apiPages } from "./api.ts";
 import { entryPointsOf, exportsOf, filesBehind, unexportedBehind } from "./declarations.ts";
 import { documents } from "./documents.ts";
 
@@ -9,16 +13,53 @@ test("what the documents take from the code is as the code is now: the API, the 
     assert.equal(textOf(path), text, `${path} is out of date: npm run api-docs`);
 });
 
-test("the API reference has every export of every entry point, the members of every JSON answer and the options of every command", () => {
-  const reference = textOf("src/API.md");
-  for (const { name, types } of entryPointsOf(root)) {
-    assert.match(reference, new RegExp(`^## \`${name}\`$`, "m"));
-    for (const one of exportsOf(types))
-      assert.match(reference, new RegExp(`^### \`${one.name}\`$`, "m"), `${name} exports ${one.name}`);
+test("the pages of the API have every export of every entry point, by its name, and the index links to each", async () => {
+  const pages = [...(await apiPages())];
+  const [[, index = ""] = []] = pages;
+  const placed = pages.flatMap(([path, text]) =>
+    [...text.matchAll(/^## `(\w+)`$/gm)].map(([, name = ""]) => ({ name, page: path.replace("src/docs/api/", "") })),
+  );
+  for (const { name: entry, types } of entryPointsOf(root)) {
+    for (const { name } of exportsOf(types)) {
+      const [found, ...more] = placed.filter((one) => one.name === name);
+      assert.ok(found !== undefined, `${entry} exports ${name}`);
+      assert.deepEqual(more, []);
+      assert.ok(index.includes(`[${name}](${found.page}#${name.toLowerCase()})`), name);
+    }
   }
-  assert.match(reference, /^### `AuthStatus`$/m);
-  assert.match(reference, /^\| `auth switch \[PROFILE\]` \| `--here`, `--json` \|$/m);
-  assert.match(reference, /`D403`/);
+  assert.ok(placed.some(({ name, page }) => name === "AuthStatus" && page === "json-output.md"));
+});
+
+test("the pages of the API are those that are made, and show each member of a union, the options of each command and the doctor's numbers", async () => {
+  const pages = await apiPages();
+  assert.deepEqual(filesIn("src/docs/api", /./).sort(), [...pages.keys()].sort());
+  const page = (name: string): string => pages.get(`src/docs/api/${name}.md`) ?? assert.fail(name);
+  const kinds = (name: string, union: string): string[] => {
+    const [, code = ""] = page(name).split(`\n## \`${union}\`\n`);
+    return [...(code.split("\n## ")[0] ?? "").matchAll(/(?:about|outcome|kind): "(\w+)";/g)].map(
+      ([, kind = ""]) => kind,
+    );
+  };
+  assert.deepEqual(kinds("spec-kitty", "ConsentQuestion"), ["file", "host", "resource", "profile"]);
+  assert.deepEqual(kinds("sync", "EmitReport"), ["queued", "refused", "failed"]);
+  assert.deepEqual(kinds("sync", "LiveFrame"), ["snapshot", "event", "ping", "answer", "ignored"]);
+  assert.match(page("options"), /^- `auth switch \[PROFILE\]`: `--here`$/m);
+  assert.match(page("json-output"), /`D403` file,/);
+});
+
+test("what a declaration file has and the reader of it does not understand is an error", (t) => {
+  const read = (source: string): unknown => {
+    const file = join(scratchFolder(t), "some.d.ts");
+    writeFileSync(file, source);
+    return exportsOf(file).map(({ name, text }) => [name, text]);
+  };
+  const union = 'export type Union = \n/** One. */\n{\n    a: "}";\n}\n/** Two; */\n | {\n    b: 1;\n};';
+  assert.deepEqual(read(`/** It. */\n${union}\nexport interface Next {\n}\n`), [
+    ["Union", union],
+    ["Next", "export interface Next {\n}"],
+  ]);
+  for (const source of ["export enum Colour {}\n", "export default value;\n", "export type Cut = {\n    a: 1;\n"])
+    assert.throws(() => read(source), /is not understood|is no statement/, source);
 });
 
 test("every export has a doc comment, and what a caller gets has a type that is exported; only members of options have others", () => {

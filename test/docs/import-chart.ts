@@ -1,17 +1,6 @@
 import { basename } from "node:path";
 import { filesIn, importGraph } from "../helpers/import-graph.ts";
 
-const marked = /(<!-- imports: [^\n]*-->\n)[\s\S]*?(<!-- end -->)/;
-
-/** A document with the import graph between its marks, as it is now. */
-export function withImportGraph(document: string): string {
-  if (!marked.test(document)) throw new Error("the document has no place for the import graph");
-  return document.replace(
-    marked,
-    (_, start: string, end: string) => `${start}\n\`\`\`mermaid\n${importGraphChart()}\n\`\`\`\n\n${end}`,
-  );
-}
-
 /**
  * Which folder imports which, as a flow chart of Mermaid. An arrow that follows from others is left out: with
  * `cli → doctor → app` there is none from `cli` to `app`. What only types need counts too.
