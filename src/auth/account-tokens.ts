@@ -4,10 +4,9 @@ import type { AuthorizedFetchOptions } from "./authorized-fetch.ts";
 import type { Credential } from "./sessions/session.ts";
 
 /**
- * After a login or a switch in another terminal, a long-running program must not send what belongs to one account with the token of
- * another.
+ * After a login or switch elsewhere, a long-running program must not send one account's data with another's token.
  *
- * @param account - `user`: the service's own id; `label`: what people call the user
+ * @param account - `user`: the service's own id; `label`: the user's name for people
  */
 export function tokensOfAccount(
   tokens: TokenManager,
@@ -19,13 +18,13 @@ export function tokensOfAccount(
       { hint: "Start it again" },
     );
   };
-  // A token from the environment names nobody: the service was asked who owns it.
+  // A token from the environment names no user: the service was asked.
   const isTheirs = ({ user }: Credential): boolean => user === undefined || user.id === account.user;
   return {
     async getCredential(options = {}) {
       const held = await tokens.getCredential(options);
       if (isTheirs(held)) return held;
-      // The one in memory may be outdated; what is stored counts.
+      // Memory may be outdated; storage counts.
       const stored =
         options.rejected === undefined
           ? await tokens.getCredential({ ...options, rejected: held.accessToken.reveal() })

@@ -12,21 +12,24 @@ import { mostHops, nextHop, type Hop, type RedirectScope } from "../http/redirec
 import { targetOf } from "../http/token-target.ts";
 import { presentToken } from "./present-token.ts";
 
-/** What an authorized fetch takes in addition to what `fetch` takes. */
+/** Options in addition to those of `fetch`. */
 export interface AuthorizedRequestInit extends runtime.RequestInit {
-  /** How often a request that may be repeated is repeated after 408, 429, 5xx or no answer; 2 by default, 0 for never. */
+  /** Tries after 408, 429, 5xx or no response, for requests that may be repeated; 2 by default, 0 for none. */
   retries?: number;
   /**
-   * The time limit of each try, from the first byte sent to the last byte read, in milliseconds. By default `fetch`'s own limits
-   * apply, 10 s to connect and 5 minutes between two bytes: another signal would cost a request on loopback 5 % of its time.
+   * The time limit of each try, from the first byte sent to the last byte read, in milliseconds. By default only
+   * `fetch`'s limits apply, 10 s to connect and 5 minutes between two bytes: another signal would cost a loopback
+   * request 5 % of its time.
    */
   timeoutMs?: number;
   /**
-   * Where redirects may lead: `"service"`, within the service only, or `"anywhere"`, the default: to another address then goes a plain
-   * GET or HEAD, without token, body or any header of the request. `redirect` (`"manual"`, `"error"`) is as `fetch` has it.
+   * Where redirects may lead: `"service"`, within the service only, or `"anywhere"`, the default: outside, a plain GET
+   * or HEAD goes without token, body or any header of the request. `redirect` (`"manual"`, `"error"`) is as in `fetch`.
    */
   redirects?: RedirectScope;
-  /** `"optional"`: while nobody is logged in, the request is sent without a token, and the service decides. By default that is an error. */
+  /**
+   * `"optional"`: when not logged in, the request goes without a token, and the service decides. An error by default.
+   */
   login?: "required" | "optional";
 }
 
@@ -36,9 +39,9 @@ export type AuthorizedFetch = (
   init?: AuthorizedRequestInit,
 ) => Promise<runtime.Response>;
 
-/** What {@link createAuthorizedFetch} needs. @internal */
+/** @internal */
 export interface AuthorizedFetchOptions {
-  /** Where the tokens come from, and the one service that they go to. */
+  /** The source of tokens, and the one service for them. */
   tokens: Pick<TokenManager, "service" | "getCredential" | "sessionRefused">;
   clock: Clock;
   fetch: runtime.Fetch;
@@ -46,25 +49,25 @@ export interface AuthorizedFetchOptions {
   random?: () => number;
 }
 
-/** After this long, or instead of a longer wait, the caller gets the failure and not another try. */
+/** After this time, or instead of a longer wait, the caller gets the failure. */
 const patienceMs = 30_000;
 
 /**
- * Makes a `fetch` for the service, the only way in which an access token gets into a request.
+ * Makes a `fetch` for the service, the only way that an access token gets into a request.
  *
- * - A path goes to the service, see {@link targetOf}. A request to any other address is passed on unchanged, without a token.
- * - A redirect takes token, body and headers along only within the service, and never leads to plain http, or from another
- *   machine to this one.
- * - A token that is bound to a key is sent with a proof of that key (RFC 9449).
- * - A 401 leads to one refresh and one replay as the same user; the second 401 is final and is returned. A stream as a body can be
- *   read only once and is not replayed; the body of a `Request` is read into memory for that.
- * - A request that has the same effect when it is sent twice (RFC 9110 §9.2.2, or one with an `Idempotency-Key`) is repeated after
- *   408, 429, 5xx and no answer, as late as the service asks.
+ * - A path goes to the service, see {@link targetOf}. Requests to other URLs pass unchanged, without a token.
+ * - A redirect takes token, body and headers along only within the service, and never leads to plain http, or from
+ *   another machine to this one.
+ * - A token that is bound to a key goes with a proof of it (RFC 9449).
+ * - A 401 leads to one refresh and one replay as the same user; the second 401 is returned. A stream as a body is not
+ *   replayed; the body of a `Request` is read into memory for that.
+ * - A request with the same effect when sent twice (RFC 9110 §9.2.2, or with an `Idempotency-Key`) is repeated after
+ *   408, 429, 5xx and no response, as late as the service asks.
  *
- * @throws (the returned function) {@link NotAuthenticatedError} when nobody is logged in, the session expired or was revoked, or
- * another user has logged in; {@link AuthError} `network_unavailable` when no answer came, `usage_invalid` for a path that leaves the
- * service,
- * `service_rejected` when a stream would have to be replayed, and what the token manager throws; the signal's reason
+ * @throws (the returned function) {@link NotAuthenticatedError} when not logged in, the session expired or was revoked,
+ *   or another user has logged in; {@link AuthError} `network_unavailable` without a response, `usage_invalid` for a
+ *   path that leaves the service, `service_rejected` when a stream would have to be replayed, and as the token manager;
+ *   the signal's reason
  * @internal
  */
 export function createAuthorizedFetch({
@@ -73,7 +76,7 @@ export function createAuthorizedFetch({
   fetch,
   random = Math.random,
 }: AuthorizedFetchOptions): AuthorizedFetch {
-  // The same for the life of the token manager, see `TokenManager.service`.
+  // Fixed for the life of the token manager, see `TokenManager.service`.
   let decided: string | undefined;
   return async (input, options = {}) => {
     const isRequest = input instanceof Request;
@@ -95,7 +98,7 @@ export function createAuthorizedFetch({
       fetch,
       resourceFetch: fetch,
     } as const;
-    // Body and headers stay within the service's address, whether or not a token goes with them (S-013).
+    // Body and headers stay within the service, with or without a token (S-013).
     if (first === undefined) return (await sendThrough(open, { url, init, isService })).response;
     let failures = 0;
     const send = async (credential: Credential): ReturnType<typeof sendThrough> => {
@@ -138,7 +141,7 @@ export function createAuthorizedFetch({
         await clock.sleep(waitMs, { signal });
       }
     };
-    // Nearly always that is all: what a refusal takes would be a part of the time of every request.
+    // Usually all: handling refusals here would slow every request.
     let answered: Awaited<ReturnType<typeof send>> | undefined = await send(first);
     if (!answered.isRefusal) return answered.response;
     const { response } = await presentToken(first, {
@@ -159,7 +162,7 @@ export function createAuthorizedFetch({
   };
 }
 
-/** The headers with the token, and without other credentials, whatever the case of their name. */
+/** Adds the token and removes other credentials, whatever the case of their name. */
 function withToken(
   headers: NonNullable<RequestInit["headers"]> = {},
   token: string,
@@ -170,20 +173,19 @@ function withToken(
     all.set("authorization", authorization);
     return all;
   }
-  // A record, as most requests have. Copied member by member: `fetch` is slow to read a spread object, and `Headers`.
+  // A record, as most requests have. Copied member by member: `fetch` is slow to read a spread object, or `Headers`.
   const all: Record<string, string | readonly string[]> = {};
   for (const [name, value] of Object.entries(headers)) if (name.toLowerCase() !== "authorization") all[name] = value;
   all["authorization"] = authorization;
   return all;
 }
 
-/** The caller's signal, and the time limit of one try. */
 function limited(signal: AbortSignal | undefined, timeoutMs: number, clock: Clock): AbortSignal {
   const limit = clock.timeout(timeoutMs);
   return signal === undefined ? limit : AbortSignal.any([signal, limit]);
 }
 
-/** A `Request` as the `init` it was made from. */
+/** Turns a `Request` back into its `init`. */
 async function unfold(request: Request, init: RequestInit): Promise<RequestInit> {
   const { method, headers, redirect, signal } = request;
   const body = request.body === null || init.body !== undefined ? undefined : await request.arrayBuffer();
@@ -191,7 +193,7 @@ async function unfold(request: Request, init: RequestInit): Promise<RequestInit>
 }
 
 interface Door {
-  /** Undefined where nobody is logged in. */
+  /** Undefined when not logged in. */
   readonly token: string | undefined;
   readonly service: string;
   readonly scope: RedirectScope;
@@ -200,14 +202,14 @@ interface Door {
   readonly resourceFetch: runtime.Fetch;
 }
 
-/** Sends a request with the token and follows its redirects, see {@link nextHop}. */
+/** Sends a request and follows its redirects, see {@link nextHop}. */
 async function sendThrough(
   { token, service, scope, fetch, resourceFetch }: Door,
   first: Hop,
 ): Promise<{ response: Response; isRefusal: boolean }> {
   const redirect = first.init.redirect ?? "follow";
   for (let hop = first, hops = 0; ; hops += 1) {
-    // `fetch` is slow to read a spread object: 5 µs of some 200 on loopback.
+    // `fetch` is slow to read a spread object: 5 of some 200 µs on loopback.
     const sent: RequestInit = Object.assign({}, hop.init, { redirect: redirect === "follow" ? "manual" : redirect });
     if (hop.isService && token !== undefined) sent.headers = withToken(hop.init.headers, token);
     const response = await (hop.isService ? resourceFetch : fetch)(hop.url, sent);
@@ -215,7 +217,7 @@ async function sendThrough(
     const next = redirect === "follow" ? nextHop(response, hop, service, scope) : undefined;
     if (next === undefined) {
       if (hops > 0) Object.defineProperty(response, "redirected", { value: true });
-      // A fetch that was passed in may have followed redirects itself.
+      // A custom fetch may have followed redirects itself.
       const isRefusal =
         response.status === 401 &&
         hop.isService &&
@@ -247,7 +249,7 @@ function isIdempotent({ method = "GET", headers }: RequestInit): boolean {
   return /^(GET|HEAD|OPTIONS|PUT|DELETE)$/i.test(method) || new Headers(headers).has("idempotency-key");
 }
 
-/** A user who has logged in meanwhile did not ask for this request: it would be done in their name and with their rights. */
+/** A user who logged in meanwhile did not make this request: it would run in their name. */
 function anotherUser({ user: before }: Credential, { user: now }: Credential): NotAuthenticatedError {
   const [whose, who] = [before, now].map((user) => user?.email ?? user?.name ?? user?.id ?? "somebody");
   return new NotAuthenticatedError(

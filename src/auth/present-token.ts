@@ -4,27 +4,26 @@ import type { Clock } from "../platform/clock.ts";
 import { saysSessionEnded } from "./oauth/www-authenticate.ts";
 import type { Credential } from "./sessions/session.ts";
 
-/** An answer of the server that the token is for. */
 export function refusable(response: Response): { response: Response; isRefusal: boolean } {
   return { response, isRefusal: response.status === 401 };
 }
 
-/** A request that takes a token, and where the next token comes from. */
+/** A request with a token, and the source of the next token. */
 export interface TokenRequest<T extends Credential> {
-  /** `isRefusal`: whether the answer is a 401 about this token. Another server's says nothing about it. */
+  /** `isRefusal`: a 401 about this token. Another server's says nothing about it. */
   send(this: void, credential: T): Promise<{ readonly response: Response; readonly isRefusal: boolean }>;
   renew(this: void, rejected: string): Promise<T>;
   /**
-   * Told when the service says that the session itself ended, so that no refresh can help. Returns when another token has taken its
-   * place, else it throws. Absent: that answer is returned like any other.
+   * Called when the service says that the session itself ended, so a refresh cannot help. Returns when another token
+   * has replaced it, else throws. Absent: that response is returned.
    */
   ended?: (accessToken: string) => Promise<void>;
-  /** Throws where the request must not be sent again, or not with that token. */
+  /** Throws where a replay must not be sent, or not with that token. */
   requireReplay?: (next: T) => void;
   readonly clock: Clock;
 }
 
-/** Sends a request with a token. A 401 leads to one refresh and one replay; the second 401 is final and is returned. */
+/** A 401 leads to one refresh and one replay; the second 401 is final and is returned. */
 export async function presentToken<T extends Credential>(
   first: T,
   { send, renew, ended, requireReplay, clock }: TokenRequest<T>,

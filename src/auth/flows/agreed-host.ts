@@ -4,11 +4,11 @@ import type { AuthFlow } from "../sessions/session.ts";
 import type { LoginRequest } from "./login-request.ts";
 
 /**
- * The host where a login would begin although it is not the issuer's, and the user has not agreed to it by name.
+ * The host of a login that is not the issuer's and that the user has not agreed to by name.
  *
- * An issuer may publish the authorization or device endpoint of another server, and a token endpoint of its own. The user then logs in at
- * the other, genuine server, and its code goes to the issuer, with the verifier: all that it takes to redeem it (S-011). A token endpoint
- * elsewhere does no such harm: the code that goes there is the issuer's.
+ * An issuer may publish another server's authorization or device endpoint, with a token endpoint of its own. The user
+ * then logs in at the genuine server, and the issuer gets code and verifier, all it takes to redeem it (S-011). A
+ * foreign token endpoint does no such harm: it gets the issuer's own code.
  */
 export function foreignHost(
   { server, trustedHosts }: Pick<LoginRequest, "server" | "trustedHosts">,
@@ -20,7 +20,7 @@ export function foreignHost(
   return origin === new URL(server.issuer).origin || trustedHosts.includes(host) ? undefined : host;
 }
 
-/** Throws `consent_required` for a {@link foreignHost}. To be called before the user or a request is sent anywhere. */
+/** Throws `consent_required` for a {@link foreignHost}. Call this before the user or a request is sent anywhere. */
 export function requireAgreedHost(
   request: Pick<LoginRequest, "service" | "server" | "trustedHosts">,
   flow: AuthFlow,

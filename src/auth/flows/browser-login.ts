@@ -32,20 +32,21 @@ export interface BrowserLoginOptions extends Omit<ExchangeOptions, "timeoutMs"> 
   port?: number | undefined;
   ownerOf?: ListenOptions["ownerOf"];
   timeoutMs: number;
-  /** Before anything is opened and before the wait begins. */
+  /** Called before anything is opened and before the wait. */
   announce: (address: string, redirectUri: string) => void;
-  /** `mayBeRead`: whether it does no harm that other users read the address in a command line. */
+  /** `mayBeRead`: other users may read the URL in a command line. */
   open?: ((address: string, mayBeRead: boolean) => Promise<BrowserOutcome>) | undefined;
-  /** A warning, since the address is on the screen. */
+  /** A warning only: the URL is on the screen. */
   openFailed: (reason: string) => void;
-  /** What `take` throws is shown to the user, and the wait goes on. */
+  /** Errors of `take` are shown to the user, and the wait goes on. */
   pasted?: ((take: (line: string) => void, signal: AbortSignal) => void) | undefined;
-  /** Only then does the browser show success. Returns the account's name. */
+  /** The browser shows success only afterwards. Returns the account's name. */
   store: (session: Session) => Promise<string>;
 }
 
 /**
- * Authorization code with PKCE over a loopback callback (RFC 8252, RFC 7636), pushed beforehand where the server requires that (RFC 9126).
+ * Authorization code with PKCE over a loopback callback (RFC 8252, RFC 7636), with a pushed request where the server
+ * requires it (RFC 9126).
  */
 export async function browserLogin(options: BrowserLoginOptions): Promise<Session> {
   const { request, fetch, clock, identity, signal, redirectHost, port } = options;
@@ -94,7 +95,7 @@ export async function browserLogin(options: BrowserLoginOptions): Promise<Sessio
     return session;
   } catch (cause) {
     const error = withScopes(cause, request);
-    // For a browser that comes too late, though not so long that the time limit would be no limit.
+    // For a late browser, but not so long that the time limit loses its meaning.
     if (!signal?.aborted)
       await listener.finish(pageFor(error, response), {
         lingerMs: isTimedOut(error) ? Math.min(3_000, options.timeoutMs / 100) : 3_000,
@@ -112,7 +113,7 @@ async function authorizationAddress(
 ): Promise<string> {
   const { server, clientId: client_id, scope, dpopKey, extra } = request;
   const proving = { ...exchange, fetch: tokenEndpointFetch(request, exchange) };
-  // With `dpop_jkt` the code itself is bound to the key: stolen, it can be redeemed no more than the tokens (RFC 9449 §10).
+  // `dpop_jkt` binds the code to the key: stolen, it is as useless as the tokens (RFC 9449 §10).
   const binding = { ...(nonce && { nonce }), ...(dpopKey && { dpop_jkt: dpopThumbprint(dpopKey) }) };
   const address = authorizationRequest(
     server.authorization_endpoint,
@@ -125,8 +126,8 @@ async function authorizationAddress(
   try {
     return await push(proving);
   } catch (error) {
-    // Some servers check proofs at the token endpoint alone, and give no nonce anywhere else. The request names the key as well, and
-    // that binds the code (RFC 9449 §10.1).
+    // Some servers check proofs and send nonces at the token endpoint alone. The request names the key as well, which
+    // binds the code (RFC 9449 §10.1).
     const isAboutProof =
       error instanceof ServiceError && (error.error === "use_dpop_nonce" || error.error === "invalid_dpop_proof");
     if (dpopKey === undefined || !isAboutProof) throw error;
@@ -154,9 +155,8 @@ async function waitForResponse(
   late.catch(() => undefined);
   try {
     options.pasted?.(listener.accept, waiting);
-    // Another user of the machine can read what a browser is started with, but not this terminal (S-009). Where nobody says whose the
-    // connection is that then comes, that user could be the first.
-    // A runtime that may not start programs says so at once.
+    // Another user of the machine can read a browser's command line, but not this terminal (S-009), and could connect
+    // first where the owner of a connection is unknown. A runtime that may not start programs says so at once.
     const opening = async (): Promise<BrowserOutcome | undefined> =>
       options.open?.(listener.startAddress(address), listener.tellsOwners);
     void opening().then(
@@ -171,7 +171,7 @@ async function waitForResponse(
   }
 }
 
-/** The user said no, or was not asked because the request forbade it: OpenID Connect Core §3.1.2.6. */
+/** The user refused, or the request forbade asking: OpenID Connect Core §3.1.2.6. */
 const denials = new Set([
   "access_denied",
   "consent_required",

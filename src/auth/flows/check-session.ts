@@ -10,9 +10,9 @@ import type { TokenManager } from "../token-manager/token-manager.ts";
 import type { TokenSource } from "../token-manager/token-source.ts";
 
 /**
- * Asks the service whether a session is still valid, and stores the user and teams that it names now.
+ * Asks the service whether a session is valid, and stores its user and teams.
  *
- * @returns whether it was asked: where nothing names the user and nothing can be refreshed, there is nothing to ask
+ * @returns whether it could be asked: not if no endpoint names the user and there is nothing to refresh
  */
 export async function checkSession({
   store,
@@ -25,7 +25,7 @@ export async function checkSession({
 }): Promise<boolean> {
   const wait = exchange.signal && { signal: exchange.signal };
   const first = await tokens.getSession({ ...wait });
-  // Where no endpoint names the user, that the session can be refreshed shows that it is valid.
+  // Without such an endpoint, a refresh shows that the session is valid.
   const endpoint = first.server.userinfo_endpoint;
   if (endpoint === undefined) {
     if (first.refreshToken !== undefined) await tokens.refresh({ ...wait });
@@ -48,13 +48,13 @@ export async function checkSession({
   if (isDeepStrictEqual({ user, teams }, { user: session.user, teams: session.teams })) return true;
   const stored = await store.read(tokens.profile);
   if (stored.profile?.session?.refreshes !== session.refreshes || stored.profile.session.id !== session.id) return true;
-  // Whoever has the claim is about to store a session with the user as they were: the next check is another chance.
+  // The holder of the claim is about to store the old user: the next check gets another chance.
   const claim = await store.claim(stored, { timeoutMs: 3_000, whileAtWorkMs: 3_000 });
   await claim?.store({ ...session, user, teams });
   return true;
 }
 
-/** The user of an access token that belongs to no session here. Throws {@link NotAuthenticatedError} when it is refused. */
+/** For an access token of no session here. Throws {@link NotAuthenticatedError} when it is refused. */
 export async function userOfToken(
   credential: Credential,
   { origin, kind }: TokenSource,

@@ -15,15 +15,15 @@ import { endSession } from "./end-session.ts";
 import type { LoginRequest } from "./login-request.ts";
 
 /**
- * Finds out who the user is, and has the session stored. If that fails, the tokens are revoked as far as the server allows: a session that
- * cannot be named or found again must not stay valid.
+ * Identifies the user, and has the session stored. On failure, the tokens are revoked as far as the server allows: a
+ * session that cannot be found again must not stay valid.
  */
 export async function completeLogin<T>(
   tokens: TokenResponse,
   request: LoginRequest,
   how: {
     authFlow: AuthFlow;
-    nonce?: string | undefined /** The tokens were not issued for this login. */;
+    nonce?: string | undefined /** The tokens are from another login. */;
     isBorrowed?: boolean;
   },
   store: (session: Session) => Promise<T>,
@@ -41,9 +41,9 @@ export async function completeLogin<T>(
       user: { teams, ...user },
       server,
     } = await findUser(tokens, request, idToken, { ...options, fetch: resourceFetch(common, options) });
-    // No login has vouched for a token from elsewhere, and no user is known whose it could be.
+    // No login vouches for a token from elsewhere, and its user is unknown.
     if (how.isBorrowed && user.isUnnamed) throw notKnown(request);
-    // A server that grants what was requested may leave the scope out (RFC 6749 §5.1).
+    // A server that grants what was requested may omit the scope (RFC 6749 §5.1).
     const scope = tokens.scope ?? request.scope;
     const missing = missingScope(request.scope, { ...common, scope, idToken });
     const session: Session = {
@@ -60,13 +60,13 @@ export async function completeLogin<T>(
       authFlow,
       authenticatedAt: issuedAt,
     };
-    // The last moment at which Ctrl-C still means that nothing was changed.
+    // The last moment for Ctrl-C to leave everything unchanged.
     options.signal?.throwIfAborted();
     return { session, stored: await store(session) };
   } catch (error) {
-    // Another's token stays what it was: it was not issued for this login.
+    // A token from elsewhere is not ours to revoke.
     if (how.isBorrowed) throw error instanceof AuthError && isRefusal(error.cause) ? notKnown(request) : error;
-    // Without the signal: it may be what ended the login, and the tokens are to be revoked all the same.
+    // Without the signal, which may have ended the login: the tokens must still be revoked.
     const ending: ExchangeOptions = { fetch: options.fetch, clock: options.clock, timeoutMs: 3_000 };
     await endSession({ ...common, server: request.server }, ending).catch(() => undefined);
     throw error;
@@ -79,7 +79,7 @@ function notKnown({ server, clientId, service }: LoginRequest): NotAuthenticated
   );
 }
 
-/** The claims of the ID token, validated before the access token that came with it is used for anything. */
+/** Validated before its access token is used for anything. */
 async function idTokenClaims(
   { id_token, access_token }: TokenResponse,
   { server, clientId: client_id, isOpenId }: LoginRequest,
@@ -89,8 +89,8 @@ async function idTokenClaims(
   if (!isOpenId) return undefined;
   if (id_token !== undefined)
     return validateIdToken(id_token, { server, client_id, access_token, now, nonce }, options);
-  // Servers differ on whether a device login is an OpenID Connect login, which the standard does not mention, and a refresh need not bring
-  // one.
+  // Servers differ on whether a device login is an OpenID Connect login, which the standard omits, and a refresh need
+  // not bring an ID token.
   if (authFlow !== "authorization_code") return undefined;
   throw new AuthError("service_answer_invalid", `"${server.issuer}" returned no ID token for the scope "openid"`, {
     hint: hint`${issuersMistake}. For a login without an ID token: ${login(undefined, "--scope", "…")}, without "openid"`,
@@ -98,10 +98,10 @@ async function idTokenClaims(
 }
 
 /**
- * From the service's own endpoint where it has one, with teams; else from the server's UserInfo endpoint, else from the ID token (OpenID
- * Connect Core §5.3, §5.4). A server of OAuth 2.0 alone names nobody.
+ * From the service's own endpoint, with teams; else from UserInfo, else from the ID token (OpenID Connect Core §5.3,
+ * §5.4). A plain OAuth 2.0 server names no user.
  *
- * @returns the user, and the server with the endpoints that the session will use from now on
+ * @returns the user, and the server with the session's endpoints from now on
  */
 async function findUser(
   tokens: TokenResponse,
@@ -114,13 +114,13 @@ async function findUser(
   const { userinfo_endpoint, logout_endpoint } = defaultAuthorizationServer(service);
   try {
     const user = request.hasOwnApi ? await userOfService(await ask(userinfo_endpoint), request, claims) : undefined;
-    // The service's logout ends the tokens only where the service issues them itself.
+    // The service's logout ends the tokens only if the service issues them.
     if (user !== undefined)
       return { user, server: { ...server, userinfo_endpoint, ...(server.issuer === service && { logout_endpoint }) } };
     const { userinfo_endpoint: ofServer, ...rest } = server;
     if (ofServer !== undefined) {
-      // A token for one resource is not valid for another (RFC 8707 §3), and UserInfo is a resource of its own; nor does it answer to a
-      // token that was requested without `openid` (Core §5.3).
+      // A token for one resource is not valid for another (RFC 8707 §3), such as UserInfo; nor does UserInfo accept one
+      // requested without `openid` (Core §5.3).
       const known = await userInfoResponse(await ask(ofServer), claims?.sub).catch(ignoring(isRefusal));
       if (known !== undefined) return { user: { ...known, teams: [] }, server };
     }
@@ -141,7 +141,7 @@ async function userOfService(
   { server, isDiscovered }: LoginRequest,
   claims: IdTokenClaims | undefined,
 ): Promise<UserInfo | undefined> {
-  // A gateway refuses what it does not know as well; one that asks for a token of this kind has the endpoint.
+  // Gateways refuse unknown paths as well; one that asks for this kind of token has the endpoint.
   const isElsewhere =
     isDiscovered && isBareRefusal(response) && (server.userinfo_endpoint !== undefined || claims !== undefined);
   if (!isElsewhere)
@@ -150,13 +150,13 @@ async function userOfService(
   return undefined;
 }
 
-/** Nobody knows whether the next login there is the same user's: what was begun for one is not continued for another. */
+/** The next login there may be another user's: nothing is continued across logins. */
 function unnamedUser({ issuer }: AuthorizationServer, scope: string): UserInfo {
   const id = `unnamed:${randomBytes(9).toString("base64url")}`;
   return { id, name: scope ? `${issuer} (${scope})` : issuer, isUnnamed: true, teams: [] };
 }
 
-/** A refusal that asks for no token of this kind (RFC 6750 §3, RFC 9449 §7.1). */
+/** A refusal that asks for no such token (RFC 6750 §3, RFC 9449 §7.1). */
 function isBareRefusal({ status, headers }: Response): boolean {
   return (
     (status === 401 || status === 403) &&

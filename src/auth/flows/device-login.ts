@@ -21,14 +21,14 @@ import type { LoginRequest } from "./login-request.ts";
 export interface DeviceLoginOptions extends Omit<ExchangeOptions, "timeoutMs"> {
   request: LoginRequest;
   announce: (authorization: Omit<DeviceAuthorization, "device_code">) => void;
-  /** Undefined: as long as the code is valid. */
+  /** Undefined: the code's lifetime. */
   limitMs?: number | undefined;
   waiting: (leftMs: number) => void;
   store: (session: Session) => Promise<unknown>;
   random?: () => number;
 }
 
-/** RFC 8628: opens nothing and listens on nothing. */
+/** RFC 8628: opens nothing, listens on nothing. */
 export async function deviceLogin(options: DeviceLoginOptions): Promise<Session> {
   const { request, fetch, clock, signal } = options;
   requireAgreedHost(request, "device_code");
@@ -68,7 +68,7 @@ async function poll(
       const stepMs = Math.min(left, 1_000);
       waiting(Math.min(timeLeft(current, readClocks(clock)), untilLimit));
       await clock.sleep(Math.min(stepMs, untilLimit), { signal });
-      // Between two polls, never during one: its answer may be the tokens.
+      // Between polls, never during one: its response may be the tokens.
       if (untilLimit <= stepMs) throw notApproved(limitMs);
     }
     const answer = await deviceCodeGrant(server, grant, exchange).then(

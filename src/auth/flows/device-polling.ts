@@ -10,13 +10,13 @@ export interface ClockReading {
 
 export interface PollWait {
   readonly kind: "wait";
-  /** How long to wait, counted from the reading, in milliseconds. */
+  /** In milliseconds, from the reading. */
   readonly ms: number;
   readonly intervalMs: number;
-  /** The server's own: longer than `intervalMs` where this client's cap applies. */
+  /** The server's: longer than `intervalMs` where this client's cap applies. */
   readonly announcedMs: number;
   readonly failures: number;
-  /** At the reading; {@link timeLeft} gives what is left now. */
+  /** At the reading; for now, see {@link timeLeft}. */
   readonly leftMs: number;
   readonly reading: ClockReading;
 }
@@ -28,20 +28,20 @@ interface PollFailed {
   readonly error: unknown;
 }
 
-/** NFR-003: an unattended terminal polls no longer than this, whatever lifetime the server gives the code. */
+/** NFR-003: an unattended terminal polls no longer, whatever the code's lifetime. */
 const maxLifetimeMs = 15 * 60_000;
-/** FR-018: a cautious server does not keep a user who has approved waiting, unless it insists with `slow_down`. */
+/** FR-018: a cautious server must not delay an approved user, unless it insists with `slow_down`. */
 const maxIntervalMs = 10_000;
-/** An interval near 0 must not become a busy loop. */
+/** Not a busy loop. */
 const minIntervalMs = 1000;
-/** RFC 8628 §3.5, `slow_down`: for this and all later polls. */
+/** RFC 8628 §3.5: `slow_down` lasts for all later polls. */
 const slowDownMs = 5000;
 
 /**
- * The first poll waits too (RFC 8628 §3.5): no user approves a code before seeing it.
+ * The first poll waits too (RFC 8628 §3.5): no user approves a code unseen.
  *
- * @param authorization - lifetime and interval, in seconds, as the server gave them
- * @param reading - the clocks before the codes were requested, so that the code does not live longer here than at the server
+ * @param authorization - lifetime and interval from the server, in seconds
+ * @param reading - the clocks before the request, so that the code does not live longer here than at the server
  */
 export function startPolling(
   { expires_in, interval }: Pick<DeviceAuthorization, "expires_in" | "interval">,
@@ -54,8 +54,8 @@ export function startPolling(
 }
 
 /**
- * @param reading - the clocks when the answer arrived: the interval starts there, so that the next poll is never too early
- * @param random - from 0 to 1, spreads the retries of clients that lost the same server
+ * @param reading - the clocks at the response, where the interval starts: the next poll is never too early
+ * @param random - from 0 to 1, spreads clients that lost the same server
  */
 export function nextPoll(
   state: PollWait,
@@ -63,7 +63,7 @@ export function nextPoll(
   reading: ClockReading,
   random: number,
 ): PollState {
-  // Before the clocks are looked at: a login that has its tokens must not fail because the code has expired.
+  // Before the clocks: a login with tokens must not fail because the code has expired.
   if ("tokens" in answer) return { kind: "done", tokens: answer.tokens };
   const { error } = answer;
   if (!(error instanceof ServiceError)) return { kind: "failed", error };
@@ -71,12 +71,12 @@ export function nextPoll(
   const { intervalMs, announcedMs } = state;
   const next = { intervalMs, announcedMs, failures: 0, leftMs: timeLeft(state, reading), reading };
   const toldMs = error.retryAfterMs ?? 0;
-  // The error's name takes precedence over the status: some servers send `slow_down` with 429, and it lasts, which a 429 does not.
+  // The error takes precedence over the status: some servers send `slow_down` with 429, and it lasts.
   switch (error.error) {
     case "authorization_pending":
       return wait(next, intervalMs, error);
     case "slow_down": {
-      // Without the cap: a server that also adds 5 seconds each time would stay ahead of a client that started below it.
+      // Without the cap: a server that also adds 5 seconds would stay ahead of a client that started below it.
       const slower = Math.max(intervalMs, announcedMs) + slowDownMs;
       return wait({ ...next, intervalMs: slower }, Math.max(slower, toldMs), error);
     }
@@ -85,29 +85,29 @@ export function nextPoll(
     case "access_denied":
       return failed("access_denied", "the login was denied", error);
     case "invalid_grant":
-      // A server also says this after it has sent the tokens and the connection broke: a code is good for one answer.
+      // Also said after a connection broke under the tokens: a code is good for one response.
       return failed("service_rejected", "the service no longer accepts the code", error);
   }
-  // A transient failure is waited out, since the user may be entering the code right now. Any other will not go away.
+  // A transient failure is waited out: the user may be entering the code now.
   if (!isTransient(error)) return { kind: "failed", error };
   const failures = state.failures + 1;
   if (error.retryAfterMs !== undefined) return wait({ ...next, failures }, Math.max(intervalMs, toldMs), error);
-  // On top of the interval, since RFC 8628 §3.5 wants polls to become rarer after a timeout, from the first one on; but not
-  // past the end of the code's lifetime, or the last chance would be lost.
+  // Added to the interval, since RFC 8628 §3.5 wants polls to become rarer from the first timeout on; but never past
+  // the code's lifetime, or the last chance is lost.
   const backOffMs = Math.min(retryDelay({ attempt: failures, random }), next.leftMs - 2 * intervalMs);
   return wait({ ...next, failures }, intervalMs + Math.max(0, backOffMs), error);
 }
 
 /**
- * Of the two clocks the one that advanced further counts. The monotonic clock may stand still while the machine sleeps, although the code
- * goes on aging at the server; the wall clock may be set back, which does not make the code any younger.
+ * By the clock that advanced further. The monotonic one may stop during sleep while the code ages; the wall clock may
+ * be set back.
  */
 export function timeLeft({ leftMs, reading: then }: PollWait, reading: ClockReading): number {
   const passed = Math.max(reading.monotonic - then.monotonic, reading.wall - then.wall, 0);
   return Math.max(0, leftMs - passed);
 }
 
-/** A poll after the code expires cannot succeed: the login fails now, and not after one more wait. */
+/** A poll after the code's expiry cannot succeed: the login fails now. */
 function wait(state: Omit<PollWait, "kind" | "ms">, ms: number, cause?: ServiceError): PollState {
   return ms < state.leftMs ? { kind: "wait", ms, ...state } : expired(cause);
 }

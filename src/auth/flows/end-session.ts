@@ -13,8 +13,8 @@ export type EndableSession = Pick<
 >;
 
 /**
- * At the service's own logout where the service issued the tokens, else by revoking them (RFC 7009): a logout elsewhere would leave them
- * valid.
+ * By the service's own logout if it issued the tokens, else by revocation (RFC 7009): a logout elsewhere would leave
+ * them valid.
  *
  * @returns one result for each token; empty where the server ends the session as a whole
  */
@@ -43,8 +43,8 @@ export function logoutRequest(endpoint: string, session: EndableSession, exchang
 }
 
 /**
- * A server that says that the session has ended already has nothing left to end: success too. A bare 401 or 403 says no such thing: it may
- * be about an expired access token, or come from a filter in front of the service (S-015).
+ * A session that had already ended is success too. A bare 401 or 403 does not say so: it may be about an expired access
+ * token, or come from a filter in front of the service (S-015).
  */
 export async function logoutResponse(response: Response): Promise<void> {
   if (response.ok) return discardBody(response);

@@ -10,17 +10,17 @@ import { TokenManager } from "../token-manager/token-manager.ts";
 import { presentToken, refusable } from "../present-token.ts";
 import { endSession, logoutRequest, logoutResponse } from "./end-session.ts";
 
-/** The local session is gone in every case but `not-logged-in`. `hasNewLogin`: there was a new login meanwhile, and that session stays. */
+/** The local session is gone unless `not-logged-in`. `hasNewLogin`: a login made meanwhile stays. */
 export type LogoutOutcome = EndOutcome & { readonly hasNewLogin?: boolean };
 
 type EndOutcome =
   | { readonly kind: "not-logged-in" }
-  /** The server ended the session, or said that it had ended before. `tokens`: the result for each, where they are revoked one by one. */
+  /** The server ended the session, now or before. `tokens`: the results of single revocations. */
   | { readonly kind: "ended"; readonly tokens?: readonly Revocation[] }
-  /** Only the local session was removed: because of `force`, or because of `error`, after which it may live on at the server. */
+  /** Only the local session was removed: by `force`, or after `error`; it may live on at the server. */
   | { readonly kind: "local"; readonly error?: AuthError; readonly tokens?: readonly Revocation[] };
 
-/** Ends the session at the server, then removes it here, whatever the server answered. */
+/** Ends the session at the server, then removes it here, whatever the response. */
 export async function logout(
   profile: string,
   {
@@ -36,7 +36,7 @@ export async function logout(
   const outcome: EndOutcome = force ? { kind: "local" } : await endAtServer(session, tokens, exchange);
   const end = { reason: "logout", by, at: exchange.clock.now() } as const;
   const after = await store
-    // A newer login is not the one to log out of (S-003).
+    // A newer login stays (S-003).
     .change(profile, (stored) => (stored?.session?.id === session.id ? withoutLogin(stored, end) : stored))
     .catch((error: unknown) => {
       throw error instanceof AuthError ? stillStored(error, profile, outcome) : error;
@@ -44,11 +44,11 @@ export async function logout(
   return { ...outcome, hasNewLogin: after?.session !== undefined };
 }
 
-/** Says more than the error of the disk: a user who has to be safe now needs to know whether what is left is still valid. */
+/** Says more than the disk's error: whether the remaining session is still valid. */
 function stillStored(cause: AuthError, profile: string, { kind }: EndOutcome): AuthError {
   const hasEnded = kind === "ended";
   const again = { command: "auth logout", options: [...(hasEnded ? ["--force"] : []), "--profile", profile] };
-  // Not the hint of a failed write, which may be to use another folder: nobody is logged in there, and the session would stay here.
+  // Not the hint of a failed write, to use another directory: the session would stay in this one.
   return new AuthError(
     cause.code,
     `the session ${hasEnded ? "has ended at the service, but is" : "is"} still stored here: ${cause.message}`,
@@ -59,16 +59,14 @@ function stillStored(cause: AuthError, profile: string, { kind }: EndOutcome): A
   );
 }
 
-/**
- * It is no longer stored anywhere, so it gets a store of its own in memory, where it can be refreshed once more if the server wants that.
- */
+/** No longer stored, so it gets a store in memory, where it can be refreshed once more if needed. */
 export async function endReplacedSession(replaced: Session, exchange: ExchangeOptions): Promise<EndOutcome> {
   const { clock, fetch } = exchange;
   const profile = "replaced";
   const service = replaced.server.issuer;
   const store = new MemoryStore(clock);
   await store.change(profile, () => ({ service, clientId: replaced.clientId, team: undefined, session: replaced }));
-  // Nobody listens for what happens to a session that is no longer theirs.
+  // The session is no longer the user's, so its events concern nobody.
   const events = { emit: () => undefined, isHeard: () => false, on: () => () => undefined };
   const tokens = new TokenManager({
     store,
@@ -85,21 +83,21 @@ async function endAtServer(stored: Session, tokens: TokenManager, exchange: Exch
   try {
     const results = await end();
     exchange.signal?.throwIfAborted();
-    // The first is the refresh token, which is the session; without it the access token expires before long.
+    // The refresh token comes first, and is the session; the access token alone expires soon.
     const error = results[0]?.error;
     const told = results.length === 0 ? {} : { tokens: results };
     return error === undefined ? { kind: "ended", ...told } : { kind: "local", error, ...told };
   } catch (error) {
-    // Interrupted: the user has changed their mind, so the session stays here too.
+    // Interrupted by the user: the session stays here too.
     if (!(error instanceof AuthError) || error.code === "interrupted") throw error;
     return isGrantDead(error) ? { kind: "ended" } : { kind: "local", error };
   }
 
   async function end(): Promise<readonly Revocation[]> {
     const endpoint = stored.server.logout_endpoint;
-    // Revoking needs nothing but the tokens.
+    // Revocation needs only the tokens.
     if (endpoint === undefined) return endSession(stored, exchange);
-    // The service's own logout needs an access token that is valid. It may hold one for expired while the session lives (S-015).
+    // The service's logout needs a valid access token, and may take one for expired while the session lives (S-015).
     const { response } = await presentToken(await inUse(), {
       send: (session) => logoutRequest(endpoint, session, exchange).then(refusable),
       renew: (rejected) => inUse({ rejected }),
@@ -111,7 +109,7 @@ async function endAtServer(stored: Session, tokens: TokenManager, exchange: Exch
 
   async function inUse(need: { rejected?: string } = {}): Promise<Session> {
     const current = await tokens.getSession({ ...need, ...(exchange.signal && { signal: exchange.signal }) });
-    // A login made meanwhile is not the one to log out of, and the session before it is no longer here (S-003).
+    // A login made meanwhile stays, and the session before it is gone here (S-003).
     if (current.id !== stored.id)
       throw new AuthError("session_ended", "a new login has replaced the session", {
         hint: hint`To end that one: ${{ command: "auth logout" }}`,
@@ -120,7 +118,7 @@ async function endAtServer(stored: Session, tokens: TokenManager, exchange: Exch
   }
 }
 
-/** Whether the server has refused the refresh token itself: then there is no session left to end. */
+/** The server refused the refresh token: no session is left. */
 function isGrantDead({ code, cause }: AuthError): boolean {
   return code === "session_ended" && judgeRefreshFailure(cause) === "dead";
 }
@@ -129,7 +127,7 @@ export function tokenName({ token }: Pick<Revocation, "token">): string {
   return token.replace("_", " ");
 }
 
-/** What to warn about when a session may live on at its service. */
+/** Warnings about a session that may live on at its service. */
 export function unconfirmed(outcome: LogoutOutcome, previous: boolean = false): string[] {
   const of = previous ? " of the previous login" : "";
   if ("tokens" in outcome) {

@@ -6,22 +6,22 @@ import { discoverAuthorizationServer } from "../oauth/discovery.ts";
 import { challengedResource, wellKnownResource, type ProtectedResource } from "../oauth/protected-resource.ts";
 
 export type NamedAddress =
-  /** `issuer`: it publishes metadata; `service`: it does not, and has the API of a service with the default endpoints. */
+  /** `issuer`: publishes metadata; `service`: does not, and has the default endpoints' API. */
   | { readonly kind: "issuer" | "service"; readonly known: KnownServer }
   | { readonly kind: "resource"; readonly resource: ProtectedResource };
 
 /**
- * A trailing `/` belongs to the name of some issuers and is easily left out. Both spellings have the same metadata, and the one that the
- * metadata uses is the issuer from then on: nobody else can publish there.
+ * A trailing `/` belongs to some issuers' names and is easily omitted. Both spellings have the same metadata, whose
+ * spelling becomes the issuer: nobody else can publish there.
  */
 export async function identifyAddress(address: string, exchange: ExchangeOptions): Promise<NamedAddress> {
-  // First, since a resource may be its own issuer, or live next to it, and would not get its tokens as one.
+  // First: a resource may be its own issuer, or next to it, and would not get its tokens as one.
   const challenged = await challengedResource(address, exchange);
   if (challenged !== undefined) return { kind: "resource", resource: challenged };
   const askedAt = exchange.clock.now();
   const isSame = (found: string): boolean => bare(found) === bare(address);
   const discovery = await discoverAuthorizationServer(address, exchange, isSame).catch((error: unknown) => {
-    // The metadata of another issuer on the same host: what is here is not known yet.
+    // Another issuer's metadata on the same host says nothing about this URL.
     if (!(error instanceof AuthError) || error.code !== "service_answer_invalid") throw error;
     return { reason: error, server: undefined };
   });
@@ -39,7 +39,7 @@ function bare(address: string): string {
   return address.replace(/\/$/, "");
 }
 
-/** It refuses a request without a token, in the API's language. */
+/** Refuses a request without a token, in the API's format. */
 async function isProtected(endpoint: string, exchange: ExchangeOptions): Promise<boolean> {
   const response = await send(endpoint, { method: "GET" }, exchange);
   return (await readJsonObject(response)) !== undefined && response.status === 401;

@@ -8,10 +8,10 @@ import { completeLogin } from "./complete-login.ts";
 import type { LoginRequest } from "./login-request.ts";
 
 /**
- * Takes over a login that was made elsewhere, by its refresh token or an access token of it. Nothing in a token says which it is, so it is
- * tried as the first and then as the second: the token endpoint knows no access tokens, and tells nobody what it is sent.
+ * Takes over a login made elsewhere, by its refresh or access token. Nothing tells which it is, so the first is tried
+ * first: the token endpoint knows no access tokens, and passes on nothing.
  *
- * @param request - the client must be the one that the token was issued to
+ * @param request - with the client that the token was issued to
  * @throws {@link NotAuthenticatedError} when it is neither; {@link ServiceError} as a login
  */
 export async function tokenLogin({
@@ -24,7 +24,7 @@ export async function tokenLogin({
   request: LoginRequest;
   store: (session: Session) => Promise<unknown>;
 }): Promise<Session> {
-  // Not bound to a key: the refresh token is not, or it would be of no use here.
+  // No key: the refresh token has none, or it would be useless here.
   const unbound = { ...request, dpopKey: undefined };
   const refreshed = await asRefreshToken(token, unbound, exchange);
   if (refreshed !== undefined)
@@ -40,7 +40,7 @@ async function asRefreshToken(
   { fetch, clock }: ExchangeOptions,
 ): Promise<TokenResponse | undefined> {
   const { server, clientId: client_id, resource } = request;
-  // Without the signal: what was sent is waited for.
+  // Without the signal: a sent token's response is awaited.
   const exchange = { fetch: tokenEndpointFetch(request, { fetch, clock }), clock };
   try {
     return await refreshTokenGrant(server, { client_id, refresh_token: token, resource }, exchange);

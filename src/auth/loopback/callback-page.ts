@@ -3,21 +3,21 @@ import { hint, login } from "../../base/errors.ts";
 import { hintText } from "../../base/hint.ts";
 import type { Identity } from "../../base/identity.ts";
 
-/** How a login ended, as its browser tab shows it. Text in it may come from the server, unescaped. */
+/** The end of a login, for its browser tab. Texts may come from the server, unescaped. */
 export type CallbackOutcome =
   /** `account`: such as `alice@example.com (Acme Corp)`. */
   | { kind: "success"; account: string }
-  /** The user or the server said no; `said`: the server's own words. */
+  /** The user or the server refused; `said`: the server's words. */
   | { kind: "denied"; said?: string | undefined }
-  /** The redirect arrived but the login failed; `said`: the server's own words; `reason`: why, in ours. */
+  /** The redirect arrived but the login failed; `said`: the server's words; `reason`: ours. */
   | { kind: "failed"; said?: string | undefined; reason?: string | undefined }
   /** No redirect arrived in time. */
   | { kind: "expired" };
 
-/** What a request to the callback port can be shown: an outcome, or that it played no part in one. */
+/** An outcome, or a request that played no part in one. */
 type CallbackPage = CallbackOutcome | { kind: "wrong-state" } | { kind: "already-used" } | { kind: "opened-before" };
 
-/** Who shows the page: the tool that logs in, and the host of the issuer. */
+/** The tool, and the host of the issuer. */
 export interface PageOwner {
   readonly identity: Identity;
   readonly issuer: string;
@@ -46,13 +46,13 @@ blockquote{padding-left:.75rem;border-left:3px solid var(--line)}
 code{display:inline-block;padding:.1rem .35rem;background:var(--back);border:1px solid var(--line);border-radius:4px;font:.95em ui-monospace,monospace}
 `;
 
-// The style is allowed by its hash and nothing else is allowed at all: text that got past the escaping still could not run,
-// load anything, send a form, or be framed by a page that wants a click.
+// Only the hashed style is allowed: text past the escaping could not run, load anything, send a form, or be framed for
+// a click.
 const policy =
   `default-src 'none'; style-src 'sha256-${createHash("sha256").update(style).digest("base64")}'; ` +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/** No response of the callback port is stored, sniffed, or passed on to another site. */
+/** Nothing from the callback port is stored, sniffed, or passed on to another site. */
 const commonHeaders: Readonly<Record<string, string>> = {
   "cache-control": "no-store",
   "content-security-policy": policy,
@@ -63,8 +63,8 @@ const commonHeaders: Readonly<Record<string, string>> = {
 const marks = { good: "M7 12.5l3.5 3.5L17 9", bad: "M8 8l8 8M16 8l-8 8", note: "M12 7v6M12 16.5v.1" } as const;
 
 /**
- * The page for a browser tab: self-contained, without script, readable in light and dark. It says which tool it belongs to, since the
- * user may have several logins open, and what it quotes from the server stands apart from our own words.
+ * Self-contained, without script, for light and dark. Names its tool, since the user may have several logins open, and
+ * sets quotes of the server apart.
  */
 export function callbackPage(page: CallbackPage, owner: PageOwner): RenderedPage {
   const { status, mark, title, lines } = wording(page, owner);
@@ -88,7 +88,7 @@ ${lines.map(paragraph).join("\n")}
   return { status, headers: { ...commonHeaders, "content-type": "text/html; charset=utf-8" }, body };
 }
 
-/** Our own words, with a command to type if there is one; or what the server said. */
+/** Our words, with an optional command; or the server's. */
 type Line = string | { readonly text: string; readonly command: string } | { readonly quoted: string };
 
 function paragraph(line: Line, index: number): string {
@@ -98,12 +98,12 @@ function paragraph(line: Line, index: number): string {
   return `${tag}${escaped(line.text)} <code>${escaped(line.command)}</code></p>`;
 }
 
-/** A redirect that the browser follows with GET (RFC 9110 §15.4.4). */
+/** The browser follows with GET (RFC 9110 §15.4.4). */
 export function redirection(path: string, headers: Readonly<Record<string, string>> = {}): RenderedPage {
   return { status: 303, headers: { ...commonHeaders, ...headers, location: path }, body: "" };
 }
 
-/** A refusal, for anything but a browser on its way back from a login. */
+/** For anything but a browser on its way back from a login. */
 export function refusal(status: number, why: string, headers: Readonly<Record<string, string>> = {}): RenderedPage {
   return {
     status,
@@ -188,8 +188,8 @@ function wording(
 }
 
 /**
- * Text for HTML. Control and format characters are removed first: invisible there, they could reverse a name (bidirectional
- * override) or split it. The length is bounded, since the server chooses the text.
+ * For HTML. Removes control and format characters, which could invisibly reverse a name (bidirectional override) or
+ * split it. Limits the length, which the server chooses.
  */
 function escaped(text: string): string {
   const entities: Readonly<Record<string, string>> = {

@@ -1,23 +1,22 @@
 import type { Server } from "node:net";
 import { AuthError, reasonOf, hint, login } from "../../base/errors.ts";
 
-/** The host in the redirect URI. The literal address is the rule (RFC 8252 §8.3); some servers have registered the name only. */
+/** In the redirect URI. The IP address is the rule (RFC 8252 §8.3); some servers have registered only the name. */
 export type RedirectHost = "127.0.0.1" | "localhost";
 
 const searched = Array.from({ length: 11 }, (_, index) => 28888 + index);
 const ephemeral = 0;
 
-/** The ports that a callback may listen on, as far as they are known beforehand: the one that was chosen, else those that are searched. */
+/** The possible ports: the chosen one, else those that are searched. */
 export function callbackPorts(port: number | undefined): readonly number[] {
   return port === undefined ? searched : [port];
 }
 
 /**
- * Takes a port on the loopback interface: the first free one of 28888–28898, else one that the system assigns. With `localhost`
- * the same port is taken on `[::1]` too: a browser may try either address, and a port taken on only one of them would leave the
- * other to any program of any user, which would then receive the code.
+ * Takes a loopback port: the first free one of 28888–28898, else one from the system. With `localhost` also on `[::1]`:
+ * a browser may try either, and any program could take the other and receive the code.
  *
- * @param createServer - makes a server that does not listen yet; called once for each address and attempt
+ * @param createServer - makes a server that does not listen yet; called for each IP address and try
  * @param port - this port only
  * @throws {@link AuthError} `usage_invalid` when `port` cannot be taken, `configuration_invalid` when none can
  */
@@ -26,14 +25,14 @@ export async function takeCallbackPort<S extends Server>(
   redirectHost: RedirectHost,
   port?: number,
 ): Promise<{ servers: S[]; port: number }> {
-  // An ephemeral port that is free on one address may be taken on the other, so it is worth a few attempts.
+  // An ephemeral port may be free on one IP address only, so try a few.
   const candidates = port === undefined ? [...searched, ephemeral, ephemeral, ephemeral] : [port];
   let reason: unknown;
   for (const candidate of candidates) {
     try {
       return await take(createServer, redirectHost, candidate);
     } catch (error) {
-      // Whatever the problem is (in use, reserved by the system, not permitted), the next port may not have it.
+      // In use, reserved, not permitted: the next port may be fine.
       reason = error;
     }
   }
@@ -65,7 +64,7 @@ async function take<S extends Server>(
       port = await listen(server, address, port);
       servers.push(server);
     } catch (error) {
-      // A machine without IPv6 has no [::1] that another program could take, and one without IPv4 no 127.0.0.1 (RFC 8252 §7.3).
+      // Without IPv6 no other program can take [::1], and without IPv4 no 127.0.0.1 (RFC 8252 §7.3).
       if (["EADDRNOTAVAIL", "EAFNOSUPPORT"].includes(reasonOf(error))) absent = error;
       else {
         for (const taken of servers) taken.close();
@@ -80,7 +79,7 @@ async function take<S extends Server>(
 function listen(server: Server, host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    // `exclusive`: in a cluster, the port would otherwise be shared with the other workers.
+    // `exclusive`: a cluster would share the port among its workers.
     server.listen({ host, port, exclusive: true }, () => {
       server.off("error", reject);
       const address = server.address();

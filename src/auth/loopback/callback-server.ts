@@ -19,64 +19,60 @@ import { type RedirectHost, takeCallbackPort } from "./callback-port.ts";
 import { pastedParameters, pasteRefused } from "./pasted-address.ts";
 
 export interface ListenOptions {
-  /** Judges the query of a redirect: `authorizationResponse` with the state of this login. */
+  /** For the query of a redirect: `authorizationResponse` with this login's state. */
   judge: (params: URLSearchParams) => AuthorizationResponse | UnrelatedRedirect;
   /** Of the redirect URI; `/callback` by default. */
   path?: string | undefined;
-  /** The host in the redirect URI; `127.0.0.1` by default. */
+  /** In the redirect URI; `127.0.0.1` by default. */
   redirectHost?: RedirectHost | undefined;
   /** This port only; by default the first free one of 28888–28898, else any. */
   port?: number | undefined;
   clock: Clock;
   owner: PageOwner;
-  /** Whose a connection is; by default as the system says. */
+  /** The owner of a connection; by default from the system. */
   ownerOf?: (socket: Ends) => Promise<ConnectionOwner>;
 }
 
-/** A port that waits for the redirect of one login. */
 export interface CallbackListener {
-  /** For the authorization request and, unchanged, for the token request (RFC 6749 §4.1.3). */
+  /** For the authorization request and, unchanged, the token request (RFC 6749 §4.1.3). */
   readonly redirectUri: string;
-  /** Whether the system says whose a connection is. */
+  /** Whether the system knows the owners of connections. */
   readonly tellsOwners: boolean;
-  /** The one-time address with which a browser is started here, see {@link browserStart}. */
+  /** See {@link browserStart}. */
   startAddress(address: string): string;
-  /**
-   * The response to this login. Rejects with `interrupted` when the listener is closed before it arrives, with `access_denied` when two
-   * browsers took part.
-   */
+  /** Rejects with `interrupted` when closed earlier, with `access_denied` when two browsers took part. */
   readonly callback: Promise<AuthorizationResponse>;
   /**
-   * Takes the redirect address from a user whose browser could not reach this machine: the same checks, the same outcome. It holds a code,
-   * so it is never quoted. Throws `usage_invalid` when it is not the response to this login, which goes on waiting.
+   * Takes the redirect URL from a user whose browser could not reach this machine: same checks, same outcome. It holds
+   * a code, so it is never quoted. Throws `usage_invalid` if it is not the response to this login, which goes on
+   * waiting.
    */
   accept(pasted: string): void;
   /**
-   * Shows the outcome to the browser that brought the response, then closes everything: success only once the session is stored. Only the
+   * Shows the outcome to the waiting browser, then closes everything: success only once the session is stored. Only the
    * first call counts; it never rejects.
    *
-   * @param options - `lingerMs`: how long to wait for the browser to fetch the page and, when the login has expired, how long a
-   * late browser still gets the page that says so; milliseconds, 2000 by default
+   * @param options - `lingerMs`: the wait for the browser to fetch the page and, after expiry, for a late browser;
+   *   milliseconds, 2000 by default
    */
   finish(outcome: CallbackOutcome, options?: { lingerMs?: number }): Promise<void>;
-  /** Closes every socket at once, whatever it is doing, so that the process can exit. May be called again. */
+  /** Closes every socket at once, so that the process can exit. May be repeated. */
   close(): Promise<void>;
 }
 
-// No page is shown at the address that holds code and state: the redirect away from it keeps both out of the address bar and
-// the history. The address of the outcome cannot be guessed: any local program can ask for it, would learn who has logged in,
-// and would end the wait for the browser that should see it.
+// The redirect away from code and state keeps both out of the address bar and the history. The outcome's path cannot be
+// guessed: another local program would learn who logged in, and end the wait for the browser.
 const wrongStatePath = "/not-this-login";
 const alreadyUsedPath = "/already-used";
 const openedBeforePath = "/opened-before";
 
-// Far more than a browser opens, which is six, and than another user can open while its request is on the way; silent connections beyond
-// that are closed, the oldest first. A limit for each peer would separate nobody: all of 127.0.0.0/8 is everybody's.
+// Far more than a browser opens (six), and than another user can open during its request; further silent connections
+// are closed, oldest first. A limit for each peer would separate nobody: 127.0.0.0/8 is everybody's.
 const maxSilentConnections = 256;
 
 /**
- * Listens for the redirect of one login (RFC 8252 §7.3), on the loopback interface only. Nothing but a GET of the exact
- * path with the exact state ends the wait; every other request to the port is answered and ignored.
+ * Listens for the redirect of one login (RFC 8252 §7.3), on loopback only. Only a GET of the exact path with the exact
+ * state ends the wait; every other request gets a response and is ignored.
  *
  * @throws {@link AuthError} when no port can be taken, see {@link takeCallbackPort}
  */
@@ -84,13 +80,13 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
   const { judge, clock, owner, path: redirectPath = "/callback", redirectHost = "127.0.0.1" } = options;
   let settle: { resolve: (answer: AuthorizationResponse) => void; reject: (error: AuthError) => void } | undefined;
   const callback = new Promise<AuthorizationResponse>((resolve, reject) => (settle = { resolve, reject }));
-  // Closing while nothing awaits it must not be an unhandled rejection.
+  // An unawaited rejection must not be an unhandled one.
   callback.catch(() => undefined);
 
   const gone = new AbortController();
   const donePath = `/done/${randomBytes(16).toString("base64url")}`;
   let answered = false;
-  /** The browser that brought the response: it waits, so that it is never shown a success that then fails. */
+  /** The response to the waiting browser: it must not see a success that then fails. */
   let held: ServerResponse | undefined;
   let outcome: CallbackOutcome | undefined;
   let finishing: Promise<void> | undefined;
@@ -116,7 +112,7 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
 
   const onStart = (owner: ConnectionOwner, response: ServerResponse): void => {
     const opened = start.open(owner);
-    // One of the two may be another user's, and nobody can say which.
+    // One of the two may be another user's, and nothing tells which.
     if (opened === "contested" && !answered) settle?.reject(openedTwice());
     send(response, redirection(opened === "first" ? startsAt : openedBeforePath));
   };
@@ -125,10 +121,10 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
     if (path === wrongStatePath) return send(response, callbackPage({ kind: "wrong-state" }, owner));
     if (path === alreadyUsedPath) return send(response, callbackPage({ kind: "already-used" }, owner));
     if (path === openedBeforePath) return send(response, callbackPage({ kind: "opened-before" }, owner));
-    // That a login has expired is no secret, and a late browser may be at any address.
+    // An expired login is no secret, and a late browser may be at any URL.
     if (outcome === undefined || (path !== donePath && outcome.kind !== "expired"))
       return send(response, refusal(404, "nothing here"));
-    // When the socket closes, not the response: closing everything earlier could cut the page off.
+    // With the socket, not the response: closing earlier could cut the page off.
     if (answered) request.socket.once("close", () => gone.abort());
     send(response, callbackPage(outcome, owner));
   };
@@ -169,7 +165,7 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
   const finish: CallbackListener["finish"] = (result, { lingerMs = 2_000 } = {}) => {
     finishing ??= (async () => {
       outcome = result;
-      // Otherwise no browser is left to see it: the address was pasted, the tab is closed, or the login was interrupted.
+      // Otherwise no browser will see it: the URL was pasted, the tab closed, or the login interrupted.
       const isAwaited = held !== undefined || result.kind === "expired";
       if (held !== undefined) send(held, redirection(donePath));
       if (isAwaited) await clock.sleep(lingerMs, { signal: gone.signal }).catch(() => undefined);
@@ -195,11 +191,11 @@ function openedTwice(): AuthError {
   });
 }
 
-/** A server that no peer can flood, slow down or keep open: size, time and number of what it reads are bounded. */
+/** Size, time and number of what it reads are limited: no peer can flood, slow or block it. */
 function boundedServer(onRequest: (request: IncomingMessage, response: ServerResponse) => void): Server {
   const server = createServer(
     {
-      // Cookies count too, including those of every other local server: ports do not isolate them (RFC 6265 §8.5).
+      // Includes cookies of every local server: ports do not isolate them (RFC 6265 §8.5).
       maxHeaderSize: 16 * 1024,
       headersTimeout: 5_000,
       requestTimeout: 5_000,
@@ -207,7 +203,7 @@ function boundedServer(onRequest: (request: IncomingMessage, response: ServerRes
     },
     onRequest,
   );
-  // With this, even the answers that node:http gives by itself say `Connection: close`, and no pipelined request follows.
+  // Then node:http's own responses say `Connection: close` too, and no pipelined request follows.
   server.maxRequestsPerSocket = 1;
   const silent = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
@@ -221,7 +217,7 @@ function boundedServer(onRequest: (request: IncomingMessage, response: ServerRes
 }
 
 function send(response: ServerResponse, { status, headers, body }: RenderedPage): void {
-  // Set here, `close` also makes node:http close the connection: an open one would keep the process running.
+  // `close` here makes node:http close the connection, which would keep the process running.
   response.writeHead(status, { ...headers, connection: "close", "content-length": Buffer.byteLength(body) }).end(body);
 }
 

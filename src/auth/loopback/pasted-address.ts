@@ -1,10 +1,10 @@
 import { AuthError } from "../../base/errors.ts";
 
 /**
- * The query of a redirect that the user pasted.
+ * The query of a pasted redirect.
  *
- * @param pasted - the address of the page that failed to load
- * @param redirectUri - the address must have its scheme, host, port and path, as a redirect that arrives by itself does
+ * @param pasted - the URL of the page that failed to load
+ * @param redirectUri - with the scheme, host, port and path that the URL must have
  * @throws {@link AuthError} `usage_invalid`
  */
 export function pastedParameters(pasted: string, redirectUri: string): URLSearchParams {
@@ -15,7 +15,7 @@ export function pastedParameters(pasted: string, redirectUri: string): URLSearch
   return searchParams;
 }
 
-/** Why a pasted address is not accepted. It is not quoted: it may hold a code. */
+/** Does not quote the URL: it may hold a code. */
 export function pasteRefused(why: string): AuthError {
   return new AuthError("usage_invalid", `the pasted URL ${why}`, {
     hint: "Paste the whole URL of the page that did not load",

@@ -4,12 +4,12 @@ import type { ExchangeOptions } from "../../http/request.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
 import { answerLimitMs, tokenGrant, type TokenResponse } from "./token-endpoint.ts";
 
-/** 256 random bits, which bind the response to this one login (RFC 6749 §10.12). */
+/** 256 random bits that bind the response to this login (RFC 6749 §10.12). */
 export function createState(): Secret {
   return new Secret(randomBytes(32).toString("base64url"));
 }
 
-/** 256 random bits, which bind the ID token to this one login (OpenID Connect Core §15.5.2). */
+/** 256 random bits that bind the ID token to this login (OpenID Connect Core §15.5.2). */
 export function createNonce(): string {
   return randomBytes(32).toString("base64url");
 }
@@ -23,9 +23,9 @@ interface AuthorizationRequest {
 }
 
 /**
- * It holds the state, but no secret that would let a reader redeem the code.
+ * Holds the state, but no secret that lets a reader redeem the code.
  *
- * @param endpoint - its query, if it has one, is kept (RFC 6749 §3.1)
+ * @param endpoint - its query, if any, is kept (RFC 6749 §3.1)
  * @param extra - never overrides a parameter of the protocol
  */
 export function authorizationRequest(
@@ -44,19 +44,19 @@ export function authorizationRequest(
     code_challenge: request.code_challenge,
     code_challenge_method: "S256",
   };
-  // `set`, not `append`: no parameter may be there twice (RFC 6749 §3.1), not even one that the endpoint brought along.
+  // `set`: no parameter may repeat (RFC 6749 §3.1), not even one of the endpoint's.
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
   return url.href;
 }
 
-/** A response to this login: it carried the right state. Text in it comes from the server, unescaped. */
+/** A response with this login's state. Texts come from the server, unescaped. */
 export type AuthorizationResponse =
   | { kind: "code"; code: Secret }
   /** RFC 6749 §4.1.2.1. */
   | { kind: "error"; error: string; description: string | undefined }
   /**
-   * Another server responded: its code must be sent nowhere (RFC 9207 §2.4). `issuer` is undefined when the response named none although
-   * this server always does.
+   * Another server's response: its code must go nowhere (RFC 9207 §2.4). `issuer` is undefined if it named none
+   * although this server always does.
    */
   | { kind: "mix-up"; issuer: string | undefined };
 
@@ -68,9 +68,9 @@ export interface UnrelatedRedirect {
 const known = ["state", "iss", "error", "error_description", "code"] as const; // unknown ones are ignored, §4.1.2
 
 /**
- * Judges a redirect (RFC 6749 §4.1.2). The state comes first: without it a redirect can neither hand in a code (§10.12) nor end
- * the login with an `error`. Then the issuer, since neither the code nor the error of another server may be trusted
- * (RFC 9207 §2.4).
+ * Judges a redirect (RFC 6749 §4.1.2). The state comes first: without it a redirect can neither deliver a code (§10.12)
+ * nor end the login with an `error`. Then the issuer: neither code nor error of another server may be trusted (RFC 9207
+ * §2.4).
  */
 export function authorizationResponse(
   params: URLSearchParams,
@@ -78,9 +78,9 @@ export function authorizationResponse(
     Pick<AuthorizationServer, "issuer" | "authorization_response_iss_parameter_supported">
   >,
 ): AuthorizationResponse | UnrelatedRedirect {
-  // Parsers differ on which of two values counts, and attacks use the difference (RFC 6749 §3.1).
+  // Parsers differ on which of two values counts, and attacks use that (RFC 6749 §3.1).
   if (known.some((name) => params.getAll(name).length > 1)) return { kind: "unrelated", reason: "parameter repeated" };
-  // A parameter without a value is treated as omitted (RFC 6749 §3.1).
+  // An empty parameter counts as omitted (RFC 6749 §3.1).
   const given = (name: (typeof known)[number]): string | undefined => params.get(name) || undefined;
 
   const state = given("state");
@@ -88,10 +88,10 @@ export function authorizationResponse(
   if (!expected.state.matches(state)) return { kind: "unrelated", reason: "state wrong" };
 
   const iss = given("iss");
-  // Simple string comparison, as RFC 9207 §2.4 requires: no normalization.
+  // Simple string comparison (RFC 9207 §2.4), without normalization.
   if (iss !== undefined && expected.issuer !== undefined && iss !== expected.issuer)
     return { kind: "mix-up", issuer: iss };
-  // Otherwise a server in a mix-up attack would only have to leave its name out.
+  // Otherwise a mix-up attack would simply omit the name.
   if (iss === undefined && expected.authorization_response_iss_parameter_supported)
     return { kind: "mix-up", issuer: undefined };
 
@@ -102,7 +102,7 @@ export function authorizationResponse(
   return { kind: "unrelated", reason: "neither code nor error" };
 }
 
-/** RFC 6749 §4.1.3, RFC 7636 §4.5. Sent once and never again: a server that sees a code twice revokes what it issued (§4.1.2). */
+/** RFC 6749 §4.1.3, RFC 7636 §4.5. Never repeated: a server that sees a code twice revokes what it issued (§4.1.2). */
 export function authorizationCodeGrant(
   server: AuthorizationServer,
   grant: {

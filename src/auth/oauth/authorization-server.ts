@@ -1,17 +1,17 @@
-/** An authorization server, under the names of its metadata (RFC 8414 §2). Members that are not listed here are not used. */
+/** By the names of its metadata (RFC 8414 §2). Other members are not used. */
 export interface AuthorizationServer {
   readonly issuer: string;
   readonly authorization_endpoint: string;
   readonly token_endpoint: string;
   readonly device_authorization_endpoint?: string;
-  /** Names the user: the service's own `/api/v1/me`, or OpenID Connect's UserInfo endpoint. */
+  /** The service's own `/api/v1/me`, or OpenID Connect's UserInfo endpoint. */
   readonly userinfo_endpoint?: string;
-  /** Ends a session: the service's own, not in RFC 8414. */
+  /** The service's own, not in RFC 8414. */
   readonly logout_endpoint?: string;
   readonly jwks_uri?: string;
-  /** The scopes that it knows; it may know more (RFC 8414 §2). */
+  /** It may know more scopes (RFC 8414 §2). */
   readonly scopes_supported?: readonly string[];
-  /** What it exchanges for tokens; it may exchange more (RFC 8414 §2). */
+  /** It may accept more grants (RFC 8414 §2). */
   readonly grant_types_supported?: readonly string[];
   readonly token_endpoint_auth_methods_supported?: readonly string[];
   /** RFC 7591 §3. */
@@ -21,22 +21,22 @@ export interface AuthorizationServer {
   /** RFC 9126 §5. */
   readonly pushed_authorization_request_endpoint?: string;
   readonly require_pushed_authorization_requests?: boolean;
-  /** Its redirects always carry `iss`, so one without it comes from another server (RFC 9207 §3). */
+  /** Its redirects always carry `iss`: one without comes from another server (RFC 9207 §3). */
   readonly authorization_response_iss_parameter_supported?: boolean;
   readonly dpop_signing_alg_values_supported?: readonly string[];
-  /** OpenID Connect Discovery §3; an ID token signed with another algorithm does not come from it. */
+  /** OpenID Connect Discovery §3; an ID token with another algorithm is not from this server. */
   readonly id_token_signing_alg_values_supported?: readonly string[];
 }
 
 export interface KnownServer {
   readonly server: AuthorizationServer;
-  /** If not, the default endpoints are used and nothing else is tried. */
+  /** If false, only the default endpoints are tried. */
   readonly isDiscovered: boolean;
-  /** Undefined when the answer did not settle what the server is, and must not be remembered. */
+  /** Undefined when the response did not settle what the server is: not to be saved. */
   readonly askedAt: number | undefined;
 }
 
-/** The one that a service without metadata is itself. `issuer`: without a trailing `/`. */
+/** For a service without metadata. `issuer`: without a trailing `/`. */
 export function defaultAuthorizationServer(
   issuer: string,
 ): AuthorizationServer & Required<Pick<AuthorizationServer, "userinfo_endpoint" | "logout_endpoint">> {

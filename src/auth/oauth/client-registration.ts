@@ -2,16 +2,16 @@ import { Secret } from "../../base/secret.ts";
 import { memberReader, number, text } from "../../http/json-members.ts";
 import { invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 
-/** A client that the server has registered (RFC 7591 §3.2.1). */
+/** RFC 7591 §3.2.1. */
 export interface RegisteredClient {
   readonly client_id: string;
   /** Some servers give one to public clients too. */
   readonly client_secret: Secret | undefined;
-  /** When the secret expires, in seconds since 1970; 0 for never. */
+  /** In seconds since 1970; 0 for never. */
   readonly client_secret_expires_at: number;
 }
 
-/** Registers this program as a public native client. */
+/** As a public native client. */
 export async function registerClient(
   endpoint: string,
   client: {

@@ -7,16 +7,16 @@ import { form, invalidAnswer, readJsonObject, send, serviceFailure, type Exchang
 import type { AuthorizationServer } from "./authorization-server.ts";
 import { tokenGrant, type TokenResponse } from "./token-endpoint.ts";
 
-/** RFC 8628 §3.2. All text in it comes from the server, unescaped. */
+/** RFC 8628 §3.2. All texts come from the server, unescaped. */
 export interface DeviceAuthorization {
-  /** It collects the tokens that the user approves, so it is as secret as they are. */
+  /** Collects the tokens, so it is as secret as they are. */
   readonly device_code: Secret;
   readonly user_code: string;
   readonly verification_uri: string;
   readonly verification_uri_complete: string | undefined;
-  /** Lifetime of both codes in seconds, from the moment of receipt. */
+  /** Of both codes, in seconds from receipt. */
   readonly expires_in: number;
-  /** Least time between two polls, in seconds; 5 when the server does not say (§3.2). */
+  /** Between polls, in seconds; 5 when the server does not say (§3.2). */
   readonly interval: number;
 }
 
@@ -43,8 +43,7 @@ export async function deviceAuthorizationResponse(
   if (response.status !== 200 || (body?.["error"] !== undefined && body["device_code"] === undefined))
     throw serviceFailure(response, body);
   if (body === undefined) throw invalidAnswer(response, "returned 200 with a body that is not a JSON object");
-  // Without the value: it may be the device code.
-  // Google has another name for the address.
+  // Without the value: it may be the device code. Google calls the URL otherwise.
   const { verification_uri = body["verification_url"] } = body;
   const { required, optional } = memberReader({ ...body, verification_uri }, (name, expected) =>
     invalidAnswer(response, `sent a device authorization whose "${name}" is not ${expected}`),
@@ -60,17 +59,16 @@ export async function deviceAuthorizationResponse(
   };
 }
 
-/** A page of text would push everything else off the screen. */
+/** A long text would push everything else off the screen. */
 const shownText: Kind<string> = {
   expected: "a short string",
   read: (value) => (typeof value === "string" && value.length <= 100 ? text.read(value) : undefined),
 };
 
 /**
- * It is shown, and drawn as a QR code for another device: it may be nothing but the address of a page (S-007). In front of an `@`, a name
- * would be read as the host; a server elsewhere must not send the user to what runs on this machine; and a page that anyone on the way can
- * replace is no place to log in. It is shown as a browser reads it: blanks could make two addresses of one, a `\` or a letter of another
- * alphabet another host.
+ * Shown, and drawn as a QR code: it must be the URL of a page (S-007). A name before an `@` would be read as the host;
+ * a remote server must not send the user to this machine; and a page that anyone on the way can replace is no place to
+ * log in. Shown as a browser reads it: blanks could make two URLs of one, a `\` or a foreign letter another host.
  */
 function pageOf(server: URL): Kind<string> {
   const isPage = (url: URL): boolean =>
@@ -81,13 +79,13 @@ function pageOf(server: URL): Kind<string> {
       if (typeof value !== "string" || value.length > 2_000 || !URL.canParse(value)) return undefined;
       const url = new URL(value);
       if (!isPage(url)) return undefined;
-      // As the server wrote it, where the two differ by the empty path only: it is typed by hand.
+      // As the server wrote it if only an empty path differs: the user types it.
       return url.href === `${value}/` ? value : url.href;
     },
   };
 }
 
-/** Polls once (RFC 8628 §3.4): the caller decides when to poll again. */
+/** One poll (RFC 8628 §3.4). */
 export function deviceCodeGrant(
   server: AuthorizationServer,
   grant: { client_id: string; device_code: Secret; resource?: string | undefined },

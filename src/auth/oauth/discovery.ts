@@ -8,16 +8,16 @@ import { invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptio
 
 export type Discovery =
   | { readonly server: AuthorizationServer }
-  /** No metadata. `reason`: what to report where there must be some. */
+  /** No metadata. `reason`: the error where there must be some. */
   | { readonly server?: undefined; readonly reason: ServiceError };
 
 /**
- * By RFC 8414, else by OpenID Connect Discovery. The addresses are independent of each other: a refusal, a page or the metadata of another
- * issuer at one of them says nothing about the next. An attacker who can cause such an answer gains nothing, since the metadata that is
- * used is this issuer's in any case.
+ * By RFC 8414, else by OpenID Connect Discovery. The URLs are independent: a refusal, a page or another issuer's
+ * metadata at one says nothing about the next. An attacker gains nothing by causing such a response, since only this
+ * issuer's metadata is used.
  *
- * @param issuer - exactly as the server names itself, with a trailing `/` if it has one
- * @param accepts - whether the server may name itself so; by default the issuer is compared character by character
+ * @param issuer - as the server names itself, with a trailing `/` if it has one
+ * @param accepts - whether the server may call itself so; by default compared character by character
  */
 export async function discoverAuthorizationServer(
   issuer: string,
@@ -28,7 +28,7 @@ export async function discoverAuthorizationServer(
   let invalid: unknown;
   for (const address of metadataAddresses(issuer)) {
     const response = await send(address, { method: "GET" }, options);
-    // A page that is larger than any metadata is a page like any other.
+    // Larger than any metadata: some other page.
     const body = await readJsonObject(response).catch((error: unknown) => {
       if (!(error instanceof ServiceError) || error.code !== "service_answer_invalid") throw error;
       return undefined;
@@ -43,7 +43,7 @@ export async function discoverAuthorizationServer(
   }
   if (invalid !== undefined) throw invalid;
   const said = found.map(({ address, response }) => `"${address}" returned ${response.status}`).join(", ");
-  // What may be different at the next try counts: the issuer is not necessarily the wrong one.
+  // A transient failure counts first: the issuer may still be right.
   const trouble = found.find(({ response }) => isTransientStatus(response.status));
   const reason = trouble
     ? serviceFailure(trouble.response, trouble.body)
@@ -56,8 +56,8 @@ export async function discoverAuthorizationServer(
 }
 
 /**
- * RFC 8414 puts the well-known part before the issuer's path (§3.1), OpenID Connect Discovery after it (§4.1), and some servers have the
- * latter's document where the former's rule puts it. All drop a trailing `/` first.
+ * RFC 8414 puts the well-known part before the issuer's path (§3.1), OpenID Connect Discovery after it (§4.1); some
+ * servers mix document and place. All drop a trailing `/` first.
  */
 function metadataAddresses(issuer: string): readonly [string, ...string[]] {
   const { origin, pathname } = new URL(issuer);
@@ -79,7 +79,7 @@ function metadata(
   asked: string,
   accepts: (found: string) => boolean,
 ): AuthorizationServer {
-  // Identical, character by character (§3.3): otherwise a user who may publish below some path of a host could speak for all of it.
+  // Identical, character by character (§3.3): otherwise the owner of one path on a host could speak for all of it.
   const found = body["issuer"];
   if (typeof found !== "string" || !accepts(found)) {
     const named = typeof found === "string" ? `names the issuer "${excerpt(found, 200)}"` : "names no issuer";
@@ -95,7 +95,7 @@ function metadata(
     read(value) {
       if (typeof value !== "string" || !URL.canParse(value)) return undefined;
       const url = new URL(value);
-      // A server on another machine has no endpoints on this one.
+      // A remote server has no endpoints on this machine.
       const isAllowed =
         isConfidential(url) && !leadsToThisMachine(url, new URL(asked)) && !url.hash && !url.username && !url.password;
       return isAllowed ? value : undefined;

@@ -13,20 +13,20 @@ import { challengesOf } from "./www-authenticate.ts";
 export interface TokenBinding {
   readonly tokenType: TokenResponse["token_type"];
   readonly dpopKey?: Secret | undefined;
-  /** Makes the proofs, where the key is elsewhere. */
+  /** Where the key is elsewhere. */
   readonly prove?: Prover | undefined;
-  /** Added to this machine's clock to get the server's, in milliseconds. */
+  /** This machine's clock plus this is the server's, in milliseconds. */
   readonly clockOffsetMs: number;
 }
 
 interface Sender {
   fetch: Fetch;
   clock: Clock;
-  /** The last nonce of each origin (RFC 9449 §8.2): one map for the life of the process, unless a test has its own. */
+  /** The last nonce of each origin (RFC 9449 §8.2): one map for the process, unless a test has its own. */
   nonces?: Map<string, string>;
 }
 
-/** With the client's secret, and with the key to which the new tokens are then bound (RFC 9449 §5). */
+/** With the client's secret, and the key for the new tokens (RFC 9449 §5). */
 export function tokenEndpointFetch(session: Client & Partial<TokenBinding>, sender: Sender): Fetch {
   return boundFetch(session, { ...sender, fetch: clientFetch(session, sender.fetch) });
 }
@@ -36,12 +36,12 @@ function boundFetch({ dpopKey, prove, clockOffsetMs = 0 }: Partial<TokenBinding>
   return prover === undefined ? sender.fetch : dpopFetch(prover, clockOffsetMs, sender);
 }
 
-/** With a proof where the token is bound to a key (RFC 9449 §7.1). A server may bind the refresh token and not this one. */
+/** With a proof if the token is bound to a key (RFC 9449 §7.1). A server may bind only the refresh token. */
 export function resourceFetch(binding: TokenBinding, sender: Sender): Fetch {
   return binding.tokenType === "DPoP" ? boundFetch(binding, sender) : sender.fetch;
 }
 
-/** Refuses tokens that are bound to a key when this client offered none: they could not be used for anything. */
+/** Refuses bound tokens if no key was offered: they would be useless. */
 export function validateTokenType(
   { tokenType, dpopKey }: Pick<TokenBinding, "tokenType" | "dpopKey">,
   issuer: string,
@@ -52,24 +52,24 @@ export function validateTokenType(
   });
 }
 
-/** A nonce belongs to its server, not to a session: an old one, or another session's, costs one more request and nothing else. */
+/** A nonce belongs to its server, not to a session: an outdated one costs just another request. */
 const nonceOf = new Map<string, string>();
-/** Servers accept proofs for some minutes; a difference of less than this, in milliseconds, is not why one was refused. */
+/** Servers accept proofs for some minutes; a smaller difference, in milliseconds, is no reason for a refusal. */
 const toleranceMs = 60_000;
 
 /**
- * Proves possession of the key with every request; an access token that is sent as `Bearer` goes out as `DPoP`, with its hash in the proof
- * (§7.1).
+ * Proves possession of the key with every request; a `Bearer` access token goes out as `DPoP`, with its hash in the
+ * proof (§7.1).
  *
- * A server that requires a nonce in the proof says so and has done nothing yet (§8, §9); nor has one that refuses a proof because its time
- * is wrong (§4.3). Its `Date` corrects the time: at login it is not known yet how wrong this machine's clock is, and it may have been set
- * since. In both cases the request is sent once more, even one with a code or a refresh token, unless its body was a stream.
+ * A server that requires a nonce (§8, §9) or refuses the proof's time (§4.3) has done nothing yet. Its `Date` corrects
+ * the time: at login the clock's error is unknown, and it may have been set since. The request is then sent once more,
+ * even with a code or a refresh token, unless its body was a stream.
  */
 function dpopFetch(prove: Prover, clockOffsetMs: number, { fetch, clock, nonces = nonceOf }: Sender): Fetch {
   let offsetMs = clockOffsetMs;
   return async (input, init = {}) => {
     const url = new URL(input);
-    // `fetch` leaves the case of some methods alone, and the proof must name what was sent.
+    // `fetch` keeps the case of some methods, and the proof must name what was sent.
     const method = init.method?.toUpperCase() ?? "GET";
     const headers = new Headers(init.headers);
     const access_token = /^(?:Bearer|DPoP) +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
@@ -93,8 +93,8 @@ function dpopFetch(prove: Prover, clockOffsetMs: number, { fetch, clock, nonces 
 }
 
 /**
- * An authorization server puts it in its JSON (RFC 9449 §5, §8), a resource server in its challenge (§7.1, §9). The body of the response
- * that is returned has not been read.
+ * An authorization server puts it in its JSON (RFC 9449 §5, §8), a resource server in its challenge (§7.1, §9). The
+ * returned response is unread.
  */
 async function proofError(response: Response, clock: Clock): Promise<{ error?: unknown; response: Response }> {
   if (response.status !== 400 && response.status !== 401) return { response };

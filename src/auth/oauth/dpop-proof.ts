@@ -1,15 +1,15 @@
 import { createHash, generateKeyPairSync, randomBytes, sign, type JsonWebKey } from "node:crypto";
 import { Secret } from "../../base/secret.ts";
 
-/** A fresh ES256 key pair, as a JWK: as secret as the tokens that are bound to it. */
+/** A fresh ES256 key pair, as a JWK: as secret as its tokens. */
 export function createDpopKey(): Secret {
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   return new Secret(JSON.stringify(privateKey.export({ format: "jwk" })));
 }
 
 /**
- * RFC 7638 §3, the same for both halves of a pair. As `dpop_jkt` of an authorization request it binds the code to the key before the code
- * is even issued (RFC 9449 §10).
+ * RFC 7638 §3, the same for both halves of a pair. As `dpop_jkt` it binds the code to the key before it is issued (RFC
+ * 9449 §10).
  */
 export function dpopThumbprint(key: Secret): string {
   return createHash("sha256")
@@ -17,25 +17,25 @@ export function dpopThumbprint(key: Secret): string {
     .digest("base64url");
 }
 
-/** The public half of an EC key, in the order that a thumbprint needs (RFC 7638 §3.2). */
+/** In the order for a thumbprint (RFC 7638 §3.2). */
 function publicJwk({ crv, kty, x, y }: JsonWebKey): JsonWebKey {
   return { crv, kty, x, y } as JsonWebKey;
 }
 
 export interface DpopProofClaims {
   htm: string;
-  /** The address; its query and fragment stay out of the proof (RFC 9449 §4.2). */
+  /** Query and fragment stay out of the proof (RFC 9449 §4.2). */
   htu: string | URL;
-  /** The server's clock as far as it is known, in milliseconds since 1970. */
+  /** The server's clock as far as known, in milliseconds since 1970. */
   now: number;
   access_token?: string | undefined;
   nonce?: string | undefined;
 }
 
-/** Makes proofs with a key that may be elsewhere; its holder also has the right time. */
+/** For a key that may be elsewhere, with a holder that has the right time. */
 export type Prover = (claims: DpopProofClaims) => string | Promise<string>;
 
-/** RFC 9449 §4.2. Good for one request, to one address, for a moment. */
+/** RFC 9449 §4.2. For one request to one URL, briefly. */
 export function dpopProof(key: Secret, { htm, htu, now, access_token, nonce }: DpopProofClaims): string {
   const jwk = parse(key);
   const { origin, pathname } = new URL(htu);

@@ -8,11 +8,11 @@ import { verifySignature } from "./jwks.ts";
 import { isTenantId, tenantPlaceholder } from "./named-providers.ts";
 import { parseJws, signatureAlgorithms, type Jws } from "./jws.ts";
 
-/** The claims of an ID token that was validated (OpenID Connect Core §2). Kept with the session, to compare with the next one. */
+/** The claims of a validated ID token (OpenID Connect Core §2). Kept to compare with the next one. */
 export interface IdTokenClaims {
   readonly sub: string;
   readonly nonce?: string;
-  /** When the user last authenticated, in seconds since 1970. */
+  /** The user's last authentication, in seconds since 1970. */
   readonly auth_time?: number;
   readonly email?: string;
   readonly name?: string;
@@ -22,23 +22,23 @@ interface ExpectedIdToken {
   server: AuthorizationServer;
   client_id: string;
   access_token: Secret;
-  /** The server's clock, in milliseconds since 1970: `issuedAt` of the session's tokens. */
+  /** The server's clock, in milliseconds since 1970: `issuedAt` of the tokens. */
   now: number;
-  /** Undefined where none was sent, as in a device login. */
+  /** Undefined if none was sent, as in a device login. */
   nonce?: string | undefined;
 }
 
-/** When an ID token that was validated expires, by the server's clock: milliseconds since 1970. */
+/** Of a validated token, by the server's clock: milliseconds since 1970. */
 export function idTokenExpiry(idToken: Secret): number {
   const { exp } = parseJws(idToken).claims;
   return typeof exp === "number" ? exp * 1000 : 0;
 }
 
-/** The server's `Date` is already taken into account. */
+/** On top of the server's `Date`. */
 const toleranceSeconds = 60;
 
 /**
- * Validates the ID token of a login (OpenID Connect Core §3.1.3.7).
+ * For a login (OpenID Connect Core §3.1.3.7).
  * @internal
  */
 export async function validateIdToken(
@@ -53,9 +53,9 @@ export async function validateIdToken(
 }
 
 /**
- * Validates the ID token of a refresh against the one of the login (Core §12.2). None of its claims are used.
+ * Validates a refresh's ID token against the login's (Core §12.2). None of its claims are used.
  *
- * Its signature is left to TLS, as §3.1.3.7 item 6 allows for a token that comes directly from the token endpoint: fetching keys
+ * TLS replaces its signature, as §3.1.3.7 item 6 allows for a token directly from the token endpoint: fetching keys
  * would put a request between spending the old refresh token and storing the new one.
  * @internal
  */
@@ -73,7 +73,7 @@ function idTokenClaims(
   previous?: IdTokenClaims,
 ): IdTokenClaims {
   const { claims, alg } = jws;
-  // Names and addresses are shown; values that a forger may have chosen are not, nor is the nonce.
+  // Shows names and URLs; not the nonce, nor values that a forger may have chosen.
   const refuse = (why: string): AuthError =>
     new AuthError("service_answer_invalid", `the ID token of "${server.issuer}" ${why}`, {
       hint: hint`Nothing was stored. Try again: ${login()}`,
@@ -93,7 +93,7 @@ function idTokenClaims(
   const aud = claims["aud"];
   const audience: unknown[] = Array.isArray(aud) ? aud : [aud];
   if (!audience.includes(client_id)) throw refuse(`is not for the client "${client_id}"`);
-  // A token for several audiences must have been issued to this client, or any of them could present its own here.
+  // A token for several audiences must be issued to this client, or any of them could present its own.
   const azp = claims["azp"];
   if ((azp !== undefined || audience.length > 1) && azp !== client_id)
     throw refuse(`was issued to a client other than "${client_id}"`);
@@ -103,7 +103,7 @@ function idTokenClaims(
   if (required("iat", number) > nowSeconds + toleranceSeconds) throw refuse("was issued in the future");
   if ((optional("nbf", number) ?? 0) > nowSeconds + toleranceSeconds) throw refuse("is not valid yet");
 
-  // Optional in an answer of the token endpoint (§3.1.3.6), but compared whenever it is present.
+  // Optional in a token response (§3.1.3.6), but compared if present.
   const at_hash = claims["at_hash"];
   if (at_hash !== undefined && at_hash !== leftHalfHash(alg, access_token))
     throw refuse("belongs to another access token");
@@ -130,13 +130,13 @@ function idTokenClaims(
   };
 }
 
-/** The issuer of a token: the server's own, or with the user's tenant in it where the server speaks for several. */
+/** The server's own issuer, or with the user's tenant where it speaks for several. */
 function issuerFor({ issuer }: AuthorizationServer, { tid }: Jws["claims"]): string | undefined {
   if (!issuer.includes(tenantPlaceholder)) return issuer;
   return typeof tid === "string" && isTenantId(tid) ? issuer.replace(tenantPlaceholder, tid) : undefined;
 }
 
-/** The left half of the hash, by the hash function of the signature (§3.1.3.6). */
+/** By the signature's hash function (§3.1.3.6). */
 function leftHalfHash(alg: string, accessToken: Secret): string {
   const digest = createHash(signatureAlgorithms.get(alg)?.hash ?? "sha256")
     .update(accessToken.reveal(), "ascii")

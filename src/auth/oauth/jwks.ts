@@ -4,12 +4,12 @@ import { invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptio
 import type { AuthorizationServer } from "./authorization-server.ts";
 import { isSignedBy, signatureAlgorithms, type Jws } from "./jws.ts";
 
-/** A key as it was published (RFC 7517 §4): not known to be usable, nor even to be a key. */
+/** As published (RFC 7517 §4): perhaps unusable, perhaps no key. */
 type Jwk = Readonly<Record<string, unknown>>;
 
 /**
- * A token may name a key that is not among those that were fetched: the server may just have rotated its keys, so they are fetched once
- * more (OpenID Connect Core §10.1.1).
+ * If the named key is missing, the keys are fetched once more: the server may just have rotated them (OpenID Connect
+ * Core §10.1.1).
  */
 export async function verifySignature(
   jws: Jws,
@@ -31,7 +31,7 @@ export async function verifySignature(
     throw new AuthError("service_answer_invalid", `the ID token of "${issuer}" ${fault}`, { hint: issuersMistake });
 }
 
-/** RFC 7517 §5. Members that are not keys are left out: a set may hold keys for others too. */
+/** RFC 7517 §5. Skips what is no key: a set may hold keys for others too. */
 async function jwkSetResponse(response: Response): Promise<readonly Jwk[]> {
   const body = await readJsonObject(response);
   if (response.status !== 200) throw serviceFailure(response, body);
@@ -45,7 +45,7 @@ function signatureFault(jws: Jws, keys: readonly Jwk[]): string | undefined {
   const [key] = matching;
   const named = jws.kid === undefined ? "a key" : `the key "${jws.kid}"`;
   if (key === undefined) return `is signed with ${named} that is not among those it publishes for ${jws.alg}`;
-  // Where there are several, the token must say which (Core §10.1): trying all would accept the weakest.
+  // The token must say which of several (Core §10.1): trying all would accept the weakest.
   if (matching.length > 1) return `does not say which of ${matching.length} keys signed it`;
   return isSignedBy(key, jws) ? undefined : "has a wrong signature";
 }
@@ -62,8 +62,8 @@ function matches(key: Jwk, { alg, kid }: Jws): boolean {
 }
 
 /**
- * Empty when it is damaged, or an RSA key that protects nothing: with less than 2048 bits it can be broken (RFC 7518 §3.3), and with an
- * exponent of 1 every text is its own signature (RFC 8017 §3.1 has 3 as the least).
+ * Empty if damaged, or for a worthless RSA key: less than 2048 bits can be broken (RFC 7518 §3.3), and with an exponent
+ * of 1 every text signs itself (RFC 8017 §3.1 requires 3).
  */
 function importKey({ kty, n, e, crv, x, y }: Jwk): KeyObject[] {
   try {

@@ -3,23 +3,23 @@ import { AuthError, issuersMistake } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
 import { isJsonObject, parseJson, type JsonObject } from "../../http/json-members.ts";
 
-/** A parsed signed token (RFC 7515 §3.1, compact serialization). Nothing in it may be trusted yet. */
+/** A parsed signed token (RFC 7515 §3.1, compact serialization), not trusted yet. */
 export interface Jws {
   readonly alg: string;
-  /** The id of the signing key in the issuer's set (§4.1.4). */
+  /** The signing key's id in the issuer's set (§4.1.4). */
   readonly kid: string | undefined;
   readonly claims: Readonly<Record<string, unknown>>;
   readonly input: string;
   readonly signature: Buffer;
 }
 
-/** How a signature is verified, and with what kind of key (RFC 7518 §3.1, RFC 8037 §3.1). */
+/** RFC 7518 §3.1, RFC 8037 §3.1. */
 interface SignatureAlgorithm {
   readonly kty: "RSA" | "EC" | "OKP";
   readonly crv?: string;
-  /** For the signature; null where the algorithm includes its own hash. */
+  /** For the signature; null if the algorithm has its own. */
   readonly digest: string | null;
-  /** For `at_hash` (OpenID Connect Core §3.1.3.6): the hash function inside the algorithm. */
+  /** For `at_hash` (OpenID Connect Core §3.1.3.6): the algorithm's hash function. */
   readonly hash: string;
   readonly how: { padding?: number; saltLength?: number; dsaEncoding?: "ieee-p1363" };
 }
@@ -27,8 +27,8 @@ interface SignatureAlgorithm {
 const eddsa: SignatureAlgorithm = { kty: "OKP", crv: "Ed25519", digest: null, hash: "sha512", how: {} };
 
 /**
- * The accepted algorithms. Neither `none` nor any with a shared key: a public client shares no secret with the server, and using
- * the server's public key as one is a classic forgery (RFC 8725 §2.1).
+ * Neither `none` nor a shared key: a public client shares no secret with the server, and the server's public key as one
+ * is a classic forgery (RFC 8725 §2.1).
  */
 export const signatureAlgorithms: ReadonlyMap<string, SignatureAlgorithm> = new Map<string, SignatureAlgorithm>([
   ["RS256", { kty: "RSA", digest: "sha256", hash: "sha256", how: { padding: constants.RSA_PKCS1_PADDING } }],
@@ -51,7 +51,7 @@ export function parseJws(token: Secret): Jws {
     new AuthError("service_answer_invalid", `the ID token ${why}`, { hint: issuersMistake });
   const parts = token.reveal().split(".");
   const [header = "", payload = "", signature = ""] = parts;
-  // Five parts are an encrypted token; decoders skip characters outside base64url, so that two texts would be the same token.
+  // Five parts are an encrypted token; decoders skip characters outside base64url, so two texts would be one token.
   if (parts.length !== 3 || !/^[\w-]+\.[\w-]+\.[\w-]*$/.test(token.reveal())) throw refuse("is not a signed JWT");
   const parameters = jsonObject(header);
   const claims = jsonObject(payload);
@@ -62,18 +62,18 @@ export function parseJws(token: Secret): Jws {
       `is signed by ${JSON.stringify(alg) ?? "nothing"}, and only ${[...signatureAlgorithms.keys()].join(", ")} are accepted`,
     );
   }
-  // A critical header that is not understood makes the token invalid (RFC 7515 §4.1.11), and none is understood here.
+  // An unknown critical header invalidates the token (RFC 7515 §4.1.11), and none is known here.
   if (crit !== undefined) throw refuse('has a "crit" header that is not understood');
   if (kid !== undefined && typeof kid !== "string") throw refuse('has a "kid" that is not a string');
   return { alg, kid, claims, input: `${header}.${payload}`, signature: Buffer.from(signature, "base64url") };
 }
 
-/** An ID token that was validated, for the program whose login it is of: the text, and what it says. */
+/** A validated ID token, for the program: text and claims. */
 export function openedIdToken(idToken: Secret): { readonly idToken: string; readonly claims: Jws["claims"] } {
   return { idToken: idToken.reveal(), claims: parseJws(idToken).claims };
 }
 
-/** Whether a key made the signature. The caller has checked that the key is of the algorithm's kind. */
+/** The caller has checked that the key fits the algorithm. */
 export function isSignedBy(key: KeyObject, jws: Jws): boolean {
   const algorithm = signatureAlgorithms.get(jws.alg);
   return (

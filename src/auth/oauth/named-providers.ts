@@ -1,23 +1,23 @@
 import type { AuthorizationServer } from "./authorization-server.ts";
 
-/** One that does not work by its address alone, and what it documents about itself. */
+/** A provider that needs more than its URL, by its documentation. */
 export interface NamedProvider {
   readonly name: ProviderName;
   readonly documentation: string;
   /** For the help. */
   readonly limitations: string;
   readonly issuer: string;
-  /** All there is to know, for a provider without metadata. */
+  /** All there is, for a provider without metadata. */
   readonly server?: AuthorizationServer;
-  /** The issuer that its metadata names, where that is another one; `TENANT` stands for the id of a tenant. */
+  /** The issuer in its metadata, if another; `TENANT` stands for a tenant's id. */
   readonly issuerTemplate?: string;
   readonly service: string;
-  /** What to request unless the user says otherwise. */
+  /** Requested unless the user says otherwise. */
   readonly scope: string;
   readonly extra: Readonly<Record<string, string>>;
   readonly hosts: readonly string[];
   readonly redirectHost?: "localhost";
-  /** The logins that it grants only to a client with a secret. */
+  /** The logins that need a client secret. */
   readonly needsSecret: "never" | "browser" | "always";
   /** Revoking one token ends every login of this user with this client. */
   readonly revokesAll?: boolean;
@@ -53,7 +53,7 @@ const providers: Readonly<Record<ProviderName, Omit<NamedProvider, "name">>> = {
     issuer: "https://accounts.google.com",
     service: "https://www.googleapis.com",
     scope: "openid email profile",
-    // Instead of the scope `offline_access`; and a second login gets a refresh token only after consent.
+    // Instead of the scope `offline_access`; a second login gets a refresh token only after consent.
     extra: { access_type: "offline", prompt: "consent" },
     hosts: ["oauth2.googleapis.com"],
     needsSecret: "always",
@@ -76,7 +76,7 @@ const providers: Readonly<Record<ProviderName, Omit<NamedProvider, "name">>> = {
 
 export interface ChosenProvider {
   readonly name: ProviderName;
-  /** For a provider that has tenants: a tenant's id or domain, or one of the provider's words for several tenants; `common` by default. */
+  /** A tenant's id or domain, or a provider's word for several tenants; `common` by default. */
   readonly tenant?: string | undefined;
 }
 
@@ -91,12 +91,12 @@ export function hasTenants(name: ProviderName): boolean {
 
 const guid = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 
-/** What the issuer contains in metadata for several tenants; the ID token has the tenant's id in its place, and in `tid`. */
+/** In the issuer of metadata for several tenants; ID tokens have the tenant's id there, and in `tid`. */
 export const tenantPlaceholder = "{tenantid}";
 
 /**
- * A tenant that was named by its id is that issuer, exactly; one that was named by its domain has an id of its own, which only the provider
- * knows; and for several tenants the provider writes a placeholder.
+ * A tenant named by its id is that issuer; one named by its domain has an id that only the provider knows; for several
+ * tenants the provider writes a placeholder.
  */
 export function isIssuerOf({ issuer, issuerTemplate }: NamedProvider, found: string): boolean {
   if (issuerTemplate === undefined || found === issuer) return found === issuer;

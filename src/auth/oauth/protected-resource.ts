@@ -6,16 +6,16 @@ import { invalidAnswer, readJsonObject, send, type ExchangeOptions } from "../..
 import { targetOf } from "../../http/token-target.ts";
 import { challengesOf } from "./www-authenticate.ts";
 
-/** What a protected resource publishes about itself (RFC 9728 §2). */
+/** RFC 9728 §2. */
 export interface ProtectedResource {
   readonly resource: string;
-  /** The issuer of its tokens: the first that it lists. */
+  /** The first issuer that it lists. */
   readonly issuer: string;
-  /** What it wants of a token, separated by spaces; undefined when it does not say. */
+  /** Separated by spaces; undefined when it does not say. */
   readonly scope: string | undefined;
 }
 
-/** By the challenge of its refusal of a request without a token (RFC 9728 §5.1). */
+/** By its challenge to a request without a token (RFC 9728 §5.1). */
 export async function challengedResource(
   address: string,
   options: ExchangeOptions,
@@ -34,11 +34,11 @@ export async function challengedResource(
   if (!isConfidential(url) || leadsToThisMachine(url, new URL(address)))
     throw invalidAnswer(response, "names metadata at a URL that is not confidential");
   const found = await resourceMetadata(url.href, address, options);
-  // What this very request would have needed takes precedence over all that there is (RFC 6750 §3).
+  // The challenge's scope, for this very request, takes precedence (RFC 6750 §3).
   return found && { ...found, scope: challenge?.parameters.get("scope") || found.scope };
 }
 
-/** RFC 9728 §3.1: some refuse without a challenge that names their metadata. */
+/** RFC 9728 §3.1: some send no challenge that names their metadata. */
 export async function wellKnownResource(
   address: string,
   options: ExchangeOptions,
@@ -51,9 +51,9 @@ export async function wellKnownResource(
 }
 
 /**
- * They are those of the address if they name it, as RFC 9728 §3.3 wants: otherwise another resource's tokens would be sent
- * here, which it could use there. Many name what lies above instead, such as the whole host. A tenant of that host could say so as well, to
- * get a token for all the others. So what lies above is believed only in its own words, at its own well-known address.
+ * Accepts metadata that names the URL itself (RFC 9728 §3.3): otherwise another resource's tokens would come here, to
+ * be used there. Many name a parent instead, such as the whole host, as a tenant could to get tokens for all others. So
+ * a parent is believed only at its own well-known URL.
  */
 async function resourceMetadata(
   url: string,
@@ -84,13 +84,13 @@ async function resourceMetadata(
   return { resource, issuer, scope: scope || undefined };
 }
 
-/** Where a resource has its metadata (RFC 9728 §3.1). */
+/** RFC 9728 §3.1. */
 function wellKnownAddress(resource: string): string {
   const { origin, pathname } = new URL(resource);
   return `${origin}/.well-known/oauth-protected-resource${withoutEndSlashes(pathname)}`;
 }
 
-/** An address that can be shown as it is: a parser ignores line breaks, and the line after one could say anything (S-008). */
+/** Safe to show: parsers ignore line breaks, and the next line could say anything (S-008). */
 function isAddress(value: unknown): value is string {
   return typeof value === "string" && /^[\x21-\x7e]+$/.test(value) && URL.canParse(value);
 }

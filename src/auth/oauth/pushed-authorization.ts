@@ -3,7 +3,7 @@ import type { AuthorizationServer } from "./authorization-server.ts";
 import { withEffect } from "../../http/effects.ts";
 import { form, invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 
-/** RFC 9126 §2.1: nothing between the browser and the server can read or change it. */
+/** RFC 9126 §2.1: nothing between browser and server can read or change it. */
 export function pushedAuthorizationRequest(
   server: AuthorizationServer,
   address: string,
@@ -19,7 +19,7 @@ export function pushedAuthorizationRequest(
   return send(endpoint, withEffect("nothing", form(Object.fromEntries(new URL(address).searchParams))), options);
 }
 
-/** @returns the address to open in the browser instead: nothing but the client and the reference (RFC 9126 §4) */
+/** @returns the URL for the browser: only the client and the reference (RFC 9126 §4) */
 export async function pushedAuthorizationResponse(
   response: Response,
   server: AuthorizationServer,

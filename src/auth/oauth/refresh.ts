@@ -5,10 +5,10 @@ import type { ExchangeOptions } from "../../http/request.ts";
 import { answerLimitMs, tokenGrant, type TokenResponse } from "./token-endpoint.ts";
 
 /**
- * RFC 6749 §6. Only the token manager calls this, under its lock: the server rotates refresh tokens, and a token presented twice ends the
- * session (RFC 9700 §4.14.2).
+ * RFC 6749 §6. Only the token manager calls this, under its lock: servers rotate refresh tokens, and one presented
+ * twice ends the session (RFC 9700 §4.14.2).
  *
- * @param server - the server that issued the token, from the session itself (S-001)
+ * @param server - the issuer of the token, from the session itself (S-001)
  */
 export function refreshTokenGrant(
   server: AuthorizationServer,
@@ -23,17 +23,16 @@ export type RefreshVerdict = "dead" | "replayed" | "transient" | "refused";
 /**
  * Judges a failed refresh.
  *
- * - `dead`: the grant was revoked or has expired, or the answer belongs to another user; the session is removed, if it is still
- *   the one that was refused.
- * - `replayed`: another process refreshed first, and what it stored is the session now.
- * - `transient`: no answer, or one that may be different at the next try. The session stays (S-004).
- * - `refused`: a mistake in the configuration, or not an OAuth answer. The session stays.
+ * - `dead`: revoked, expired, or another user's; the session is removed, if it is still the refused one.
+ * - `replayed`: another process refreshed first, and its session counts.
+ * - `transient`: no response, or one that may change. The session stays (S-004).
+ * - `refused`: a mistake in the configuration, or no OAuth response. The session stays.
  */
 export function judgeRefreshFailure(error: unknown): RefreshVerdict {
   if (error instanceof NotAuthenticatedError) return "dead";
   if (!(error instanceof ServiceError)) return "refused";
   if (error.error === "refresh_replay_benign_retry") return "replayed";
-  // GitHub sends a status of 200, and a name of its own.
+  // GitHub: status 200, and an error name of its own.
   const refusal = error.status === 400 || error.status === 401 || error.status === 200;
   if (refusal && ["invalid_grant", "session_invalid", "bad_refresh_token"].includes(error.error ?? "")) return "dead";
   return isTransient(error) ? "transient" : "refused";

@@ -5,13 +5,13 @@ import { form, readJsonObject, send, serviceFailure, type ExchangeOptions } from
 
 export interface Revocation {
   readonly token: "refresh_token" | "access_token";
-  /** Why it may stay valid until it expires; undefined when it was revoked. */
+  /** Why it may stay valid until it expires; undefined if revoked. */
   readonly error: AuthError | undefined;
 }
 
 /**
- * RFC 7009 §2.1. The refresh token comes first: a server revokes the rest of the grant with it where it can. If one fails, the other is
- * revoked all the same.
+ * RFC 7009 §2.1. The refresh token first: servers revoke the rest of the grant with it where they can. If one fails,
+ * the other is still revoked.
  */
 export async function revokeTokens(
   endpoint: string,
@@ -28,7 +28,7 @@ export async function revokeTokens(
       results.push({ token, error: undefined });
     } catch (error) {
       if (!(error instanceof AuthError)) throw error;
-      // The access token is of the same grant: a server that no longer knows it has ended it with the refresh token.
+      // Same grant: a server that no longer knows the access token has ended it with the refresh token.
       const isEnded =
         token === "access_token" && results[0]?.error === undefined && results.length > 0 && saysUnknown(error);
       results.push({ token, error: isEnded ? undefined : error });
@@ -38,8 +38,8 @@ export async function revokeTokens(
 }
 
 /**
- * RFC 7009 §2.2 wants a 200 for that, and some servers have an error of their own. Nothing but the token was different in the request
- * before, so it is what makes this one invalid.
+ * RFC 7009 §2.2 wants a 200, but some servers have their own error. Only the token differs from the request before, so
+ * it is the reason.
  */
 function saysUnknown(error: AuthError): boolean {
   if (!(error instanceof ServiceError) || error.code !== "service_rejected") return false;
@@ -53,7 +53,7 @@ function saysUnknown(error: AuthError): boolean {
   ].includes(error.error ?? "");
 }
 
-/** A token that the server does not know is a success: there is nothing left to revoke (RFC 7009 §2.2). */
+/** An unknown token is a success: nothing is left to revoke (RFC 7009 §2.2). */
 async function revocationResponse(response: Response): Promise<void> {
   if (response.status !== 200) throw serviceFailure(response, await readJsonObject(response));
   await discardBody(response);

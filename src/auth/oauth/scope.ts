@@ -1,10 +1,12 @@
 import { ServiceError, hint, login } from "../../base/errors.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
 
-/** Gives a refresh token (OpenID Connect Core §11). Servers that do not know it may refuse the whole request (RFC 6749 §3.3). */
+/**
+ * For a refresh token (OpenID Connect Core §11). Servers that do not know it may refuse the request (RFC 6749 §3.3).
+ */
 const offline = "offline_access";
 const ownScopes = ["api.read", "api.write"];
-/** What names the user at an OpenID provider (Core §5.4). */
+/** They name the user at an OpenID provider (Core §5.4). */
 const openIdScopes = ["openid", "profile", "email"];
 
 export function scopeNames(scope: string): string[] {
@@ -12,12 +14,12 @@ export function scopeNames(scope: string): string[] {
 }
 
 /**
- * Those that the user named, else those of OpenID Connect and of the default service that the server knows.
+ * The user's scopes, else those of OpenID Connect and of the default service that the server knows.
  *
- * @param server - undefined for the service of the default endpoints, which knows `offline_access`
- * @param own - when the scopes of the default service are requested: at that service always, at an issuer that may serve it if it lists
- *   them, at any other never
- * @returns empty when nothing is known to ask for, which leaves the choice to the server
+ * @param server - undefined for the default service, which knows `offline_access`
+ * @param own - whether to request the default service's scopes: at that service always, at an issuer that may serve it
+ *   if listed, elsewhere never
+ * @returns empty when no scope is known, which leaves the choice to the server
  */
 export function requestedScope(
   asked: string | undefined,
@@ -35,24 +37,24 @@ function knownScopes(server: AuthorizationServer | undefined, own: "always" | "l
   if (listed !== undefined)
     return [...openIdScopes, ...(own === "never" ? [] : ownScopes)].filter((name) => listed.includes(name));
   if (own === "always") return ownScopes;
-  // Metadata that every OpenID provider must publish (Discovery §3), and none but those: it ignores what it does not know (Core §3.1.2.1).
+  // Only OpenID providers must publish this (Discovery §3), and they ignore unknown scopes (Core §3.1.2.1).
   return server?.id_token_signing_alg_values_supported === undefined ? [] : openIdScopes;
 }
 
-/** Whether a server is one of the defaults' kind, with their scopes, and so may know their client. */
+/** Whether a server is of the defaults' kind, with their scopes and perhaps their client. */
 export function listsOwnScopes({ scopes_supported: listed = [] }: AuthorizationServer): boolean {
   return ownScopes.every((name) => listed.includes(name));
 }
 
 /**
- * What was requested and not granted. Servers leave out what is granted in another form: the refresh token and the ID token are themselves
- * the grant of `offline_access` and of `openid`. Some write a scope with the address of its resource before it, or leave it out.
+ * Requested but not granted. Servers omit what they grant in another form: the refresh token is the grant of
+ * `offline_access`, the ID token of `openid`. Some add a resource's URL in front of a scope, or omit it.
  */
 export function missingScope(
   requested: string,
   granted: { scope: string; refreshToken?: unknown; idToken?: unknown },
 ): string | undefined {
-  // GitHub separates them by commas.
+  // GitHub separates by commas.
   const names = granted.scope.split(/[\s,]+/).filter(Boolean);
   const isGranted = (name: string): boolean => {
     if (
@@ -75,7 +77,7 @@ export function missingScope(
   );
 }
 
-/** An `invalid_scope` says what was sent and what the server knows; every other error is unchanged. */
+/** Adds what was sent and what the server knows to an `invalid_scope`. */
 export function withScopes(error: unknown, { server, scope }: { server: AuthorizationServer; scope: string }): unknown {
   if (!(error instanceof ServiceError) || error.error !== "invalid_scope") return error;
   const { scopes_supported: listed } = server;

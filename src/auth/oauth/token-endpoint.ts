@@ -5,14 +5,14 @@ import { withEffect } from "../../http/effects.ts";
 import { memberReader, seconds, text, type Kind } from "../../http/json-members.ts";
 import { form, invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 
-/** RFC 6749 §5.1, with the members that the service adds. */
+/** RFC 6749 §5.1, with the service's additions. */
 export interface TokenResponse {
   readonly access_token: Secret;
-  /** How it is presented (RFC 6750; RFC 9449 §7.1). Servers differ in upper and lower case (RFC 6749 §5.1). Undefined only with a flaw. */
+  /** RFC 6750; RFC 9449 §7.1. Servers differ in case (RFC 6749 §5.1). Undefined only with a flaw. */
   readonly token_type: "Bearer" | "DPoP" | undefined;
   /**
-   * Lifetime of the access token in seconds, from the moment of receipt; undefined when the server does not say, 0 when it has
-   * expired already, which only the answer to a refresh may say.
+   * Of the access token, in seconds from receipt; undefined when the server does not say, 0 if already expired, only
+   * after a refresh.
    */
   readonly expires_in: number | undefined;
   /** Undefined when the server keeps the old one valid (RFC 6749 §6) or issues none. */
@@ -21,20 +21,20 @@ export interface TokenResponse {
   readonly refresh_token_expires_in: number | undefined;
   readonly scope: string | undefined;
   readonly session_id: string | undefined;
-  /** The user's identity, signed (OpenID Connect Core §3.1.3.3); not validated yet. */
+  /** OpenID Connect Core §3.1.3.3; not validated yet. */
   readonly id_token: Secret | undefined;
-  /** The server's clock when it answered (`Date`, RFC 9110 §6.6.1), in milliseconds since 1970. */
+  /** The server's clock (`Date`, RFC 9110 §6.6.1), in milliseconds since 1970. */
   readonly date: number | undefined;
   /**
-   * What is invalid in it, other than the access token; undefined when nothing is. The member is then left out. A refresh has spent the
-   * token before, so its answer counts all the same. A login refuses it, after it has revoked what was issued.
+   * An invalid member other than the access token, which is then left out. A refresh has spent its token, so the
+   * response still counts; a login revokes what was issued, and fails.
    */
   readonly flaw?: AuthError | undefined;
 }
 
 /**
- * How long the answer to a grant that is spent is waited for, in milliseconds: as long as the runtime itself keeps a connection on which
- * nothing comes. A refresh token or a code that was sent may be spent, and the answer is the only one there will be.
+ * The wait for the response to a spent grant, in milliseconds: as long as the runtime keeps a silent connection. The
+ * refresh token or code may be spent, and no other response will come.
  */
 export const answerLimitMs = 300_000;
 
@@ -45,7 +45,7 @@ type Grant = { readonly grant_type: string; readonly client_id: string } & Reado
 /**
  * RFC 6749 §3.2.
  *
- * @param server - the server that issued the grant, and no other
+ * @param server - the issuer of the grant, and no other
  * @internal
  */
 export async function tokenGrant(
@@ -67,14 +67,14 @@ export async function tokenGrant(
 
 async function tokenResponse(response: Response, isRefresh: boolean): Promise<TokenResponse> {
   const body = await readJsonObject(response);
-  // Some servers send errors with a status of 200.
+  // Some servers send errors with status 200.
   if (response.status !== 200 || (body?.["error"] !== undefined && body["access_token"] === undefined))
     throw serviceFailure(response, body);
   const wrong = (name: string, expected: string): AuthError =>
     invalidAnswer(response, `sent a token response whose "${name}" is not ${expected}`);
   if (body === undefined) throw invalidAnswer(response, "returned 200 with a body that is not a JSON object");
 
-  // Some servers leave no member out, and write "" for those without a value.
+  // Some servers write "" for missing members.
   const { optional } = memberReader(
     Object.fromEntries(Object.entries(body).filter(([, value]) => value !== "")),
     wrong,
@@ -89,16 +89,16 @@ async function tokenResponse(response: Response, isRefresh: boolean): Promise<To
       return undefined;
     }
   };
-  // A century: longer values would leave the range of dates, and mean "forever" anyway.
+  // A century: longer would leave the range of dates, and means "forever" anyway.
   const lifetime = (name: string): number | undefined => {
     const value = lenient(name, seconds);
     return value && Math.min(value, 3_155_760_000);
   };
 
   const accessToken = optional("access_token", text);
-  // The characters that RFC 6750 §2.1 allows; others could split a header (CR, LF) or could not be sent at all.
+  // RFC 6750 §2.1; other characters could split a header (CR, LF) or cannot be sent.
   if (accessToken === undefined || !/^[\w.~+/-]+=*$/.test(accessToken)) throw wrong("access_token", "a bearer token");
-  // A refreshed token whose lifetime cannot be read counts as expired.
+  // An unreadable lifetime after a refresh counts as expired.
   const expires_in = lifetime("expires_in") ?? (isRefresh && flaw !== undefined ? 0 : undefined);
   const members = {
     access_token: new Secret(accessToken),

@@ -2,7 +2,6 @@ import type { Secret } from "../../base/secret.ts";
 import { isJsonObject, textOf } from "../../http/json-members.ts";
 import { invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 
-/** A team that the user belongs to. */
 export interface Team {
   readonly id: string;
   readonly name: string;
@@ -10,33 +9,33 @@ export interface Team {
   readonly isPrivateTeamspace?: boolean;
 }
 
-/** The user who is logged in, as the service names them. */
+/** The user, as the service names them. */
 export interface UserInfo {
   readonly id: string;
   readonly email?: string;
   readonly name?: string;
-  /** The server names nobody: `name` is its issuer and the scope that was granted, and `id` is this login's. */
+  /** The server names no user: `name` is its issuer and the granted scope, and `id` is this login's. */
   readonly isUnnamed?: true;
   readonly teams: readonly Team[];
 }
 
-/** Asks the service for the user of an access token. @internal */
+/** @internal */
 export function userInfoRequest(endpoint: string, accessToken: Secret, options: ExchangeOptions): Promise<Response> {
   return send(endpoint, { headers: { authorization: `Bearer ${accessToken.reveal()}` } }, options);
 }
 
 /**
- * Teams and email may be absent; an invalid team is left out, since it must not keep its user from logging in.
+ * Teams and email may be missing; an invalid team is skipped, rather than block its user's login.
  *
- * @param sub - the user of the ID token: OpenID Connect's UserInfo must name the same, or none of it may be used, since the access token
- * may belong to another user (Core §5.3.2, §16.11). Undefined for the service's own endpoint
+ * @param sub - the ID token's user: UserInfo must name the same, since the access token may be another user's (Core
+ *   §5.3.2, §16.11). Undefined for the service's own endpoint
  * @internal
  */
 export async function userInfoResponse(response: Response, sub?: string): Promise<UserInfo> {
   const body = await readJsonObject(response);
   if (response.status !== 200) throw serviceFailure(response, body);
   if (sub !== undefined && body?.["sub"] !== sub) throw invalidAnswer(response, "names another user than the ID token");
-  // The API of a provider without OpenID Connect has a number, and a name to log in with.
+  // Providers without OpenID Connect have a number and a login name.
   const number = body?.["id"];
   const id =
     textOf(body?.["user_id"]) ??
@@ -49,7 +48,7 @@ export async function userInfoResponse(response: Response, sub?: string): Promis
   return { id, ...(email && { email }), ...(name && { name }), teams: teams.flatMap(parseTeam) };
 }
 
-/** One member of `teams`; empty when it has no id, or an id that the header `X-Team-Slug` cannot carry. */
+/** Empty without an id, or with one that the header `X-Team-Slug` cannot carry. */
 function parseTeam(team: unknown): Team[] {
   if (!isJsonObject(team)) return [];
   const id = textOf(team["id"]);

@@ -1,22 +1,22 @@
 import type { JsonObject } from "../../http/json-members.ts";
 
-/** One challenge of a `WWW-Authenticate` header (RFC 9110 §11.6.1). */
+/** RFC 9110 §11.6.1. */
 interface Challenge {
-  /** In lower case, since schemes are compared without case: `bearer`. */
+  /** In lower case, since case does not matter: `bearer`. */
   readonly scheme: string;
-  /** By name in lower case; the first value of a name that appears twice. */
+  /** By lower-case name; the first of repeated ones. */
   readonly parameters: ReadonlyMap<string, string>;
 }
 
-// No character class overlaps with what follows it, so no input makes these patterns backtrack.
+// No character class overlaps with what follows, so these patterns never backtrack.
 const scheme = /[ \t,]*([!#$%&'*+.^_`|~\w-]+)(?=[ \t,]|$)/y;
 const parameter =
   /[ \t,]*([!#$%&'*+.^_`|~\w-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([!#$%&'*+.^_`|~\w-]+)(?=[ \t,]|$))/y;
 const token68 = /[ \t]+[\w.~+/-]+=*(?=[ \t]*(?:,|$))/y;
 
 /**
- * A comma separates parameters as well as challenges; what follows it is a challenge when it has no `=`. Parsing ends at the first invalid
- * character: what came before still counts, and nothing is guessed.
+ * A comma separates parameters and challenges; without a `=`, a challenge follows. Parsing ends at the first invalid
+ * character, and keeps what came before.
  */
 export function challengesOf(headers: Headers): Challenge[] {
   const header = headers.get("www-authenticate") ?? "";
@@ -31,7 +31,7 @@ export function challengesOf(headers: Headers): Challenge[] {
   for (let name = take(scheme)?.[1]; name !== undefined; name = take(scheme)?.[1]) {
     const parameters = new Map<string, string>();
     challenges.push({ scheme: name.toLowerCase(), parameters });
-    // A token68, as in `Negotiate YII=`, takes the place of parameters; its value is not needed.
+    // A token68, as in `Negotiate YII=`, replaces parameters; its value is not needed.
     let found = take(parameter);
     if (found === undefined) take(token68);
     for (; found !== undefined; found = take(parameter)) {
@@ -43,8 +43,8 @@ export function challengesOf(headers: Headers): Challenge[] {
 }
 
 /**
- * Then no refresh can help; any other 401 is about the access token alone. Where there is no JSON, the challenge counts (RFC 6750 §3, RFC
- * 9449 §7.1).
+ * Then no refresh can help; any other 401 is about the access token alone. Without JSON, the challenge counts (RFC 6750
+ * §3, RFC 9449 §7.1).
  */
 export function saysSessionEnded(headers: Headers, body: JsonObject | undefined): boolean {
   const challenge = challengesOf(headers).find(

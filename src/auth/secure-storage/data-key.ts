@@ -7,13 +7,13 @@ import type { KeySlot, KeySource, KeyWay } from "./key-slot.ts";
 const cipher = "aes-256-gcm";
 const nonceBytes = 12;
 const tagBytes = 16;
-/** The format and the cipher, for a reader and for a later version. */
+/** Format and cipher, for readers and later versions. */
 const header = Buffer.from("1 AES-256-GCM\n");
 
-/** The next step when nothing opens what is stored. It destroys nothing: a login that starts over gets a data key of its own. */
+/** When nothing opens what is stored. Destroys nothing: a login that starts over gets its own data key. */
 export const startOver: Hint = hint`Log in again: ${loginAnew()}`;
 
-/** The key that seals everything in a directory. A file is sealed under its path there. */
+/** Seals everything in a directory, each file under its path. */
 export class DataKey {
   readonly id: string;
   readonly folder: string;
@@ -33,12 +33,12 @@ export class DataKey {
     return readPrivateFile(this.path(name));
   }
 
-  /** The key itself, sealed for a slot. */
+  /** Seals the key itself for a slot. */
   wrap(wrapping: Buffer, name: string): Buffer {
     return seal(this.#bytes.toString("base64"), wrapping, name);
   }
 
-  /** A name for a file or directory that shows nothing of what it is about. */
+  /** A name for a file or directory that reveals nothing. */
   hiddenName(text: string): string {
     return createHmac("sha256", this.#bytes).update(`name ${text}`).digest("hex").slice(0, 16);
   }
@@ -59,7 +59,7 @@ export class DataKey {
   }
 }
 
-/** A path as every system writes it: Windows may share the directory with the others. */
+/** Windows may share the directory with other systems. */
 function onAnySystem(path: string): string {
   return path.replaceAll("\\", "/");
 }
@@ -69,15 +69,15 @@ export interface KeySlotsOptions {
   readonly path: string;
   /** The digest of this machine's id. */
   readonly machine: string;
-  /** The source of the keys of one kind, made, and its code loaded, when it is needed. */
+  /** Made and loaded on first use. */
   readonly sourceOf: (source: KeyWay["source"]) => Promise<KeySource>;
   readonly hasPassphrase: boolean;
 }
 
 /**
- * The data key of a directory. It is random, and kept in a slot for each way to open it, so that a keychain, a passphrase and several
- * machines can open the same logins, and a change of the way rewrites no login. Machines that cannot open each other's slots have
- * data keys of their own in one file, and none is in the other's way (S-018).
+ * The data key of a directory. It is random, with a slot for each way to open it: a keychain, a passphrase and several
+ * machines can open the same logins, and changing the way rewrites no login. Machines that cannot open each other's
+ * slots keep separate data keys in one file (S-018).
  */
 export class KeySlots {
   readonly path: string;
@@ -89,26 +89,26 @@ export class KeySlots {
     this.#options = options;
   }
 
-  /** The slots, the newest first; none when nothing was ever stored. Throws `storage_…`. */
+  /** Newest first; none when nothing was stored. Throws `storage_…`. */
   slots(): readonly KeySlot[] {
     const bytes = readPrivateFile(this.path);
     return bytes === undefined ? [] : parseSlots(bytes, this.path);
   }
 
-  /** The slot that this machine opens, as far as that can be told without a key. */
+  /** This machine's slot, as far as visible without a key. */
   own(): KeySlot | undefined {
     const [first] = this.#inOrder(this.slots());
     return first !== undefined && this.#rank(first) < 4 ? first : undefined;
   }
 
   /**
-   * The data key; undefined when nothing was ever stored.
+   * Undefined when nothing was stored.
    *
-   * @throws {@link AuthError} `storage_…` or `keychain_unavailable`, of the slot that is most likely this machine's
+   * @throws {@link AuthError} `storage_…` or `keychain_unavailable`, of the slot most likely this machine's
    */
   async open(): Promise<DataKey | undefined> {
     const slots = this.slots();
-    // Nothing is left that a remembered key could open.
+    // A remembered key would open nothing.
     if (slots.length === 0) return (this.#opened = undefined);
     let failure: unknown;
     for (const slot of this.#inOrder(slots)) {
@@ -126,9 +126,7 @@ export class KeySlots {
     throw failure;
   }
 
-  /**
-   * What the user has asked for first, then what costs nothing before what asks the keychain; last what can only say why it does not open.
-   */
+  /** The user's choice first, then free ways before the keychain; last, those that can only explain a failure. */
   #inOrder(slots: readonly KeySlot[]): readonly KeySlot[] {
     return [...slots].sort((a, b) => this.#rank(a) - this.#rank(b));
   }
@@ -137,7 +135,7 @@ export class KeySlots {
     const { hasPassphrase, machine: here } = this.#options;
     if (source === "passphrase") return hasPassphrase ? 0 : 4;
     if (machine === here) return source === "machine" ? 1 : 2;
-    // A keychain may be shared by machines. A machine's own secret is of no use without its id.
+    // Machines may share a keychain, but not a machine's secret, which needs its id.
     return source === "keychain" ? 3 : 5;
   }
 
@@ -150,7 +148,7 @@ export class KeySlots {
   }
 }
 
-/** What is authenticated with a wrapped key: the slot that it is in. */
+/** Authenticated with a wrapped key: its slot. */
 export function wrappingName({ key, way, machine, host }: Omit<KeySlot, "wrapped">): string {
   return JSON.stringify(["slot", key, Object.entries(way), machine, host]);
 }
@@ -175,7 +173,7 @@ function isSlot(slot: unknown): slot is KeySlot {
   if (typeof slot !== "object" || slot === null) return false;
   const { key, way, machine, host, wrapped } = slot as Partial<Record<keyof KeySlot, unknown>>;
   const isText = [key, machine, host, wrapped].every((value) => typeof value === "string");
-  // It names a directory, and nobody has authenticated it yet.
+  // It names a directory, and is not authenticated yet.
   return isText && /^[0-9a-f]{8}$/.test(String(key)) && isWay(way);
 }
 
@@ -198,8 +196,8 @@ function newerFormat(path: string): AuthError {
 /**
  * Seals a text with AES-256-GCM (NIST SP 800-38D). Every byte of the result is authenticated.
  *
- * The key is derived from the given one and the name of what is sealed: a text that was put in the place of another does not open there,
- * and random nonces (safe for 2^32 texts under one key, SP 800-38D §8.3) last for each name alone, however many logins there are.
+ * The key is derived from the given one and the name: a text moved elsewhere does not open, and the limit for random
+ * nonces (2^32 texts under one key, SP 800-38D §8.3) is for each name alone.
  */
 export function seal(text: string, key: Uint8Array, name: string): Buffer {
   const nonce = randomBytes(nonceBytes);
@@ -208,7 +206,7 @@ export function seal(text: string, key: Uint8Array, name: string): Buffer {
   return Buffer.concat([header, nonce, encipher.update(text, "utf8"), encipher.final(), encipher.getAuthTag()]);
 }
 
-/** The text that was sealed under a name; undefined when the key or the name is another one, or a byte was changed. */
+/** Undefined for another key or name, or a changed byte. */
 export function unseal(bytes: Buffer, key: Uint8Array, name: string): string | undefined {
   const body = bytes.subarray(header.length);
   if (!bytes.subarray(0, header.length).equals(header) || body.length < nonceBytes + tagBytes) return undefined;

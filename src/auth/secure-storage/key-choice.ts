@@ -3,22 +3,22 @@ import { whereSealed } from "./keychain.ts";
 import type { NewKey } from "./key-slot-changes.ts";
 import type { KeySource, KeyWay } from "./key-slot.ts";
 
-/** Where the key that seals the sessions is kept, or that nothing is kept at all. */
+/** Where the sealing key is kept, or that nothing is stored. */
 export type StorageKind = "keychain" | "file" | "memory";
 
 export interface ChoiceFacts {
-  /** What the user asked for; undefined when that is nothing. */
+  /** The user's choice, if any. */
   requested: { readonly value: StorageKind } | undefined;
-  /** How this machine opens what is stored; undefined when nothing is, or when it cannot be opened. */
+  /** How this machine opens what is stored; undefined if nothing is, or it cannot. */
   current: KeyWay | undefined;
-  /** Where a new key comes from. */
+  /** For a new key. */
   sourceOf: (source: KeyWay["source"]) => Promise<KeySource>;
   hasPassphrase: boolean;
-  /** Asks the user to agree to the file, once. Throws `consent_required` where there is nobody to ask. */
+  /** Asks for consent to the file, once. Throws `consent_required` if it cannot ask. */
   consent: (reason: string) => Promise<boolean>;
 }
 
-/** Whether the key is to be derived and not in the keychain: by request, else as it is for what is stored. */
+/** Whether to derive the key: by request, else as for what is stored. */
 export function wantsFile(requested: ChoiceFacts["requested"], current: KeyWay | undefined): boolean {
   return requested === undefined ? current !== undefined && current.source !== "keychain" : requested.value === "file";
 }
@@ -29,12 +29,12 @@ export interface KeyChoice {
 }
 
 /**
- * Chooses, at login and before the user is sent anywhere, what opens the sessions. A keychain is written
- * to and read here, so that a locked one shows now and not when there is a session to lose.
+ * Chooses at login, before the user is sent anywhere, how to open the sessions. A keychain is written and read now: a
+ * locked one must not show only when there is a session to lose.
  *
  * There is no silent fallback: without a keychain, the encrypted file needs one explicit yes.
  *
- * @returns where the key comes from, and the key for a new slot; without one, what is there is what was asked for
+ * @returns the key's source, and the key for a new slot; without one, the current slot is as requested
  * @throws {@link AuthError} `keychain_unavailable` when one was requested, `consent_required`
  */
 export async function chooseKey(facts: ChoiceFacts): Promise<KeyChoice> {
@@ -45,7 +45,7 @@ export async function chooseKey(facts: ChoiceFacts): Promise<KeyChoice> {
     key: await (await sourceOf(source)).create(),
   });
   if (wantsFile(requested, current)) {
-    // To ask for the file is to agree to it, and so it was when the file was made.
+    // Requesting the file is consent, as it was when the file was made.
     return current?.source === file ? { source: file } : create(file);
   }
   try {

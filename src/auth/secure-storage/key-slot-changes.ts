@@ -5,18 +5,18 @@ import { moveAside, removePrivateFile, replacePrivateFile } from "../../platform
 import { DataKey, wrappingName, type KeySlots } from "./data-key.ts";
 import type { KeySlot, KeyWay } from "./key-slot.ts";
 
-/** A key for a slot that is about to be made. */
+/** A key for a future slot. */
 export interface NewKey {
   readonly way: KeyWay;
   readonly key: Buffer;
 }
 
 /**
- * Adds a slot to the data key that opens here, in the place of this machine's own; makes the data key if there is none. What others
- * can open stays: the slots of other machines, and a passphrase's, whose holders are not known here.
+ * Adds a slot to the data key that opens here, replacing this machine's own; makes a data key if there is none. Slots
+ * of other machines and of passphrases stay, whose holders are unknown here.
  *
- * @param startsOver - nothing opens here: the logins get a data key of their own
- * @returns where a file is now that could not be read as one: somebody may still repair it
+ * @param startsOver - nothing opens here: the logins get their own data key
+ * @returns where an unreadable file was moved: it may be repairable
  */
 export async function addSlot(
   slots: KeySlots,
@@ -44,10 +44,10 @@ export async function addSlot(
 }
 
 /**
- * Removes the slots of data keys that are this machine's: of the one that opens here, and of those that were made on it alone. A file that
- * cannot be read is removed as a whole.
+ * Removes this machine's data keys: the one that opens here, and those made on it alone. An unreadable file is removed
+ * as a whole.
  *
- * @returns the ids of those data keys, undefined for all; and the names of the machines whose logins stay
+ * @returns the ids of those data keys, undefined for all; and the machines whose logins stay
  */
 export async function removeSlots(
   slots: KeySlots,

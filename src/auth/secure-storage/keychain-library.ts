@@ -6,7 +6,7 @@ import { openWayTo, type OpenFolder } from "../../platform/folders-above.ts";
 import { readPrivateFile } from "../../platform/private-files.ts";
 import { bunExecutable } from "../../platform/self.ts";
 
-/** The native library, as files to try in this order (for one libc and another); or why there is none to use. */
+/** Files to try in order (one libc, then another); or why there are none. */
 export type KeychainLibrary =
   | { readonly files: readonly string[] }
   | { readonly missing: string }
@@ -14,21 +14,21 @@ export type KeychainLibrary =
 
 const dependency = "@napi-rs/keyring";
 
-/** How its packages for one platform are named beyond that: by libc or compiler. */
+/** Suffixes of its packages for one platform: by libc or compiler. */
 const builds: Partial<Record<string, readonly string[]>> = {
   linux: ["-gnu", "-musl", "-gnueabihf", "-musleabihf"],
   win32: ["-msvc"],
 };
 
 /**
- * Finds the native library of the keychain where this package's own dependency is, and nowhere else.
+ * Finds the keychain's native library at this package's own dependency, and nowhere else.
  *
- * `require` would go on to every `node_modules` further up, to one in `/tmp` or in a shared folder, and run what another user has
- * put there (S-012). The same holds for what the dependency itself requires. So neither is required: each package is looked for
- * where a package manager puts it, what is found counts only if nobody but this user and root can change the way to it, and the
- * answer is the native file, which requires nothing.
+ * `require` would go on to every `node_modules` further up, one in `/tmp` or a shared directory included, and run what
+ * another user put there (S-012); so would the dependency's own `require`. So neither is required: each package is
+ * looked for where package managers put it, counts only if nobody but this user and root can change its path, and the
+ * result is the native file, which requires nothing.
  *
- * @param places - files of this program; by default this module, or the one file that a bundler has made of it
+ * @param places - files of this program; by default this module, or the bundle it is in
  * @param platform - as `process.platform` and `process.arch`
  */
 export function findKeychainLibrary(
@@ -47,12 +47,12 @@ export function findKeychainLibrary(
   return files.length === 0 && open !== undefined ? { open } : { files };
 }
 
-/** The name of the library among the assets of a single executable of Node (`assets` in its configuration). */
+/** In the assets of a Node single executable (`assets` in its configuration). */
 const asset = "keyring.node";
 
 /**
- * The library that a single executable brings along, as a file: the system loads libraries from files only. It is compared with
- * what the executable has, byte for byte, each time; the folder is one that only this user can change.
+ * The library inside a single executable, as a file, since systems load libraries only from files. Compared byte for
+ * byte each time, in a directory that only this user can change.
  *
  * @returns undefined where there is none
  */
@@ -67,7 +67,7 @@ export async function unpackedLibrary(folder: string): Promise<KeychainLibrary |
   return { files: [path] };
 }
 
-/** A native file, and the paths at which it was looked up. */
+/** A native file, and the paths of the lookup. */
 interface Found {
   readonly file: string;
   readonly way: readonly string[];
@@ -89,7 +89,7 @@ function nextTo(place: string, suffixes: readonly string[]): Found[] {
     });
 }
 
-/** Where npm, pnpm and Yarn put what a package depends on: in a folder of its own, or next to it. */
+/** Where npm, pnpm and Yarn put a dependency: in a directory of its own, or next to the package. */
 function dependencyFolders(folder: string, name: string): string[] {
   const scope = basename(dirname(folder)).startsWith("@") ? dirname(folder) : folder;
   const around = basename(dirname(scope)) === "node_modules" ? [dirname(scope)] : [];
@@ -98,7 +98,7 @@ function dependencyFolders(folder: string, name: string): string[] {
     .filter((path) => statSync(path, { throwIfNoEntry: false })?.isDirectory());
 }
 
-/** The folder of a file, and those above that have a manifest, up to the first that is a package with a name. */
+/** The file's directory and its parents with a manifest, up to the first package with a name. */
 function packagesAround(file: string): string[] {
   const packages = [dirname(file)];
   for (let at = dirname(file); ; at = dirname(at)) {
@@ -108,7 +108,7 @@ function packagesAround(file: string): string[] {
   }
 }
 
-/** The name in a manifest; empty where it has none, undefined where there is no manifest. */
+/** Empty without a name, undefined without a manifest. */
 function nameIn(manifest: string): string | undefined {
   try {
     const { name } = JSON.parse(readFileSync(manifest, "utf8")) as { name?: unknown };
@@ -118,13 +118,13 @@ function nameIn(manifest: string): string | undefined {
   }
 }
 
-/** The part of Yarn's Plug'n'Play that is used (https://yarnpkg.com/advanced/pnpapi). */
+/** The used part of Yarn's Plug'n'Play (https://yarnpkg.com/advanced/pnpapi). */
 interface PnpApi {
   findPackageLocator(file: string): object | null;
   resolveRequest(request: string, issuer: string): string | null;
 }
 
-/** There packages are in archives, and only the project's own table says in which; undefined for a file that is in no such project. */
+/** There packages are in archives listed by the project's own table; undefined outside of such a project. */
 function inPnp(place: string, suffixes: readonly string[]): Found[] | undefined {
   const api = (module as { findPnpApi?: (file: string) => PnpApi | null }).findPnpApi?.(place);
   if (!api?.findPackageLocator(place)) return undefined;
@@ -141,8 +141,8 @@ function inPnp(place: string, suffixes: readonly string[]): Found[] | undefined 
 }
 
 /**
- * The file that this code was loaded from, as the engine knows it. Bundlers put other things in place of `import.meta.url` and
- * `__filename`: nothing, a path of the machine that they ran on, or a name that is not there when the program runs.
+ * The file of this code, as the engine knows it. Bundlers replace `import.meta.url` and `__filename` by nothing, a path
+ * of the build machine, or a name missing at run time.
  */
 function ownFiles(): string[] {
   const { prepareStackTrace, stackTraceLimit } = Error;
@@ -151,7 +151,7 @@ function ownFiles(): string[] {
     Error.prepareStackTrace = (_, [site]) => site?.getFileName();
     const place = bunExecutable ?? (new Error().stack as string | undefined);
     const path = place?.startsWith("file:") ? fileURLToPath(place) : (place ?? "");
-    // A program from a pipe claims to be a file named "[eval1]" in the working folder, where a cloned repository may have one.
+    // A program from a pipe claims to be "[eval1]" in the working directory, where a clone may have such a file.
     return isAbsolute(path) && !basename(path).startsWith("[") ? [realpathSync(path)] : [];
   } catch {
     return [];

@@ -13,35 +13,32 @@ export interface KeychainRequest {
   readonly key?: string;
 }
 
-/** The keychain's answer, or why it could not be asked. */
+/** The keychain's response, or why it could not be asked. */
 export type KeychainAnswer =
   | { readonly key: string | null }
   | { readonly failed: string }
-  /** Where no Node can be started: what was there instead. */
+  /** Where no Node can be started: what runs instead. */
   | { readonly noNode: string }
   | Exclude<KeychainLibrary, { files: unknown }>;
 
-/**
- * The part of the environment that the process is given: how to find the session bus, a display, the home and system libraries. No secret
- * is among them.
- */
+/** The environment of the process: session bus, display, home and system libraries. No secrets. */
 const passed =
   /^(PATH|HOME|USER|LOGNAME|TMPDIR|XDG_RUNTIME_DIR|DBUS_SESSION_BUS_\w+|DISPLAY|WAYLAND_DISPLAY|XAUTHORITY|LD_LIBRARY_PATH|NIX_LD\w*|SYSTEMROOT|WINDIR)$/i;
 
-/** A process that has not been asked yet. */
+/** Not asked yet. */
 interface KeychainProcess {
   readonly child: ChildProcess;
   readonly answer: Socket | null | undefined;
   said(): string;
-  /** How it ended: with a code, or why there was no process. */
+  /** The exit code, or why there was no process. */
   readonly ended: Promise<number | null | Error>;
 }
 
 let ahead: KeychainProcess | undefined;
 
 /**
- * Starts the process that asks, for a program that will soon want to ask: Node takes as long to start there as the rest of a command
- * takes to load here. A process that is never asked ends with this one, and does not keep it alive.
+ * Starts the process early: Node takes as long to start there as the rest of a command here. Unasked, it ends with this
+ * one, and does not keep it alive.
  */
 export function startKeychainProcess(env: Environment): void {
   const self = selfStart(keychainProgram);
@@ -51,12 +48,12 @@ export function startKeychainProcess(env: Environment): void {
 }
 
 /**
- * Asks in a process of its own. The library waits for the keychain on threads that nothing can cancel, and Node waits for its
- * threads before it exits: behind an unlock dialog that nobody answers, even `process.exit` would hang. A process can be killed.
+ * Asks in a process of its own. The library waits on threads that nothing can cancel, and Node waits for its threads
+ * before it exits: behind an ignored unlock dialog even `process.exit` would hang. A process can be killed.
  *
- * @param env - variables that take precedence over this process's own
- * @param folder - where a single executable puts the library that it brings along
- * @throws what the system says when no process can be started, and the signal's reason
+ * @param env - takes precedence over this process's variables
+ * @param folder - where a single executable puts its library
+ * @throws the system's error when no process can be started, and the signal's reason
  */
 export async function askKeychainProcess(
   request: KeychainRequest,
@@ -86,13 +83,16 @@ export async function askKeychainProcess(
   } catch {
     // Without a cause: the text may hold the key.
   }
-  // Whether the keychain waits to be unlocked, or a busy machine has not even started this process, nobody can say.
+  // A locked keychain looks like a busy machine that has not started the process yet.
   signal.throwIfAborted();
   if (sign !== "" || line === undefined) return { noNode: `"${process.execPath}" ended with ${end}` };
   throw new Error(`its process ended with ${end}`);
 }
 
-/** Whether the process keeps this one alive. Some runtimes cannot say so for each part, and none can for a process that was not started. */
+/**
+ * Whether the process keeps this one alive. Some runtimes cannot set that for each part, and none for a process that
+ * failed to start.
+ */
 function keepAlive({ child, answer }: KeychainProcess, how: "ref" | "unref"): void {
   if (child.pid === undefined) return;
   for (const one of [child, child.stdin as Partial<Socket> | null, answer as Partial<Socket> | null | undefined])
@@ -102,19 +102,19 @@ function keepAlive({ child, answer }: KeychainProcess, how: "ref" | "unref"): vo
 function start(env: Environment, { args, env: own }: Exclude<SelfStart, { impossible: string }>): KeychainProcess {
   const child = spawn(process.execPath, args, {
     env: { ...environmentOf(env), ...own },
-    // Node starts in no folder that was removed, and where it starts Windows may look for libraries.
+    // Node does not start in a removed directory, and Windows may load libraries from it.
     cwd: dirname(process.execPath),
     stdio: ["pipe", "ignore", "ignore", "pipe"],
     windowsHide: true,
   });
   let text = "";
   const ended = new Promise<number | null | Error>((resolve) => child.once("error", resolve).once("close", resolve));
-  // It has none where no process could be started.
+  // Missing where no process could be started.
   const answer = child.stdio?.[3] as Socket | null | undefined;
   answer?.setEncoding("utf8").on("error", () => undefined);
   answer?.on("data", (chunk: string) => {
     text += chunk;
-    // Nothing but the answer is wanted from it.
+    // Only the response is needed.
     if (/\n.*\n/.test(text)) child.kill("SIGKILL");
   });
   child.stdin?.on("error", () => undefined);

@@ -1,10 +1,9 @@
 /**
- * The program of the process that asks: the one place where the native library is loaded. It is given as text, not as a file:
- * bundled into one file with an embedding program, this module is that program, and started again it would not ask the keychain
- * but start itself, again and again.
+ * The program of the process that asks: the one place that loads the native library. It is text, not a file: in a
+ * bundle, this module is the embedding program, which would start itself again and again.
  *
- * It takes the request from standard input, since a key must not show in a process list, and answers on a descriptor of its own,
- * since anything may print. An empty line comes first, as a sign of life.
+ * The request comes on standard input, since a key must not show in a process list; the response goes to its own
+ * descriptor, since anything may print. An empty line comes first, as a sign of life.
  */
 export const keychainProgram = `
 const { readFileSync, writeSync } = process.getBuiltinModule("node:fs");

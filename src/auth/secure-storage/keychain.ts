@@ -10,41 +10,40 @@ import type { KeySource } from "./key-slot.ts";
 import type { SimpleKeychain } from "./simple-keychain.ts";
 
 /**
- * Keeps 256-bit keys where the operating system guards them: one per account, as base64url text inside a {@link Secret}. Each call may
- * throw {@link AuthError} `keychain_unavailable`.
+ * Keeps 256-bit keys in the operating system: one per account, as base64url text in a {@link Secret}. Calls may throw
+ * {@link AuthError} `keychain_unavailable`.
  */
 export interface Keychain {
-  /** The key of `account`, or undefined when there is none. Throws `storage_damaged` when the entry is not a key of this tool. */
+  /** Undefined when there is none. Throws `storage_damaged` when the entry is not a key of this tool. */
   read(account: string): Promise<Secret | undefined>;
-  /** Stores `key`, replacing the one before. */
+  /** Replaces the previous key. */
   write(account: string, key: Secret): Promise<void>;
-  /** Removes the key, if there is one. */
   remove(account: string): Promise<void>;
 }
 
 export interface KeychainOptions {
-  /** The tool: its name is the service under which the entries are stored. */
+  /** Its name is the service of the entries. */
   identity: Identity;
   clock: Clock;
-  /** The folder of everything that is stored. */
+  /** The directory of everything stored. */
   folder: () => string;
-  /** On Linux it names the session bus. A variable that it does not have is taken from this process's own. */
+  /** On Linux it names the session bus; missing variables come from this process. */
   env: Environment;
-  /** How long one call may take in all, in milliseconds; 3000 by default. */
+  /** For one call in all, in milliseconds; 3000 by default. */
   timeoutMs?: number;
-  /** Asks the keychain; a process of its own by default. */
+  /** A process of its own by default. */
   ask?: typeof askKeychainProcess;
 }
 
 const keyBytes = 32;
 const useFile = login(undefined, "--storage", "file");
-/** Where the sessions are sealed already, a login reads them first, unless it is told to do without. */
+/** A login reads sealed sessions first, unless told otherwise. */
 const useFileInstead = login(undefined, "--storage", "file", "--force");
 const unlock = hint`Unlock it and try again, or store the key elsewhere: ${useFile}`;
 
 /**
- * The keychain of this system: macOS Keychain, Windows Credential Manager, or the Secret Service, through
- * `@napi-rs/keyring`. Each call answers within its time limit, whatever the keychain does.
+ * The system's keychain: macOS Keychain, Windows Credential Manager, or the Secret Service, through `@napi-rs/keyring`.
+ * Each call ends within its time limit, whatever the keychain does.
  */
 export function createKeychain({ identity, clock, folder, env, timeoutMs = 3000, ask }: KeychainOptions): Keychain {
   const service = identity.name;
@@ -59,7 +58,7 @@ export function createKeychain({ identity, clock, folder, env, timeoutMs = 3000,
         folder(),
       );
     } catch (cause) {
-      // Where the folder of the library would be cannot be said.
+      // The library's directory is unknown.
       if (cause instanceof AuthError) throw cause;
       if (!limit.aborted)
         throw unavailable(
@@ -93,7 +92,7 @@ export function createKeychain({ identity, clock, folder, env, timeoutMs = 3000,
   };
 }
 
-/** A keychain of the embedding program, or none. */
+/** The embedding program's, or none. */
 export function keychainOf(own: SimpleKeychain | false): Keychain {
   const asked = async <T>(ask: (keychain: SimpleKeychain) => T): Promise<Awaited<T>> => {
     if (own === false) throw unavailable("this program uses no keychain");
@@ -116,7 +115,7 @@ export function keychainOf(own: SimpleKeychain | false): Keychain {
   };
 }
 
-/** The keychain's entry that has the key of the sessions; undefined if none has, or if that cannot be read at all. */
+/** The keychain entry of the sessions' key; undefined if none, or unreadable. */
 export function keychainAccount(slots: KeySlots): string | undefined {
   try {
     const way = slots.own()?.way;
@@ -127,7 +126,7 @@ export function keychainAccount(slots: KeySlots): string | undefined {
   }
 }
 
-/** The key that a slot names in the keychain. A new slot is for the entry of `account`. */
+/** The key that a slot names in the keychain. New slots use the entry of `account`. */
 export function keychainKey(keychain: Keychain, account: string): KeySource {
   return {
     mismatch: {
@@ -146,7 +145,7 @@ export function keychainKey(keychain: Keychain, account: string): KeySource {
         { hint: startOver },
       );
     },
-    /** Written and read back, so that a locked keychain shows now, and not when there is a session to lose. */
+    /** Written and read back: a locked keychain must show before there is a session to lose. */
     async create() {
       let key = await keychain.read(account);
       if (key === undefined) {
@@ -164,7 +163,7 @@ export function keychainKey(keychain: Keychain, account: string): KeySource {
   };
 }
 
-/** A failure of the keychain that has the key of the sessions: the way out is a login without them. */
+/** For a keychain that has the sessions' key: the way out is a login without them. */
 export function whereSealed(error: unknown): unknown {
   if (!(error instanceof AuthError) || error.next === undefined) return error;
   return new AuthError(error.code, error.message, {
@@ -197,7 +196,7 @@ function explainFailure(reason: string): AuthError {
   }
   if (/did not receive a reply/i.test(reason)) return unavailable("the keychain does not respond");
   if (/no result found/i.test(reason)) return unavailable("the Secret Service has no default keyring to keep a key in");
-  // The library's words, such as those of D-Bus, are for the doctor: they say nothing to somebody who is about to log in.
+  // The library's words, such as those of D-Bus, are for the doctor, not for a user about to log in.
   return unavailable("no OS keychain is available", new Error(reason));
 }
 
@@ -208,7 +207,7 @@ function unavailable(message: string, cause?: unknown): AuthError {
   });
 }
 
-/** The entry of a folder. Derived and not random, so that an abandoned login leaves no entry behind that the next one does not use. */
+/** Derived, not random: an abandoned login leaves no entry that the next one does not use. */
 export function keychainAccountOf(folder: string): string {
   return `sessions-${createHash("sha256").update(folder).digest("hex").slice(0, 12)}`;
 }

@@ -11,23 +11,23 @@ import type { KeySource } from "./key-slot.ts";
 const { readFileSync } = process.getBuiltinModule("node:fs");
 
 export interface MachineKeyOptions {
-  /** The tool: each has keys of its own, even where two share a secret. */
+  /** Each tool has its own keys, even with a shared secret. */
   readonly identity: Identity;
-  /** The folder of the secret, from `stateFolder`; fails where there is no home. Never the folder of the file that the key opens. */
+  /** The secret's directory, from `stateFolder`; throws without a home. Never that of the file that the key opens. */
   readonly folder: () => string;
   readonly platform: NodeJS.Platform;
   readonly clock: Clock;
-  /** The machine's; by default the system is asked. */
+  /** By default from the system. */
   readonly machine?: () => string | undefined;
 }
 
 /**
- * The key without a passphrase: derived from a random secret that only this user can read, in a folder other than the file's, and from
- * the id of the machine where it has one. So a copy of the file or of its folder is of no use to anybody, also together with what other
- * users can read here (the machine's id, names, numbers). A copy of the whole home is, to those who know the machine's id, and so is
- * everything to this user's own programs.
+ * The key without a passphrase: derived from a random secret that only this user can read, in another directory than
+ * the file's, and from the machine's id if it has one. So a copy of the file or its directory is useless, even with all
+ * that other users can read here (the machine's id, names, numbers). A copy of the whole home is not, with the
+ * machine's id; nor is anything safe from this user's own programs.
  *
- * The secret has 256 bits, so that nothing can be guessed, and a fast derivation will do (HKDF, RFC 5869).
+ * The secret has 256 bits and cannot be guessed, so a fast derivation is enough (HKDF, RFC 5869).
  */
 export function machineKey({ identity, folder, platform, clock, machine = machineId }: MachineKeyOptions): KeySource {
   const path = (): string => join(folder(), "credentials.secret");
@@ -39,12 +39,12 @@ export function machineKey({ identity, folder, platform, clock, machine = machin
     if (text === undefined || /^[0-9a-f]{64}$/.test(text))
       return text === undefined ? undefined : Buffer.from(text, "hex");
     throw new AuthError("storage_unreadable", `"${path()}" does not contain a secret of this program: it was changed`, {
-      // Never replaced by a new one as long as it is there: somebody may still repair it.
+      // Never replaced while it exists: it may be repairable.
       hint: hint`Restore it from a backup. If it is lost: ${{ run: ["mv", path(), `${path()}.old`] }}, then ${startOver}`,
     });
   };
   const id = machine();
-  // Not the parameter's default: a machine without an id is not asked again.
+  // Not a parameter's default: a machine without an id is not asked again.
   const digestHere = id === undefined ? "" : machineDigest(id);
   const derive = (secret: Buffer, salt: string): Buffer =>
     Buffer.from(hkdfSync("sha256", secret, Buffer.from(salt, "base64"), JSON.stringify([identity.name, id ?? ""]), 32));
@@ -57,7 +57,7 @@ export function machineKey({ identity, folder, platform, clock, machine = machin
       ensurePrivateFolder(dirname(path()));
       const lock = await acquireProcessLock(`${path()}.lock`, { clock, timeoutMs: 10_000 });
       try {
-        // The first secret stays: a key of another process may be sealed with it already.
+        // The first secret stays: another process may have sealed a key with it.
         if (readPrivateFile(path()) === undefined) replacePrivateFile(path(), randomBytes(32).toString("hex"));
       } finally {
         lock.release();
@@ -96,7 +96,7 @@ export function machineKey({ identity, folder, platform, clock, machine = machin
   };
 }
 
-/** The error for what was sealed on another machine: it is not damaged, and it is not a wrong passphrase either. */
+/** For what another machine sealed: neither damaged nor a wrong passphrase. */
 function elsewhere(host: string, hasSecret: boolean, hasNoId: boolean): AuthError {
   const id = hasNoId ? "its ID (/etc/machine-id) cannot be read here" : "the ID of the machine is another one";
   const why = hasSecret ? `: the secret is the right one, and ${id}` : "";
@@ -109,33 +109,31 @@ function elsewhere(host: string, hasSecret: boolean, hasNoId: boolean): AuthErro
   );
 }
 
-/** What names a machine in a slot, without revealing its id; empty where the machine has none. */
+/** Names a machine without revealing its id; empty without one. */
 export function machineDigest(id: string | undefined = machineId()): string {
   return id === undefined ? "" : createHash("sha256").update(`machine ${id}`).digest("hex").slice(0, 12);
 }
 
-/** Where a machine keeps how far its clock is from those of servers: of this machine alone, since others may have the same home. */
+/** The clock's offsets from servers: of this machine alone, since others may share the home. */
 export function clocksFile(folder: string, digest: string): string {
   return join(folder, `clocks-${digest || "here"}.json`);
 }
 
-/** The id of this machine, which every user can read; undefined where the system has none (macOS, Windows, many containers). */
+/** Readable by every user; undefined where the system has none (macOS, Windows, many containers). */
 function machineId(): string | undefined {
-  // There, such a path is one of the working folder's drive.
+  // There, such a path is on the working directory's drive.
   if (process.platform === "win32") return undefined;
   for (const path of ["/etc/machine-id", "/var/lib/dbus/machine-id"]) {
     try {
       const id = readFileSync(path, "utf8").trim();
-      // What systemd writes into an image, for the first boot to replace (machine-id(5)).
+      // In a systemd image before its first boot (machine-id(5)).
       if (id !== "" && id !== "uninitialized") return id;
-    } catch {
-      // The next one.
-    }
+    } catch {}
   }
   return undefined;
 }
 
-/** Says of an error that it is about the secret, and names the variable of its folder where the hint names that of the sessions. */
+/** Says that an error is about the secret, and names its directory's variable in the hint. */
 async function about<T>(variable: string, action: () => T | Promise<T>): Promise<T> {
   try {
     return await action();

@@ -5,13 +5,13 @@ import type { Secret } from "../../base/secret.ts";
 import { startOver } from "./data-key.ts";
 import type { KeySource, KeyWay } from "./key-slot.ts";
 
-/** 16 MiB of memory and about 35 ms for each guess at a passphrase (RFC 7914 §2). */
+/** 16 MiB of memory and about 35 ms per guess (RFC 7914 §2). */
 const cost = { N: 16384, r: 8, p: 1 } as const;
 const keyBytes = 32;
 
 /**
- * The key that is derived from a passphrase. Every process derives it again: kept anywhere, it would open the sessions for a program
- * that does not know the passphrase, and kept under a fast hash it would make guessing cheap.
+ * Derived anew in every process: a stored key would open the sessions without the passphrase, and a fast hash would
+ * make guessing cheap.
  */
 export function passphraseKey(passphrase: Secret | undefined): KeySource {
   const setIt = hint`Set ${{ variable: "PASSPHRASE" }} to the passphrase of the login`;
@@ -22,7 +22,7 @@ export function passphraseKey(passphrase: Secret | undefined): KeySource {
         hint: setIt,
       });
     const { N, r, p, salt } = way;
-    // The slot is not authenticated until its key is known: a cost chosen by an attacker could use up all memory.
+    // The slot is not authenticated yet: an attacker's cost could use up all memory.
     if (N !== cost.N || r !== cost.r || p !== cost.p) {
       const asked = `N ${N}, r ${r}, p ${p}`;
       throw new AuthError(

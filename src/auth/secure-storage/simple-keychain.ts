@@ -1,9 +1,9 @@
-/** A keychain of the embedding program, for the key of the sessions: one entry for each folder, as text that has to be kept as a secret. */
+/** An embedding program's keychain, for the key of the sessions: one secret text for each directory. */
 export interface SimpleKeychain {
-  /** The text of an entry, or undefined when there is none. */
+  /** The text of an entry; undefined when there is none. */
   get(account: string): string | undefined | Promise<string | undefined>;
-  /** Replaces it. */
+  /** Replaces the text. */
   set(account: string, text: string): void | Promise<void>;
-  /** Removes it, if it is there. */
+  /** Removes the entry, if there is one. */
   delete(account: string): void | Promise<void>;
 }

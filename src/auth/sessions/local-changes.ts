@@ -49,7 +49,7 @@ async function writeProfile(
   { session, ...profile }: Profile,
 ): Promise<void> {
   ensurePrivateFolder(key.path(folder));
-  // The login first: a profile never names one that is not there.
+  // The login first: a profile must not name a missing one.
   if (session?.id === before?.session?.id && session !== before?.session)
     throw new TypeError("a session changes under a claim");
   if (session !== undefined && session !== before?.session)
@@ -60,8 +60,8 @@ async function writeProfile(
 }
 
 /**
- * Removes what the profile does not lead to: the login that was ended or replaced just now, and what killed processes have left. The
- * lock of a refresh that is still under way stays, and what that stores it removes itself.
+ * Removes what the profile does not lead to: the ended or replaced login, and what killed processes left. The lock of a
+ * refresh under way stays, and that refresh removes its own result.
  */
 async function sweep(folder: string, login: string | undefined): Promise<void> {
   for (const entry of [...namesIn(folder)]) {
@@ -73,7 +73,7 @@ async function sweep(folder: string, login: string | undefined): Promise<void> {
   for (const path of leftTemporaries(folder)) removePrivateFile(path);
 }
 
-/** See {@link SessionStore.choose}. Where nothing is stored, there is nothing to choose from. */
+/** See {@link SessionStore.choose}. Does nothing where nothing is stored. */
 export async function changeChoice(change: (choice: Choice) => Choice, store: LocalFiles): Promise<Choice> {
   return exclusively(store.options, async (lock) => {
     const key = await store.options.keys.open();
@@ -87,7 +87,7 @@ export async function changeChoice(change: (choice: Choice) => Choice, store: Lo
   });
 }
 
-/** Adds a way to open the logins, see {@link addSlot}. */
+/** See {@link addSlot}. */
 export async function addKey(key: NewKey, startsOver: boolean, options: LocalOptions): Promise<string | undefined> {
   return exclusively(options, () => addSlot(options.keys, key, options.machine.digest, startsOver));
 }
@@ -134,12 +134,12 @@ function replaceSealed(key: DataKey, name: string, text: string): void {
   requireStored(key.path(name), sealed);
 }
 
-/** A session at rest. What this machine's clock has to do with it is not stored: other machines read it too. */
+/** Without this machine's clock offset: other machines read it too. */
 export function sessionText({ clockOffsetMs: _, ...session }: Session): string {
   return textOf({ ...session, clockOffsetMs: 0 });
 }
 
-/** Reads back: a disk that lies shows now, while what was stored is still in memory. */
+/** Reads back: a lying disk shows now, while the content is still in memory. */
 export function requireStored(path: string, content: Buffer): void {
   if (readPrivateFile(path)?.equals(content) === true) return;
   throw new AuthError("storage_unwritable", `"${path}" does not contain what was just written`, {

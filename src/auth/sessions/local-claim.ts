@@ -8,15 +8,15 @@ import type { LocalFiles, ReadProfile } from "./local.ts";
 import type { Claim, ClaimOptions } from "./store.ts";
 import { lastRefresh, note, noteOffset, refuseOlder } from "./this-machine.ts";
 
-/** More than a session grows from one refresh to the next. */
+/** More than a session grows between refreshes. */
 const growthBytes = 16 * 1024;
-/** A command that ends does not wait for somebody to make room on the disk, in milliseconds. */
+/** The wait of an ending command for disk space, in milliseconds. */
 const outageMs = 2_000;
 
 /**
- * Claims a login that was read: takes its lock, looks again, and takes the room that its next tokens need. So before a refresh token is
- * sent, the directory has been written to, the disk has the space, and no other process can be about to send it. A refusal of any of
- * these costs an error and not a session.
+ * Claims a login that was read: takes its lock, looks again, and takes the disk space for its next tokens. So before a
+ * refresh token is sent, the directory is writable, the disk has space, and no other process can send it. Any failure
+ * so far costs an error, not a session.
  */
 export async function claimLogin(
   { name, profile, key, mark, bytes }: ReadProfile,
@@ -29,7 +29,7 @@ export async function claimLogin(
   const [profileFile, login] = [join(folder, "profile"), join(folder, session.id)];
   const file = key.path(login);
   const markNow = (): string => `${fileMark(key.path(profileFile))} ${fileMark(file)}`;
-  // Into the files, not at a glance: a network file system answers that from memory.
+  // Reads the files: a network file system answers stat from memory.
   const isUnchanged = (): boolean =>
     [profileFile, login].every((one, index) => {
       const before = bytes[index];
@@ -64,9 +64,9 @@ export async function claimLogin(
       const read = (): Promise<ReadProfile> => store.look(name, key);
       const isOurs = ({ profile: now }: ReadProfile): boolean => now?.session?.id === session.id;
       try {
-        // A lock is only ever taken from a living holder that nobody could see. What that one has stored is the session then.
+        // A lock is only taken from a living holder that cannot be seen. What that one stored is the session then.
         if (lock.held() || isUnchanged()) {
-          // First: a process that finds the new session before it knows how far this machine's clock is off would refresh once more.
+          // First: a process that finds the new session without the clock's offset would refresh once more.
           noteOffset(next, store.options.machine);
           const sealed = key.seal(login, sessionText(next));
           const taken = room;
@@ -76,7 +76,7 @@ export async function claimLogin(
           requireStored(file, sealed);
         }
       } catch (error) {
-        // A profile that was removed meanwhile took its directory along: then there is nothing to store.
+        // A removed profile took its directory along: nothing to store.
         const now = await read().catch(() => undefined);
         if (now === undefined || isOurs(now)) throw error;
         release();

@@ -7,9 +7,9 @@ import type { LocalOptions } from "./local.ts";
 import type { AwaitedWork, ClaimOptions } from "./store.ts";
 
 /**
- * Takes a lock next to what it guards: every process that opens the same file, by whatever path, meets the same lock.
+ * Takes a lock next to what it guards: every process that opens the same file, by any path, meets the same lock.
  *
- * @param unless - asked between tries; when it returns true, the wait ends with undefined
+ * @param unless - called between tries; true ends the wait with undefined
  */
 export async function lockFile(
   path: string,
@@ -29,7 +29,7 @@ export async function lockFile(
     try {
       return await acquireProcessLock(path, { clock, timeoutMs: waitMs, unless, onWait: told });
     } catch (error) {
-      // One that is on another machine has just shown a sign of life, or the wait would go on.
+      // One on another machine has just shown a sign of life, or the wait would go on.
       const isAtWork = ["running", "unknown"].includes((await inspectProcessLock(path))?.state ?? "");
       if (!isAuthError(error) || error.code !== "lock_unavailable" || !isAtWork) throw error;
       if (clock.monotonic() - startedAt >= whileAtWorkMs) throw error;
@@ -37,7 +37,7 @@ export async function lockFile(
   }
 }
 
-/** What a lock guards must not be changed after the lock was lost: a holder that nobody can see is taken for dead after a while. */
+/** After a lost lock nothing may be changed: an unseen holder is presumed dead after a while. */
 export function requireHeld(lock: ProcessLock | undefined): void {
   if (lock?.held() === true) return;
   throw new AuthError("lock_unavailable", "the lock on the logins was lost while this process was stopped", {

@@ -7,19 +7,19 @@ import { fromText, noChoice, usedIn, type Choice, type Profile, type Session } f
 import type { Claim, ClaimOptions, SessionStore, StoredProfile } from "./store.ts";
 
 /**
- * Logins in sealed files, each replaced whole: `sessions/KEY/PROFILE/profile`, and next to it the file of the login that it names. A
- * profile has a directory of its own, so no step reads, lists or waits for what belongs to another.
+ * Logins in sealed files, each replaced whole: `sessions/KEY/PROFILE/profile`, and next to it the login that it names.
+ * A profile has its own directory, so nothing reads, lists or waits for another's.
  *
- * There are two kinds of locks, and nobody waits for one while holding another:
+ * There are two kinds of locks, never waited for while holding another:
  *
- * - `LOGIN.lock`: its holder alone replaces the login's file, from the last look before a refresh token is sent until what that brought
- *   is stored.
- * - `profiles.lock`, for what says which login a profile has, which profile is in use, and which keys there are.
+ * - `LOGIN.lock`: its holder alone replaces the login's file, from the last look before a refresh token is sent until
+ *   its result is stored.
+ * - `profiles.lock`: for a profile's login, the profile in use, and the keys.
  *
- * A logout takes the login out of the profile and then removes its file, and a new login has a new name. So a refresh of an ended login
- * stores what nothing leads to, and removes that again (S-003).
+ * A logout takes the login out of the profile and then removes its file; a new login has a new name. So a refresh of an
+ * ended login stores what nothing leads to, and removes it again (S-003).
  *
- * What changes and claims is loaded when it is needed: most commands only read.
+ * Changes and claims are loaded on first use: most commands only read.
  */
 export class LocalStore implements SessionStore, LocalFiles {
   readonly options: LocalOptions;
@@ -83,7 +83,7 @@ export class LocalStore implements SessionStore, LocalFiles {
       const file = login === undefined ? undefined : join(folder, login);
       const mark = `${before} ${file && fileMark(key.path(file))}`;
       const loginBytes = file === undefined ? undefined : key.bytes(file);
-      // Between the two looks the login was ended or replaced: then the profile says so. If it does not, the file was lost.
+      // Between the looks the login was ended or replaced, as the profile says. If it does not, the file was lost.
       if (file !== undefined && loginBytes === undefined && !isSecond) continue;
       const session =
         file === undefined || loginBytes === undefined
@@ -103,7 +103,7 @@ export class LocalStore implements SessionStore, LocalFiles {
     return { active, ...(folders && { folders: new Map(Object.entries(folders)) }) };
   }
 
-  /** A session by this machine's clock, which differs from few servers'. */
+  /** By this machine's clock, which differs from few servers'. */
   async #inItsTime(session: Session): Promise<Session> {
     const { machine } = this.options;
     let hasOffsets: boolean;

@@ -3,11 +3,11 @@ import type { Clock } from "../../platform/clock.ts";
 import { noChoice, type Choice, type Profile, type Session } from "./session.ts";
 import type { Claim, ClaimOptions, SessionStore, StoredProfile } from "./store.ts";
 
-/** Keeps logins for the life of the process and writes nothing anywhere. */
+/** Keeps logins for the life of the process; writes nothing. */
 export class MemoryStore implements SessionStore {
   readonly #clock: Clock;
   readonly #profiles = new Map<string, Profile>();
-  /** The logins that are claimed, each with a promise of the end of that. */
+  /** Claimed logins, each with a promise of its release. */
   readonly #claimed = new Map<string, Promise<void>>();
   #choice: Choice = noChoice;
 
@@ -52,7 +52,7 @@ export class MemoryStore implements SessionStore {
           hint: "Try again",
         });
       const isOver = new AbortController();
-      // In the background: the other part of this program, not this wait, keeps it alive.
+      // In the background: the claiming part of the program keeps it alive.
       const late = this.#clock.sleep(left, { signal: isOver.signal, background: true }).catch(() => undefined);
       await Promise.race([other, late]);
       isOver.abort();

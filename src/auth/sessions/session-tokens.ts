@@ -1,10 +1,12 @@
 import type { TokenResponse } from "../oauth/token-endpoint.ts";
 import type { Session } from "./session.ts";
 
-/** A machine without a clock starts in 1970. A larger difference does not come from a clock, and would leave the range of dates. */
+/**
+ * A machine without a clock starts in 1970. A larger difference is not a clock's, and would leave the range of dates.
+ */
 const centuryMs = 3_155_760_000_000;
 
-/** The members of a session that a token answer decides. @internal */
+/** Decided by a token response. @internal */
 export type SessionTokens = Pick<
   Session,
   | "accessToken"
@@ -21,13 +23,13 @@ export type SessionTokens = Pick<
 >;
 
 /**
- * Makes the members of a session from a token response.
+ * From a token response.
  *
- * Expiry counts from when a refresh was sent, which is earlier than the moment of issue; for a login from when the answer came, which is
- * later: the margin of `requiredMs` covers the difference. The lifetime of the refresh token is the server's alone.
+ * Expiry counts from the sending of a refresh, before the issue; for a login from the response, after it: the margin of
+ * `requiredMs` covers that. The refresh token's lifetime is the server's alone.
  *
  * @param at - this machine's clock at that moment, milliseconds since 1970
- * @param previous - the session that was refreshed; absent at login
+ * @param previous - the refreshed session; absent at login
  * @internal
  */
 export function sessionTokens(tokens: TokenResponse, at: number, previous?: Session): SessionTokens {
@@ -41,7 +43,7 @@ export function sessionTokens(tokens: TokenResponse, at: number, previous?: Sess
   return {
     accessToken: tokens.access_token,
     tokenType: tokens.token_type ?? previous?.tokenType ?? "Bearer",
-    // Absent on refresh: the old one stays valid (RFC 6749 §6), and so does what is known of its expiry.
+    // Absent on refresh: the old one and its expiry stay valid (RFC 6749 §6).
     refreshToken: tokens.refresh_token ?? previous?.refreshToken,
     refreshTokenExpiresAt:
       refreshTokenExpiresAt ?? (tokens.refresh_token === undefined ? previous?.refreshTokenExpiresAt : undefined),
@@ -50,7 +52,7 @@ export function sessionTokens(tokens: TokenResponse, at: number, previous?: Sess
     accessTokenExpiresAt: tokens.expires_in === undefined ? undefined : issuedAt + tokens.expires_in * 1000,
     clockOffsetMs,
     sessionId: tokens.session_id ?? previous?.sessionId,
-    // Of a refresh it is compared with the one of the login; of a login it is nothing before it was validated.
+    // A refresh's is compared with the login's; a login's counts only after validation.
     signedIdToken: previous?.signedIdToken && (tokens.id_token ?? previous.signedIdToken),
     refreshes: previous === undefined ? 0 : previous.refreshes + 1,
   };

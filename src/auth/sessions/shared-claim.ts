@@ -7,38 +7,40 @@ import type { Entry, Intent, SharedEntries } from "./shared-entries.ts";
 import type { AwaitedWork, Claim, ClaimOptions, StoredProfile } from "./store.ts";
 import { lastRefresh, note, noteOffset, refuseOlder } from "./this-machine.ts";
 
-/** Between two looks at somebody else's refresh: the first wait and the longest, in milliseconds. With `watch` only the latter. */
+/**
+ * Between looks at another process's refresh: first and longest wait, in milliseconds. With `watch` only the latter.
+ */
 const [firstLookMs, slowestLookMs] = [40, 1_000];
-/** Waited for longer than this, another process is named, in milliseconds. */
+/** After this wait, in milliseconds, the other process is named. */
 const tellMs = 1_000;
-/** An outage of a store is usually over by then, and a platform that stops a process grants it as much, in milliseconds. */
+/** Most store outages are shorter, and platforms grant a stopping process as much, in milliseconds. */
 const outageMs = 30_000;
 
 export interface ClaimsOptions {
   readonly clock: Clock;
   readonly machine: ThisMachine;
-  /** How long somebody who is refreshing may show no sign before the refresh is taken over, in milliseconds. */
+  /** The allowed silence of a refreshing process before a takeover, in milliseconds. */
   readonly silentAfterMs: number;
   readonly onWait: (awaited: AwaitedWork) => void;
 }
 
 /**
- * Who may spend the refresh token of a login in a shared store. There is no lock and no lease: a process that wants to spend one first
- * stores an intent next to it, by compare and swap, and who wins that may. Everybody else waits until it is gone, and finds the new tokens
- * then.
+ * Decides who may spend a login's refresh token in a shared store. There is no lock and no lease: a process first
+ * stores an intent next to the token, by compare and swap, and the winner may spend it. All others wait until it is
+ * gone, and find the new tokens.
  *
- * A holder that is stopped or cut off finds a conflict when it comes back, and takes what is there. An intent that somebody has seen
- * without a sign of life for `silentAfterMs` of their own monotonic clock belongs to nobody, and is replaced, again by compare and swap.
- * What that leaves is a holder that is silent for longer than the limit between sending the token and storing the answer: then the
- * token is sent twice, and a service that detects this ends the session. No store and no lease can prevent that, since the service is
- * not asked for a fencing token (RFC 9700 §4.14.2).
+ * A holder that was stopped or cut off finds a conflict on return, and takes what is there. An intent without a sign of
+ * life for `silentAfterMs`, by the observer's monotonic clock, is replaced, again by compare and swap. One case is
+ * left: a holder silent for longer between sending the token and storing the response. Then the token is sent twice,
+ * and a service that detects this ends the session. No store and no lease can prevent that, since the service asks for
+ * no fencing token (RFC 9700 §4.14.2).
  */
 export class SharedClaims {
   readonly #entries: SharedEntries;
   readonly #options: ClaimsOptions;
-  /** The intent of others that was seen last of each login, and since when, by the monotonic clock. */
+  /** The last foreign intent of each login, and since when, by the monotonic clock. */
   readonly #seen = new Map<string, { readonly sign: string; readonly since: number }>();
-  /** Intents of this process that may still be stored, since the store did not answer, and that nobody spends anything by. */
+  /** Own intents that the store may hold after an unknown result; nothing is spent by them. */
   readonly #givenUp = new Set<string>();
 
   constructor(entries: SharedEntries, options: ClaimsOptions) {
@@ -55,7 +57,7 @@ export class SharedClaims {
     const spends = createHash("sha256").update(session.refreshToken.reveal()).digest("base64url");
     const intent: Intent = { id: randomBytes(12).toString("base64url"), spends, signs: 0 };
     const startedAt = clock.monotonic();
-    // Whether a holder is at work cannot be seen: one that is gone is noticed after the limit, and not before.
+    // Whether a holder is at work cannot be seen: a dead one is noticed after the limit.
     const limitMs = whileAtWorkMs > timeoutMs ? Math.max(whileAtWorkMs, 2 * silentAfterMs) : timeoutMs;
     const looks = this.#looks(name);
     let isTold = false;
@@ -64,7 +66,7 @@ export class SharedClaims {
       for (let entry = found as Entry; ; entry = await this.#entries.load(name)) {
         const now = entry.profile?.session;
         if (now?.id !== session.id || !isSameToken(now, session)) return undefined;
-        // The answer to our own save was lost.
+        // The response to our own save was lost.
         if (entry.intent?.id === intent.id) return this.#hold(entry, session, intent, startedAt);
         if (entry.intent === undefined || this.#isFree(name, entry.intent)) {
           mayBeStored = true;
@@ -73,7 +75,7 @@ export class SharedClaims {
           const claimed = await this.#entries.save(entry, { profile: entry.profile as Profile, intent });
           if (claimed === undefined) continue;
           const claim = this.#hold(claimed, session, intent, savedAt);
-          // Only now it is certain that nobody has stored anything since it was read.
+          // Only now it is certain that nothing was stored since the read.
           if (session.refreshes < last) await claim.release();
           refuseOlder(session, last);
           return claim;
@@ -98,7 +100,7 @@ export class SharedClaims {
     const entries = this.#entries;
     const ended = new AbortController();
     let entry = claimed;
-    /** One change at a time: each is about the version that the one before it has made. */
+    /** One change at a time: each builds on the version before. */
     let last: Promise<unknown> = Promise.resolve();
     const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
       const turn = last.then(work, work);
@@ -111,7 +113,7 @@ export class SharedClaims {
     let signedAt = claimedAt;
     let signedAtWall = clock.now() - (clock.monotonic() - claimedAt);
     let signs = 0;
-    /** Stores a sign of life, unless somebody else has taken over. */
+    /** Unless another process has taken over. */
     const sign = async (): Promise<void> => {
       while (isOurs(entry)) {
         const [now, wall] = [clock.monotonic(), clock.now()];
@@ -137,19 +139,19 @@ export class SharedClaims {
       outageMs,
       isHeld: () =>
         inTurn(async () => {
-          // Both clocks: the one stands still while the machine sleeps, and the other may be set back.
+          // Both clocks: one stops during sleep, the other may be set back.
           const silentMs = Math.max(clock.monotonic() - signedAt, clock.now() - signedAtWall);
-          // This process may have been stopped since, and only a sign tells others that it goes on: a look at the store would be out of
-          // date when its answer comes. Not at once: nobody takes over sooner.
+          // After a stop, only a sign tells others that this process goes on: a load would be out of date on arrival.
+          // Not at once: nobody takes over sooner.
           if (silentMs >= silentAfterMs / 10) await sign();
           return isOurs(entry);
         }),
       store: (next) =>
         inTurn(async () => {
-          // First: a process that finds the new session before it knows how far this machine's clock is off would refresh once more.
+          // First: a process that finds the new session without the clock's offset would refresh once more.
           noteOffset(next, machine);
           for (;;) {
-            // Still the token that this one has spent: what it got for it is the session, even if another process is about to send it
+            // Still the token spent here: its successor is the session, even if another process is about to send it
             // again.
             const now = entry.profile?.session;
             const isFollowed = now?.id !== session.id || !isSameToken(now, session);
@@ -177,7 +179,7 @@ export class SharedClaims {
     };
   }
 
-  /** Whether an intent holds nobody back: it is one's own, or has been there without a sign of life for too long. */
+  /** Whether an intent blocks nobody: our own, or silent for too long. */
   #isFree(name: string, { id, signs }: Intent): boolean {
     if (this.#givenUp.has(id)) return true;
     const { clock, silentAfterMs } = this.#options;
@@ -188,7 +190,7 @@ export class SharedClaims {
     return false;
   }
 
-  /** Waits until a login may have changed: until the store says so, or for a while that grows. */
+  /** Waits until a login may have changed: by the store's word, or for a growing while. */
   #looks(name: string): { next(leftMs: number): Promise<void>; end(): void } {
     const { clock } = this.#options;
     let wake = (): void => undefined;
@@ -206,7 +208,7 @@ export class SharedClaims {
         const awake = new AbortController();
         wake = () => awake.abort();
         if (!hasChanged) {
-          // Jitter: sixty-four processes that have seen the same change do not ask at the same moment again.
+          // Jitter: sixty-four processes that saw one change must not ask together again.
           const ms = Math.min(leftMs, waitMs * (0.75 + Math.random() / 2));
           await clock.sleep(ms, { signal: awake.signal }).catch(() => undefined);
         }

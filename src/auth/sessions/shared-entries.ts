@@ -7,12 +7,12 @@ import type { SharedStore } from "./shared-store.ts";
 import type { StoredProfile } from "./store.ts";
 import { inItsTime } from "./this-machine.ts";
 
-/** One call of the store, and all its tries together, in milliseconds. */
+/** For one call of the store, and for all its tries, in milliseconds. */
 const [callMs, triesMs] = [5_000, 8_000];
-/** Before the second try, in milliseconds; it doubles from then on. */
+/** Before the second try, in milliseconds; doubles from then on. */
 const firstWaitMs = 40;
 
-/** Says which process is spending a refresh token. It changes with every sign of life. */
+/** Names the process that spends a refresh token. Changes with every sign of life. */
 export interface Intent {
   readonly id: string;
   /** A digest of the refresh token. */
@@ -20,13 +20,12 @@ export interface Intent {
   readonly signs: number;
 }
 
-/** What is stored under the key of a login. */
 interface Stored {
   readonly profile: Profile;
   readonly intent?: Intent | undefined;
 }
 
-/** The same as it was read: undefined members where there is nothing. */
+/** As read: undefined members where there is nothing. */
 export interface Entry extends StoredProfile {
   readonly intent: Intent | undefined;
   readonly version: string | undefined;
@@ -36,15 +35,15 @@ export interface EntriesOptions {
   readonly store: SharedStore;
   readonly sealer: Sealer;
   readonly clock: Clock;
-  /** The tool's name, with which every key begins. */
+  /** The tool's name, the prefix of every key. */
   readonly tool: string;
   readonly machine: ThisMachine;
 }
 
-/** The logins of a shared store, one key each: sealed, in the time of this machine, and asked for until there is an answer. */
+/** The logins of a shared store, one key each: sealed, by this machine's clock, with retries. */
 export class SharedEntries {
   readonly #options: EntriesOptions;
-  /** The newest session of each login that this process has seen. */
+  /** The newest session of each login seen by this process. */
   readonly #newest = new Map<string, Pick<Session, "id" | "refreshes">>();
 
   constructor(options: EntriesOptions) {
@@ -59,17 +58,17 @@ export class SharedEntries {
     const text = await sealer.open(key, found.text);
     if (text === undefined) throw this.#damaged(key);
     const { profile, intent } = fromText<Stored>(text);
-    // Nothing has authenticated a plain text, and what this machine notes of a login is in a file of that name.
+    // Plain text is not authenticated, and the id names a file of this machine.
     if (profile.session !== undefined && !isLoginId(profile.session.id)) throw this.#damaged(key);
     const session = profile.session && inItsTime(profile.session, machine);
     return this.#seen({ name, profile: { ...profile, session }, intent, version: found.version });
   }
 
-  /** Stores what takes the place of an entry. Undefined where that is no longer what is stored. */
+  /** Replaces an entry. Undefined if it has changed. */
   async save({ name, version }: Entry, next: Stored | undefined): Promise<Entry | undefined> {
     const { store, sealer } = this.#options;
     const key = this.#key(name);
-    // What this machine's clock has to do with a session is not stored: other machines read it too.
+    // Without this machine's clock offset: other machines read it too.
     const session = next?.profile.session && { ...next.profile.session, clockOffsetMs: 0 };
     const stored = next && { ...next, profile: { ...next.profile, session } };
     const text = stored && (await sealer.seal(key, textOf(stored)));
@@ -78,12 +77,12 @@ export class SharedEntries {
     return this.#seen({ name, profile: next?.profile, intent: next?.intent, version: next && saved });
   }
 
-  /** Tells of changes of an entry, if the store does. */
+  /** If the store supports it. */
   watch(name: string, changed: () => void): (() => void) | undefined {
     return this.#options.store.watch?.(this.#key(name), changed);
   }
 
-  /** How often the login of an entry has been refreshed, as far as this process has seen. */
+  /** Refreshes of an entry's login seen by this process. */
   refreshesSeen({ name, profile }: Entry): number {
     const newest = this.#newest.get(name);
     return newest !== undefined && newest.id === profile?.session?.id ? newest.refreshes : 0;
@@ -104,8 +103,8 @@ export class SharedEntries {
   }
 
   /**
-   * One call of the store, tried again while that may help. A save whose answer was lost may have been carried out: then the next try is
-   * told of another version, and the caller finds its own text there.
+   * One call of the store, repeated where that may help. A save whose response was lost may have succeeded: the next
+   * try then meets another version, and the caller finds its own text there.
    */
   async #ask<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { clock } = this.#options;
@@ -139,7 +138,7 @@ export class SharedEntries {
   }
 }
 
-/** A client may pay no attention to a signal: then nobody waits for it any longer. */
+/** For clients that ignore the signal. */
 function answered<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const giveUp = (): void => reject(signal.reason);

@@ -4,26 +4,25 @@ import { AuthError, hint } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
 import { seal, unseal } from "../secure-storage/data-key.ts";
 
-/** A service that keeps the key (a KMS): it is given 32 random bytes for each text that is stored, and gives them back. */
+/** A key service (a KMS): gets 32 random bytes for each stored text, and returns them. */
 export interface KeyWrapper {
   wrap(key: Uint8Array): Promise<Uint8Array>;
   unwrap(wrapped: Uint8Array): Promise<Uint8Array>;
 }
 
 /**
- * How logins in a shared store are sealed (AES-256-GCM, each under its key in the store): a key of 32 bytes; several, of which all open
- * and the first seals, to change keys; a KMS; or false for plain text.
+ * How logins in a shared store are sealed (AES-256-GCM, each under its key in the store): a key of 32 bytes; several,
+ * of which all open and the first seals, for rotation; a KMS; or false for plain text.
  */
 export type Seal = Uint8Array | readonly Uint8Array[] | KeyWrapper | false;
 
-/** Seals and opens what is stored under a key of the store. */
 export interface Sealer {
   seal(key: string, text: string): Promise<string>;
-  /** Undefined when it is not what this program has stored under that key. */
+  /** Undefined if this program did not store it under that key. */
   open(key: string, stored: string): Promise<string | undefined>;
 }
 
-/** What is stored: the sealed text, and what leads to its key. */
+/** The sealed text, and the way to its key. */
 interface Envelope {
   readonly version: 1;
   readonly sealed: string;
@@ -31,14 +30,14 @@ interface Envelope {
   readonly salt?: string;
 }
 
-/** As for the local files: 16 MiB of memory and about 35 ms for each guess at a passphrase (RFC 7914 §2). */
+/** As for the local files: 16 MiB of memory and about 35 ms per guess (RFC 7914 §2). */
 const cost = { N: 16384, r: 8, p: 1 } as const;
 const keyBytes = 32;
 
 /**
- * @param how - what the program says
- * @param passphrase - what the user's variable says, where the program says nothing
- * @throws {@link AuthError} `configuration_invalid` when neither says anything: plain text must be asked for
+ * @param how - the program's option
+ * @param passphrase - the user's variable, if the program has no option
+ * @throws {@link AuthError} `configuration_invalid` without either: plain text must be requested
  */
 export function sealerOf(how: Seal | undefined, passphrase: Secret | undefined): Sealer {
   if (how === false) return { seal: async (_, text) => text, open: async (_, stored) => stored };
@@ -73,7 +72,7 @@ function passphraseSealer(passphrase: Secret): Sealer {
   const run = promisify<Buffer, Buffer, number, typeof cost, Buffer>(scrypt);
   const derive = (salt: string): Promise<Buffer> =>
     run(Buffer.from(passphrase.reveal().normalize("NFC")), Buffer.from(salt, "base64"), keyBytes, cost);
-  // Derived once for each salt: a server with thousands of logins has one of its own, and meets those of its peers.
+  // Derived once per salt: a server with thousands of logins has one of its own, and meets its peers'.
   const known = new Map<string, Promise<Buffer>>();
   const keyOf = (salt: string): Promise<Buffer> => {
     const key = known.get(salt) ?? derive(salt);

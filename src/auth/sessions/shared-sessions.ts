@@ -6,13 +6,11 @@ import type { Claim, ClaimOptions, SessionStore, StoredProfile } from "./store.t
 import { forget, note } from "./this-machine.ts";
 
 export interface SharedSessionsOptions extends EntriesOptions, ClaimsOptions {
-  /** The one login that is used where none is named. */
+  /** The login in use where none is named. */
   readonly login: string;
 }
 
-/**
- * Logins in a store that many machines share. What is stored is changed by compare and swap alone; what spends a refresh token is a claim.
- */
+/** Logins in a store that machines share. Changes are compare and swap; spending a refresh token takes a claim. */
 export class SharedSessions implements SessionStore {
   readonly #options: SharedSessionsOptions;
   readonly #entries: SharedEntries;

@@ -1,40 +1,42 @@
 import type * as runtime from "../../base/runtime-types.ts";
 
-/** What a {@link SharedStore} has under a key. */
+/** A text in a {@link SharedStore}. */
 export interface StoredText {
   readonly text: string;
-  /** Changes whenever the text is stored anew. Opaque: it is compared, and never computed with. */
+  /** Changes with every save. Opaque: only compared. */
   readonly version: string;
 }
 
 /**
- * A place that several machines share, for logins: a database with compare and swap, and nothing else. Everything on top of it (who may
- * refresh, waiting, sealing, retries) is this package's, so it needs no lock, no lease and no clock.
+ * A store that several machines share: a database with compare and swap, and nothing else. Refresh claims, waiting,
+ * sealing and retries are this package's, so it needs no lock, lease or clock.
  *
- * What a call throws counts as "no answer": the library tries again, and then reports `storage_unreachable`.
+ * An error counts as "no response": the library tries again, and then reports `storage_unreachable`.
  */
 export interface SharedStore {
-  /** What the place is called in messages, such as `Redis`; `the shared store` by default. */
+  /** For messages, such as `Redis`; `the shared store` by default. */
   readonly name?: string;
-  /** The text under a key and its version; undefined when there is none. It must not be older than the last `save` that was answered. */
+  /** The text under a key; undefined when there is none. Must not be older than the last acknowledged `save`. */
   load(key: string, options: { signal: runtime.AbortSignal }): Promise<StoredText | undefined>;
   /**
-   * Stores a text if what is there has still this version, atomically.
+   * Stores a text if the current one has this version, atomically.
    *
-   * @param text - undefined removes what is there
-   * @param options - `ifVersion`: undefined if there must be nothing; `signal` aborts when the answer is not waited for any longer
-   * @returns the new version (of a removal, any text); undefined when what is there has another version
+   * @param text - undefined removes the current one
+   * @param options - `ifVersion`: undefined if there must be none; `signal` aborts at the time limit
+   * @returns the new version (of a removal, any text); undefined on a conflict
    */
   save(
     key: string,
     text: string | undefined,
     options: { ifVersion: string | undefined; signal: runtime.AbortSignal },
   ): Promise<string | undefined>;
-  /** Calls back whenever a key may have changed. Without it, the library asks again, ever more slowly. Returns what stops that. */
+  /**
+   * Calls back whenever a key may have changed. Without it, the library polls ever more slowly. Returns what stops it.
+   */
   watch?(key: string, changed: () => void): () => void;
   /**
-   * Called by each login that is closed: once nobody watches, it ends what `watch` has opened, so that nothing keeps the process alive. The
-   * store may be used again.
+   * Called by each closing login: without watchers, ends what `watch` opened, so that nothing keeps the process alive.
+   * The store may be used again.
    */
   close?(): Promise<void>;
 }

@@ -13,22 +13,22 @@ import type { Session } from "./session.ts";
  * A login can be used without all of it. So where it cannot be read or written, this machine is as one that has not met the login yet.
  */
 
-/** Offsets that differ by less are one: servers tell the time in whole seconds, and an answer takes a while. */
+/** Smaller differences are one offset: servers tell the time in whole seconds, and responses take a while. */
 const sameOffsetMs = 5_000;
 
-/** A session as it was stored, by this machine's clock. */
+/** By this machine's clock. */
 export function inItsTime(session: Session, machine: ThisMachine): Session {
   return { ...session, clockOffsetMs: offsetsOf(machine)[session.server.issuer] ?? 0 };
 }
 
-/** Takes note of a session that was just stored. */
+/** After a session was stored. */
 export function note(session: Session, machine: ThisMachine): void {
   const { id, refreshes } = session;
   attempt(() => refreshes > 0 && write(countFile(id, machine), String(refreshes)));
   noteOffset(session, machine);
 }
 
-/** Takes note of how far this machine's clock is from that of a session's server. */
+/** Notes the clock's offset from the session's server. */
 export function noteOffset({ server: { issuer }, clockOffsetMs }: Session, machine: ThisMachine): void {
   attempt(() => {
     const { [issuer]: known = 0, ...others } = offsetsOf(machine);
@@ -38,21 +38,21 @@ export function noteOffset({ server: { issuer }, clockOffsetMs }: Session, machi
   });
 }
 
-/** Forgets a login that has ended. */
+/** For an ended login. */
 export function forget({ id }: Session, machine: ThisMachine): void {
   attempt(() => removePrivateFile(countFile(id, machine)));
 }
 
-/** How often a login had been refreshed when this machine stored it last. */
+/** The refreshes of a login when this machine last stored it. */
 export function lastRefresh(login: string, machine: ThisMachine): number {
   return Number(attempt(() => readPrivateFile(countFile(login, machine))) ?? 0);
 }
 
 /**
- * Refuses a session that is older than what is known here: an old copy of it was put back, from a backup or a snapshot. Its refresh
- * token was spent since, and a server that sees it again ends the session for everybody (RFC 9700 §4.14.2).
+ * Refuses a session older than what is known here: a copy from a backup or a snapshot. Its refresh token was spent
+ * since, and a server that sees it again ends the session for all (RFC 9700 §4.14.2).
  *
- * @param last - how often it had been refreshed
+ * @param last - refreshes so far
  * @throws {@link AuthError} `storage_damaged`
  */
 export function refuseOlder({ refreshes }: Session, last: number): void {
@@ -77,7 +77,7 @@ function countFile(id: string, machine: ThisMachine): string {
   return join(machine.folder(), "refreshes", id);
 }
 
-/** Neither a lost number nor a lost offset costs more than it would have saved: nothing waits for the disk. */
+/** A lost number or offset costs no more than it saves: nothing waits for the disk. */
 function write(path: string, text: string): void {
   ensurePrivateFolder(dirname(path));
   replacePrivateFile(path, text, { flush: false });

@@ -5,10 +5,10 @@ import type { Clock } from "../../platform/clock.ts";
 import type { WebSocketTicket } from "./ticket.ts";
 import { watchUpgrade } from "./upgrade.ts";
 
-/** The part of a WebSocket that is used: the runtime's own, or a compatible one. */
+/** The used part of a WebSocket: the runtime's own, or a compatible one. */
 export interface Socket {
   binaryType: string;
-  /** What the service chose of what was offered, such as `permessage-deflate`. */
+  /** The service's choice of what was offered, such as `permessage-deflate`. */
   readonly extensions?: string;
   addEventListener(type: "open" | "error" | "close", listener: () => void): void;
   addEventListener(type: "message", listener: (event: { data: unknown }) => void): void;
@@ -16,18 +16,18 @@ export interface Socket {
   close(): void;
 }
 
-/** A `WebSocket` that takes headers for the upgrade: Node's does, beyond the standard. */
+/** A `WebSocket` with headers for the upgrade: Node's, beyond the standard. */
 export type SocketConstructor = new (url: string | runtime.URL, options: { headers: Record<string, string> }) => Socket;
 
-/** Options of {@link holdConnection}. @internal */
+/** @internal */
 export interface ConnectionOptions {
   clock: Clock;
-  /** `globalThis.WebSocket`, which Node 20 has only when started with a flag. */
+  /** `globalThis.WebSocket`, which Node 20 has only behind a flag. */
   WebSocket: SocketConstructor | undefined;
   onOpen: (socket: Socket) => void;
   onMessage: (data: unknown, socket: Socket) => void;
   signal: AbortSignal;
-  /** Calls `open`, perhaps with a proxy in place for it; calls it at once by default. */
+  /** Calls `open`, perhaps with a proxy set; directly by default. */
   through?: (url: URL, open: () => Socket) => Promise<Socket>;
 }
 
@@ -36,9 +36,9 @@ const handshakeMs = 10_000;
 const longestMessage = 16 * 1024 * 1024;
 
 /**
- * Opens a connection with a ticket in the header of the upgrade (RFC 6455 §4.1), never in the address, and holds it.
+ * Opens and holds a connection with a ticket in the header of the upgrade (RFC 6455 §4.1), never in the URL.
  *
- * @returns when the open connection has closed, or the signal has aborted
+ * @returns when the connection has closed, or the signal has aborted
  * @internal
  */
 export async function holdConnection({ url, ticket }: WebSocketTicket, options: ConnectionOptions): Promise<void> {
@@ -65,11 +65,11 @@ export async function holdConnection({ url, ticket }: WebSocketTicket, options: 
       });
       socket.addEventListener("message", ({ data }) => onMessage(data, socket));
       socket.addEventListener("close", end);
-      // Before Node 24, a handshake that failed fires `error` and nothing more.
+      // Before Node 24, a failed handshake fires only `error`.
       socket.addEventListener("error", end);
       onAbort = () => {
         socket.close();
-        // The close frame is on its way; a service that never answers it must not keep the process running.
+        // A service that ignores the close frame must not keep the process running.
         upgrade.release();
         resolve();
       };
@@ -104,7 +104,7 @@ function refused(url: URL, status: number): ServiceError {
   });
 }
 
-/** What the service does on the open connection cannot go on. */
+/** The service's behavior makes the connection unusable. */
 function unusable(url: URL, what: string): ServiceError {
   return new ServiceError("service_answer_invalid", `${shownAddress(url)} ${what}`, {
     hint: "Report this to the operator of the service",

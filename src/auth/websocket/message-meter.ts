@@ -1,12 +1,12 @@
-/** What a frame counts at least, in bytes: an empty one is kept in memory too, and takes time. */
+/** In bytes: an empty frame takes memory and time too. */
 const leastFrame = 256;
 
 /**
- * RFC 6455 §5.2. A WebSocket collects a message until it is complete: a frame may announce gigabytes, and a message may consist of frames
- * without an end.
+ * RFC 6455 §5.2. A WebSocket collects a whole message: a frame may announce gigabytes, and a message may have endless
+ * frames.
  *
- * @param most - bytes of one message on the wire, the headers of its frames included
- * @param exceeded - called once, as soon as a message is longer, or a header says that it will be
+ * @param most - bytes of one message on the wire, frame headers included
+ * @param exceeded - called once, when a message is longer, or a header says that it will be
  */
 export function messageMeter(most: number, exceeded: () => void): (chunk: Uint8Array) => void {
   let header: number[] = [];
@@ -26,7 +26,7 @@ export function messageMeter(most: number, exceeded: () => void): (chunk: Uint8A
       const payload = payloadLength(header);
       if (payload === undefined) continue;
       const [first = 0] = header;
-      // A control frame may come between the frames of a message, and has 125 bytes at most (§5.5).
+      // A control frame may come between the frames of a message, and has at most 125 bytes (§5.5).
       const isControl = (first & 0x08) !== 0;
       if (!isControl) size += Math.max(header.length + payload, leastFrame);
       isOver = size > most || (isControl && payload > 125);
@@ -36,7 +36,7 @@ export function messageMeter(most: number, exceeded: () => void): (chunk: Uint8A
     }
     if (isOver) {
       isOver = false;
-      // Whatever else arrives on a connection that is being closed is not looked at.
+      // Nothing more is read from a closing connection.
       left = Number.POSITIVE_INFINITY;
       exceeded();
     }

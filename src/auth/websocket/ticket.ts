@@ -18,7 +18,7 @@ export interface TicketOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** A connection outlives its ticket; the session behind it should not end right after it was opened. */
+/** A connection outlives its ticket; its session should not end right after. */
 const minValidityMs = 300_000;
 const timeoutMs = 10_000;
 
@@ -32,7 +32,7 @@ export async function webSocketTicket(
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ team_id: team }),
   });
-  // Following a redirect would let another server choose the address that the ticket is then sent to.
+  // A followed redirect would let another server choose where the ticket goes.
   const response = await fetch("/api/v1/ws-token", {
     ...init,
     redirect: "manual",
@@ -67,8 +67,8 @@ function refusal(response: Response, body: Readonly<Record<string, unknown>> | u
 }
 
 /**
- * The ticket that goes there is a credential, so plain `ws:` is for this machine only, and a service elsewhere does not lead here (S-013).
- * A token in its query is refused: queries end up in logs (RFC 6750 §5.3), and the service does not look there.
+ * The ticket is a credential, so plain `ws:` is for this machine only, and a remote service does not lead here (S-013).
+ * A token in the query is refused: queries end up in logs (RFC 6750 §5.3), and the service does not look there.
  *
  * @param text - `ws_url`; `http:` and `https:` count as `ws:` and `wss:`
  */
@@ -79,7 +79,7 @@ function socketAddress(text: string, service: string): URL {
     });
   if (!URL.canParse(text)) throw refuse("is not a URL");
   const url = new URL(text.replace(/^\s*(http|ws)(s?):/i, "http$2:"));
-  // Without quoting it: what is refused here may hold a credential.
+  // Not quoted: it may hold a credential.
   if (url.protocol !== "http:" && url.protocol !== "https:") throw refuse(`is neither "ws:" nor "wss:"`);
   if (leadsToThisMachine(url, new URL(service))) throw refuse(`leads to this machine (${url.host})`);
   if (!isConfidential(url)) throw refuse(`would carry the ticket in the clear to ${url.host}`);

@@ -3,16 +3,16 @@ import { messageMeter } from "./message-meter.ts";
 
 /** What Node reports about an upgrade and a WebSocket does not. */
 export interface Upgrade {
-  /** HTTP status of the answer; 0 while there is none. */
+  /** HTTP status; 0 without a response. */
   status(): number;
-  /** Whether compression was left out of the request, so that the service must not use it. */
+  /** Whether the request offered no compression, so the service must not use it. */
   isPlain(): boolean;
   /**
-   * Breaks the connection when a message grows longer, or when the service does not read that many bytes of what is sent to it. `exceeded`
-   * gets the end of the sentence about the service. To be called when the connection has just been opened.
+   * Breaks the connection when a message is longer, or when the service leaves that many bytes unread. `exceeded` gets
+   * the end of the sentence about the service. Call this right after the connection opened.
    */
   limit(bytes: number, exceeded: (what: string) => void): void;
-  /** Lets the process exit while the connection is still open. */
+  /** Lets the process exit while the connection is open. */
   release(): void;
   end(): void;
 }
@@ -31,11 +31,11 @@ interface UpgradeMessage {
 }
 
 /**
- * A WebSocket does not say whether it was refused or could not connect (so that web pages cannot scan networks with it), and takes no limit
- * on the size of a message; but Node publishes both the answer and the connection on diagnostics channels. Where it does not, a refusal
- * looks like a failed connection, and a message is not limited before it is complete.
+ * A WebSocket hides whether it was refused or could not connect (or web pages could scan networks), and has no limit
+ * for messages; but Node publishes response and connection on diagnostics channels. Elsewhere a refusal looks like a
+ * failed connection, and messages are limited only when complete.
  *
- * @param authorization - it holds a ticket, which is used once, so it identifies the request
+ * @param authorization - holds a one-time ticket, so it identifies the request
  */
 export function watchUpgrade(authorization: string): Upgrade {
   let status = 0;
@@ -62,7 +62,7 @@ export function watchUpgrade(authorization: string): Upgrade {
         exceeded(what);
       };
       const count = messageMeter(bytes, () => breakOff(`sent a message of more than ${bytes / 1024 / 1024} MiB`));
-      // Before the WebSocket reads it: newer ones have a limit of their own, and what exceeds it looks like a lost connection.
+      // Before the WebSocket: newer ones have their own limit, and exceeding it looks like a lost connection.
       connection?.prependListener?.("data", (chunk) => {
         if ((connection?.writableLength ?? 0) > bytes) breakOff("does not read what is sent to it");
         else count(chunk);
@@ -76,8 +76,8 @@ export function watchUpgrade(authorization: string): Upgrade {
 const channels = ["undici:request:create", "undici:client:sendHeaders", "undici:request:headers"];
 
 /**
- * Takes the offer to compress out of a request that was not sent yet: a few kilobytes could otherwise become gigabytes before
- * anything here sees them (RFC 7692 §8). Returns whether it was there.
+ * Removes the compression offer from a request not sent yet: a few kilobytes could become gigabytes before anything
+ * here sees them (RFC 7692 §8). Returns whether there was one.
  */
 function withoutCompression(headers: unknown): boolean {
   if (!Array.isArray(headers)) return false;

@@ -12,18 +12,18 @@ import { claimsOf, identityToken, sourceName, type IdentityWorld } from "./ident
 import type { IdentitySource } from "./identity-source.ts";
 import type { Workload } from "./workload.ts";
 
-/** The client that the issuer knows, and the service that it asks for. */
+/** The client at the issuer, and the service that it asks for. */
 interface Client {
   readonly service: string;
   readonly clientId: string;
   readonly clientSecret: Secret | undefined;
 }
 
-/** How long to wait between tries, in milliseconds, all waits together. */
+/** All waits between tries together, in milliseconds. */
 const retryBudgetMs = 15_000;
 
 /**
- * Exchanges a workload's identity for an access token, again where that may help: nobody is there to try again.
+ * Exchanges a workload's identity for an access token, with retries: no user can try again.
  *
  * @throws {@link AuthError} whose message begins with the side that refused: the source, or the issuer
  */
@@ -51,7 +51,7 @@ async function exchangeOnce(
   { service, clientId, clientSecret }: Client,
   world: IdentityWorld,
 ): Promise<SessionTokens> {
-  // First: the identity is for this issuer, and for nobody who merely answers at its address.
+  // First: the identity is for this issuer, not for whatever responds at its URL.
   const server = await findServer(issuer, service, world);
   const identity = await identityToken(source, server.issuer, world);
   const sentAt = world.clock.now();
@@ -72,7 +72,7 @@ async function exchangeOnce(
   }
 }
 
-/** A service that names no issuer and publishes no metadata has the default endpoints, as for a login. */
+/** Without issuer and metadata: the default endpoints, as for a login. */
 async function findServer(
   issuer: string | undefined,
   service: string,

@@ -1,32 +1,32 @@
 import { isAbsolute } from "node:path";
 
-/** Where the identity token of a job comes from: the platform that runs it, a file or a program. */
+/** A job's source of identity tokens: its platform, a file or a program. */
 export type IdentitySource =
-  /** `audience`: who the token is for; undefined: the issuer that it is exchanged at. */
+  /** `audience`: of the token; undefined: the issuer of the exchange. */
   | { readonly kind: "github-actions"; readonly audience: string | undefined }
   /** `variable`: its whole name; undefined: the tool's own. */
   | { readonly kind: "gitlab"; readonly variable: string | undefined }
   /** `path`: of the projected file; undefined: the one with the tool's name. */
   | { readonly kind: "kubernetes"; readonly path: string | undefined }
   | { readonly kind: "file"; readonly path: string }
-  /** `program`: an absolute path; `args`: its arguments. No shell is involved. */
+  /** `program`: an absolute path. No shell. */
   | { readonly kind: "command"; readonly program: string; readonly args: readonly string[] };
 
-/** What can be named, for messages and the help. */
+/** For messages and the help. */
 export const identitySources =
   "github-actions[:AUDIENCE], gitlab[:VARIABLE], kubernetes[:PATH], file:PATH or command:/PROGRAM ARGUMENTS";
 
 /**
- * Reads the name of a source, such as `kubernetes:/var/run/secrets/tokens/build`. What follows the colon is the platform's own detail.
+ * Parses a source such as `kubernetes:/var/run/secrets/tokens/build`: the part after the colon is the platform's.
  *
- * A program is named by its absolute path: a bare name would be looked for in the directories of PATH, and on Windows in the current
- * one first, which a clone can fill.
+ * A program needs an absolute path: a bare name would be looked up in PATH, and on Windows first in the working
+ * directory, which a clone can fill.
  *
  * @returns undefined for anything else
  */
 export function parseIdentitySource(text: string): IdentitySource | undefined {
   const [, kind, detail] = /^([a-z-]+)(?::(.*))?$/s.exec(text.trim()) ?? [];
-  // A colon with nothing after it: a variable was empty when the name was put together.
+  // Nothing after the colon: an empty variable in the name.
   if (detail === "") return undefined;
   switch (kind) {
     case "github-actions":

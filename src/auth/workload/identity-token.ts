@@ -9,21 +9,20 @@ import type { Environment } from "../../platform/paths.ts";
 import { readUserFile } from "../../platform/user-files.ts";
 import type { IdentitySource } from "./identity-source.ts";
 
-/** Where a source is asked. */
 export interface IdentityWorld extends ExchangeOptions {
   readonly tool: Identity;
-  /** A variable of the process, secrets included. */
+  /** Of the process, secrets included. */
   readonly variable: (name: string) => string | undefined;
-  /** The variables for a program: without secrets. */
+  /** For a program: without secrets. */
   readonly env: Environment;
 }
 
-/** No token comes near it; a header of 8 KiB is too long for most servers. */
+/** Far above any token; most servers refuse headers of 8 KiB. */
 const mostBytes = 64 * 1024;
-/** A program may ask over the network. */
+/** A program may use the network. */
 const programLimitMs = 30_000;
 
-/** A source as it is named in a message. */
+/** For a message. */
 export function sourceName(source: IdentitySource): string {
   switch (source.kind) {
     case "github-actions":
@@ -40,17 +39,16 @@ export function sourceName(source: IdentitySource): string {
 }
 
 /**
- * Asks a source for an identity token, each time anew: platforms issue them for minutes, and files are replaced as they expire.
+ * Gets an identity token, each time anew: platforms issue them for minutes, and replace files as they expire.
  *
- * @param issuer - who the token is for, where the platform lets the job say that. A token for another audience could be
- * presented elsewhere by whoever gets it
- * @throws {@link AuthError} with the source's name in front: `configuration_invalid` where it has none to give, `network_unavailable`,
- * `service_…`, `timed_out`
+ * @param issuer - the audience, where the job can choose. With another one, a token could be presented elsewhere
+ * @throws {@link AuthError} with the source's name in front: `configuration_invalid` where it has none to give,
+ *   `network_unavailable`, `service_…`, `timed_out`
  */
 export async function identityToken(source: IdentitySource, issuer: string, world: IdentityWorld): Promise<Secret> {
   try {
     const text = (await readSource(source, issuer, world)).trim();
-    // Not quoted: what is there instead may be a secret of another kind.
+    // Not quoted: it may be another kind of secret.
     if (!/^[\w-]+(\.[\w-]+){2,4}$/.test(text))
       throw missing("it is not a JWT", "Name the source of the platform's own identity token");
     return new Secret(text);
@@ -86,7 +84,7 @@ function readSource(source: IdentitySource, issuer: string, world: IdentityWorld
   }
 }
 
-/** GitHub, "OpenID Connect reference": the runner has an address of its own, and a token for it that is good for this job. */
+/** GitHub, "OpenID Connect reference": the runner has its own URL, and a token for it, valid for this job. */
 async function askGitHub(audience: string, world: IdentityWorld): Promise<string> {
   const [address, token] = ["URL", "TOKEN"].map((what) => world.variable(`ACTIONS_ID_TOKEN_REQUEST_${what}`));
   if (!address || !token)
@@ -146,7 +144,7 @@ function raise(error: Error): never {
   throw error;
 }
 
-/** Who a token speaks of, for a message: what an issuer compares when it decides. Nothing of it is verified here, and nothing is secret. */
+/** The subject, for a message: what an issuer compares. Unverified, and no secret. */
 export function claimsOf(token: Secret): string {
   const claims = parseJson(Buffer.from(token.reveal().split(".")[1] ?? "", "base64url").toString("utf8"));
   const shown = (name: string): string | undefined => {

@@ -4,20 +4,18 @@ import { identityGrants, type IdentityExchange, type IdentityGrant } from "../oa
 import { identitySources, parseIdentitySource, type IdentitySource } from "./identity-source.ts";
 import type { WorkloadIdentity } from "./workload-identity.ts";
 
-/** An identity and what it is exchanged for. Undefined members are left to the issuer. */
+/** An identity and its exchange. Undefined members are left to the issuer. */
 export interface Workload {
   readonly source: IdentitySource;
-  /** The issuer of the access token, exactly as it names itself; undefined: the service is its own. */
+  /** As it names itself; undefined: the service is its own. */
   readonly issuer: string | undefined;
   readonly grant: IdentityGrant | undefined;
   readonly request: Omit<IdentityExchange, "identity" | "client_id">;
 }
 
 /**
- * Checks how an identity was named.
- *
- * @param origin - the variable, or the option of a program, that named it
- * @param issuer - that of the settings, where no other is named
+ * @param origin - the variable or the program's option
+ * @param issuer - of the settings, where the identity names none
  * @throws {@link AuthError} `configuration_invalid`
  */
 export function parseWorkload(named: WorkloadIdentity, origin: string, issuer: string | undefined): Workload {
@@ -48,7 +46,7 @@ export function parseWorkload(named: WorkloadIdentity, origin: string, issuer: s
   };
 }
 
-/** RFC 8693 §3: a type that has a short name there may be named by it. */
+/** RFC 8693 §3: short names for some types. */
 function tokenType(name: string): string {
   return name.includes(":") ? name : `urn:ietf:params:oauth:token-type:${name}`;
 }
