@@ -36,6 +36,17 @@ test("events that are emitted without a service and a login wait, and are sent a
   assert.deepEqual(await waitingScopes(at), []);
 });
 
+test("with an empty queue sync now says that there is nothing to send, and sends nothing", async (t) => {
+  const at = await loggedInScene(t);
+  const before = at.saas.requests.length;
+  assert.deepEqual(await at.run("sync now"), { code: 0, signal: null, stdout: "Nothing to send.\n", stderr: "" });
+  assert.equal((await at.here("sync now --strict")).stdout, "Nothing to send.\n");
+  assert.equal(at.saas.requests.length, before);
+  await fill(at.env, 1);
+  assert.equal((await at.here("sync now")).stdout, "✓ Sent 1 event and 0 artifacts.\n");
+  assert.equal((await at.here("sync now")).stdout, "Nothing to send.\n");
+});
+
 test("a user without a name in the system, as in a container, can synchronize too", async (t) => {
   const at = await loggedInScene(t);
   // As `os.userInfo()` does for a user id without a user.
