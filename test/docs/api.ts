@@ -30,6 +30,9 @@ const withoutCode = new Set([
   "SocketConstructor",
 ]);
 
+/** What callers write themselves: each sentence is a requirement, so none is left out. */
+const written = new Set(["SharedStore", "SimpleKeychain"]);
+
 const folder = "src/docs/api";
 const made = "<!-- Made by npm run api-docs. -->";
 
@@ -179,15 +182,15 @@ function codeOf({ name, text }: Declaration): string {
     )
     .replace(/^ +\| \{/gm, "    | {")
     .replace(/^( *)\/\*\*((?:(?!\*\/)[\s\S])*)\*\/$/gm, (_, indent: string, comment: string) =>
-      lineComments(comment, indent),
+      lineComments(written.has(name) ? partsOf(comment) : [summaryOf(comment)], indent),
     )
     .replace(/^(?: {4})+/gm, (indent) => " ".repeat(indent.length / 2));
   if (/\btypeof \w|\/\*/.test(code)) throw new Error(`${name} has a form that no page can show:\n${code}`);
   return code;
 }
 
-function lineComments(comment: string, indent: string): string {
-  const lines = wrapped(summaryOf(comment), 110 - indent.length / 2);
+function lineComments(texts: readonly string[], indent: string): string {
+  const lines = texts.flatMap((text) => wrapped(text.replace(/\s+/g, " "), 110 - indent.length / 2));
   return lines.map((line) => `${indent}// ${line}`).join("\n");
 }
 

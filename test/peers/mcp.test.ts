@@ -15,6 +15,7 @@ import { mcpFetch } from "../../src/app/adapters.ts";
 import { createAuth, type Auth, type AuthOptions, type LoginOptions } from "../../src/index.ts";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
 import { approve } from "../fake-saas/user.ts";
+import { writeApiExamples } from "../helpers/api-examples.ts";
 import { runCommand, scratchFolder } from "../helpers/command.ts";
 import { example, writeTool } from "../helpers/tool.ts";
 
@@ -201,9 +202,20 @@ test("step-up: a scope that the server misses is requested with those of the log
   assert.deepEqual([saas.counters.logins - logins, saas.counters.refreshes], [1, 0]);
 });
 
-test("sixteen processes of an MCP client on one login whose token is refused make one refresh, and all go on", async (t) => {
+test("FR-021 the example of mcpFetch in src/docs/api/README.md lists the tools of a server", async (t) => {
   const folder = scratchFolder(t);
-  const env = {
+  const env = toolEnvironment(folder);
+  const { url, auth } = await stage(t, { storage: "file", env });
+  await auth.login(byBrowser);
+  writeApiExamples(folder, url, ["@modelcontextprotocol/sdk"]);
+  const program = join(folder, "mcpFetch.js");
+  const { code, stdout, stderr } = await runCommand(t, [], env, { program, cwd: folder });
+  assert.deepEqual([code, stdout, stderr], [0, "[ 'whoami', 'write' ]\n", ""]);
+});
+
+/** The variables of a tool whose files are in a folder. */
+function toolEnvironment(folder: string): NodeJS.ProcessEnv {
+  return {
     PATH: process.env["PATH"],
     HOME: folder,
     XDG_CONFIG_HOME: join(folder, "config"),
@@ -211,6 +223,11 @@ test("sixteen processes of an MCP client on one login whose token is refused mak
     XDG_STATE_HOME: join(folder, "state"),
     ACME_STORAGE: "file",
   };
+}
+
+test("sixteen processes of an MCP client on one login whose token is refused make one refresh, and all go on", async (t) => {
+  const folder = scratchFolder(t);
+  const env = toolEnvironment(folder);
   const { saas, url, auth } = await stage(t, { storage: "file", env });
   await auth.login(byBrowser);
   const root = fileURLToPath(new URL("../..", import.meta.url));
