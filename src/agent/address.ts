@@ -2,22 +2,20 @@ import { isConfidential } from "../base/address.ts";
 import { AuthError, hint } from "../base/errors.ts";
 import { Secret } from "../base/secret.ts";
 
-/** Where an agent is asked: a Unix socket or a named pipe, or an address for http. */
+/** A Unix socket, a named pipe, or a URL for http. */
 export type AgentPlace = { readonly socket: string } | { readonly origin: string };
 
 /**
- * The value of `…_AGENT`: the place and the secret, in one text, so that neither is passed on without the other. The place comes first and
- * may be replaced: through `ssh -R` or in a container the same agent has another path.
+ * The value of `…_AGENT`: place and secret in one, so that neither travels alone. The place comes first and may be
+ * replaced: through `ssh -R` or in a container the agent has another path.
  */
 export function agentValue(place: AgentPlace, secret: Secret): string {
   return `${"socket" in place ? place.socket : place.origin}#${secret.reveal()}`;
 }
 
 /**
- * Reads it.
- *
  * @param source - the variable, for the message
- * @throws {@link AuthError} `configuration_invalid`, without the text: a part of it is a secret
+ * @throws {@link AuthError} `configuration_invalid`, without the value: a part is secret
  */
 export function parseAgentValue(value: Secret, source: string): { place: AgentPlace; secret: Secret } {
   const [, where = "", secret] = /^(.+)#([\w-]{43})$/s.exec(value.reveal()) ?? [];
@@ -25,7 +23,7 @@ export function parseAgentValue(value: Secret, source: string): { place: AgentPl
     throw new AuthError("configuration_invalid", `${source} is not in the form PLACE#SECRET`, {
       hint: hint`Copy the whole line printed by ${{ command: "auth agent" }}`,
     });
-  // A path of Windows or of everything else.
+  // A path, on Windows or elsewhere.
   if (/^(\/|\\\\[.?]\\pipe\\)/.test(where)) return { place: { socket: where }, secret: new Secret(secret) };
   const url = URL.canParse(where) ? new URL(where) : undefined;
   if (url === undefined || !isOnThisMachine(url))
@@ -36,8 +34,8 @@ export function parseAgentValue(value: Secret, source: string): { place: AgentPl
 }
 
 /**
- * Secret and tokens go over plain http, which is for this machine only. A container's own names for the machine that runs it do not leave
- * that machine either: the runtime of the container forwards them to its loopback interface.
+ * Secret and tokens go over plain http, which is for this machine only. A container's names for its host stay on the
+ * machine too: its runtime forwards them to loopback.
  */
 function isOnThisMachine(url: URL): boolean {
   return (

@@ -22,26 +22,26 @@ import {
   type TokenQuestion,
 } from "./protocol.ts";
 
-/** The agent that lends the login, as a client sees it. */
+/** The client side of an agent. */
 export interface AgentClient {
   loan(): Promise<Loan>;
-  /** A token, with what presents it. `expiresAt` and the like are by this machine's clock. */
+  /** A token, and how to present it. Times are by this machine's clock. */
   token(need: AccessTokenOptions): Promise<HeldToken>;
 }
 
-/** The agent may wait for a slow service, and for a user who thinks. A stopped one must not stop everybody else for ever. */
+/** The agent may wait for a slow service or its user, but a stopped one must not block its clients forever. */
 const limitMs = 180_000;
 const mostBytes = 1024 * 1024;
 
 /**
  * @param origin - the variable, for messages
- * @param userAgent - says which program asks
+ * @param userAgent - names the program
  */
 export function agentClient(
   { place, secret }: { place: AgentPlace; secret: Secret },
   { origin, userAgent, clock }: { origin: string; userAgent: string; clock: Clock },
 ): AgentClient {
-  // One connection for all that this process asks: with a question for each client, the user is asked once.
+  // One connection per process: with `--confirm`, the user is asked once.
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const headers = {
     from: `${userName()}@${hostname()}`,
@@ -116,7 +116,7 @@ function address(origin: string): { protocol: string; hostname: string; port: st
   return { protocol, hostname, port };
 }
 
-/** Not by `fetch`, which knows no Unix sockets; and never through a proxy. */
+/** Not `fetch`, which has no Unix sockets; never through a proxy. */
 function exchange(
   options: RequestOptions,
   body: string | undefined,
@@ -135,7 +135,7 @@ function exchange(
       response.once("end", () => resolve({ status: response.statusCode ?? 0, text, proof }));
     });
     request.once("error", (error) => {
-      // The connection was given up since the last question, as by a tunnel that was opened anew: this one was not heard.
+      // The kept connection was closed before this request, as by a reopened tunnel: not received.
       if (request.reusedSocket && systemErrorCode(error) === "ECONNRESET") resolve(exchange(options, body, signal));
       else reject(error);
     });
@@ -143,14 +143,14 @@ function exchange(
   });
 }
 
-/** It may be one with another secret, or anything else that listens there now: of that, nothing is believed, and nothing is shown. */
+/** It may have another secret, or be anything else: nothing of it is believed or shown. */
 function notTheAgent(origin: string): AuthError {
   return new AuthError("configuration_invalid", `the agent refused the secret in ${origin}`, {
     hint: hint`Set ${origin} to what ${{ command: "auth agent" }} prints, where it runs now`,
   });
 }
 
-/** The agent's error is this program's: what went wrong there is why there is no token here. */
+/** The agent's error is this program's error. */
 function refusal(status: number, { error, error_description }: JsonObject, origin: string): AuthError {
   const what = textOf(error_description) ?? `it returned ${status}`;
   const code: KnownErrorCode = isAuthErrorCode(error) ? error : "service_answer_invalid";

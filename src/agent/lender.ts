@@ -6,21 +6,20 @@ import { targetOf } from "../http/token-target.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { LentProof, LentToken, ProofQuestion, TokenQuestion } from "./protocol.ts";
 
-/** A client that calls every token refused must not become a flood of refreshes at the service. */
+/** A client that rejects every token must not flood the service with refreshes. */
 const oncePerMs = 10_000;
 
 /**
- * What an agent gives of a login: access tokens, and proofs of the key that they are bound to. The refresh token and the key stay, so that
- * what was lent ends by itself.
+ * An agent lends access tokens, and proofs of their key. Refresh token and key stay, so the loan ends by itself.
  *
- * @param tokens - of one account, and of no other that may log in meanwhile
+ * @param tokens - of one account, whoever logs in meanwhile
  */
 export function lenderOf(
   tokens: AuthorizedFetchOptions["tokens"],
   clock: Clock,
 ): { token(question: TokenQuestion): Promise<LentToken>; proof(question: ProofQuestion): Promise<LentProof> } {
   let last: { readonly rejected: string; readonly at: number; readonly next: Promise<Credential> } | undefined;
-  /** What takes the place of a token that is still the current one. All who call it refused while that goes on get the same one. */
+  /** Replaces a token that is still current. All that reject it meanwhile get the same one. */
   const replaced = async (held: Credential, rejected: string): Promise<Credential> => {
     const now = clock.monotonic();
     if (last === undefined || now - last.at >= oncePerMs)
@@ -46,7 +45,7 @@ export function lenderOf(
         throw new AuthError("usage_invalid", "the token is not bound to a key", {
           hint: "Send the token without a proof",
         });
-      // A proof is good for one address and for a moment. For another one, such as the issuer's, no client has a use for it.
+      // A proof is for one URL, briefly. Clients need none for others, such as the issuer's.
       if (!targetOf(htu, await tokens.service()).isService)
         throw new AuthError("access_denied", "proofs are for the service only", {
           hint: "Send the request to the URL of the service",

@@ -4,33 +4,32 @@ import type { Secret } from "../base/secret.ts";
 import type { Team, UserInfo } from "../auth/oauth/user-info.ts";
 
 /**
- * What goes over the socket of an agent: http with JSON, in the words of the RFCs, small enough for curl. Every request carries the secret
- * as a bearer token, or a {@link requestProof}. Paths begin with the version, so that a later one can be served next to this one.
- * `docs/agent.md` is its description.
+ * The protocol of an agent's socket: http with JSON, in the RFCs' words, small enough for curl. Every request carries
+ * the secret as a bearer token, or a {@link requestProof}. Paths begin with the version. Described in `docs/agent.md`.
  */
 
-/** Whose login is lent: `GET`. */
+/** `GET`: whose login is lent. */
 export const loanPath = "/v1";
-/** An access token: `POST` with a {@link TokenQuestion}, which may be left out. */
+/** `POST`, optionally with a {@link TokenQuestion}: an access token. */
 export const tokenPath = "/v1/token";
-/** A proof of the key that the token is bound to (RFC 9449): `POST` with a {@link ProofQuestion}. */
+/** `POST` with a {@link ProofQuestion}: a proof of the token's key (RFC 9449). */
 export const proofPath = "/v1/proof";
 
-/** The header of a response to a {@link requestProof}. */
+/** In the response to a {@link requestProof}. */
 export const proofHeader = "proof";
 
 /**
- * That a client knows the secret, without giving it away. When an agent has ended, another user's program can take its port, or its name in
- * /tmp: as the answer to the secret itself it would give tokens of its own, and what is sent with them would go to that user. What does
- * not know the secret cannot make an {@link answerProof}.
+ * Proves that a client knows the secret without revealing it. After an agent has ended, another user's program can take
+ * its port, or its name in /tmp: given the secret, it could serve its own tokens, and requests with them would reach
+ * that user. Without the secret it cannot make an {@link answerProof}.
  *
- * @param nonce - of the client, and used once: an old answer is none to a new request
+ * @param nonce - the client's, used once: an old response does not fit a new request
  */
 export function requestProof(secret: Secret, nonce: string, method: string, path: string): string {
   return mac(secret, `request\n${nonce}\n${method}\n${path}`);
 }
 
-/** That the agent knows it too, and that the answer is its own. `nonce`: that of the request. */
+/** Proves that the agent knows it too, and made the response. `nonce`: the request's. */
 export function answerProof(secret: Secret, nonce: string, status: number, body: string): string {
   return mac(secret, `answer\n${nonce}\n${status}\n${body}`);
 }
@@ -39,23 +38,22 @@ function mac(secret: Secret, text: string): string {
   return createHmac("sha256", secret.reveal()).update(text).digest("base64url");
 }
 
-/** Whose login an agent lends. */
 export interface Loan {
-  /** The name of the machine that the agent runs on. */
+  /** Of the agent. */
   readonly host: string;
   readonly profile: string;
-  /** The address that the tokens go to, and no other. */
+  /** The only URL that the tokens go to. */
   readonly service: string;
   readonly user: Omit<UserInfo, "teams">;
   readonly teams: readonly Team[];
-  /** The team that the user chose there; undefined leaves the choice to the borrower. */
+  /** The team chosen there; null: the borrower's choice. */
   readonly team: string | null;
-  /** For how many seconds more; null for as long as the agent runs. */
+  /** In seconds; null: as long as the agent runs. */
   readonly expires_in: number | null;
 }
 
 export interface TokenQuestion {
-  /** For how many seconds the token must stay valid. */
+  /** In seconds. */
   readonly min_validity?: number;
   /** A token that the service has just answered with 401. */
   readonly rejected?: string;
@@ -79,7 +77,7 @@ export interface LentProof {
   readonly dpop: string;
 }
 
-/** What is answered instead, with any status but 200. `unauthorized`: the secret is missing or wrong. */
+/** The body of any status but 200. `unauthorized`: the secret is missing or wrong. */
 export interface Refusal {
   readonly error: AuthErrorCode | "unauthorized" | "not_found";
   readonly error_description: string;

@@ -18,27 +18,27 @@ import {
   type TokenQuestion,
 } from "./protocol.ts";
 
-/** What an agent lends, and on which conditions. */
+/** An agent's loan and conditions. */
 export interface Lender {
-  /** Whoever knows it may borrow: on a shared socket and on a port it is all that decides. */
+  /** On a shared socket and on a port it alone decides. */
   readonly secret: Secret;
   loan(): Loan;
   token(question: TokenQuestion): Promise<LentToken>;
   proof(question: ProofQuestion): Promise<LentProof>;
-  /** Whether a new client may borrow. `who`: what it says of itself, which proves nothing. */
+  /** Whether a new client may borrow. `who`: its own, unproved words. */
   allows(who: string): Promise<boolean>;
-  /** Told of each token that was given. */
+  /** Called for each token given. */
   gave(who: string, token: LentToken): void;
 }
 
-/** No question comes near it. */
+/** Far above any request. */
 const mostBytes = 64 * 1024;
 
 /**
- * The server of an agent. It does not listen yet.
+ * The server of an agent, not listening yet.
  *
- * A client is a connection: nothing that a client says of itself is proof, and the kernel does not tell Node who is at the other end. So
- * with a question on the terminal each process is asked about once, as it opens one connection for all that it asks.
+ * A client is a connection: its own words prove nothing, and Node cannot see its process. A client process opens one
+ * connection, so with `--confirm` the user is asked once for each.
  */
 export function agentServer(lender: Lender): Server {
   const answers = new WeakMap<Socket, Promise<boolean>>();
@@ -54,7 +54,7 @@ export function agentServer(lender: Lender): Server {
       .then(({ status, body }) => send(response, status, body, known?.proof))
       .catch(() => response.destroy());
   });
-  // A client may be silent for as long as its token lasts, and would be asked about again.
+  // A client may be silent for the life of its token, and must not cause another question.
   server.keepAliveTimeout = 0;
   return server;
 }
@@ -64,7 +64,7 @@ interface Answer {
   readonly body: Loan | LentToken | LentProof | Refusal;
 }
 
-/** What a client that knows the secret wants to be shown of each answer, if anything. Undefined for any other. */
+/** How a client that knows the secret wants its responses proved, if at all. Undefined for others. */
 function knownClient(
   { method = "", url = "", headers: { authorization = "" } }: IncomingMessage,
   secret: Secret,
@@ -82,8 +82,8 @@ async function answer(
   lender: Lender,
   isAllowed: (request: IncomingMessage) => Promise<boolean>,
 ): Promise<Answer> {
-  // Before anything is read or asked: without it nobody learns even whether a path exists. A page in a browser cannot send it at all
-  // without a permission (CORS) that is never given.
+  // First of all: without the secret, not even the existence of a path shows. Web pages cannot send it without a
+  // permission (CORS) that is never given.
   if (!isKnown) return refusal(401, "unauthorized", "the secret is missing or wrong");
   const { pathname } = new URL(request.url ?? "", "http://agent");
   const asked = `${request.method} ${pathname}`;
@@ -121,7 +121,7 @@ function proofQuestion({ htm, htu, access_token, nonce }: JsonObject): ProofQues
   return { htm, htu, access_token: textOf(access_token), nonce: textOf(nonce) };
 }
 
-/** The JSON object of a request; an empty body is an empty one. Undefined for anything else. */
+/** An empty body is an empty object. Undefined for anything but an object. */
 async function readQuestion(request: IncomingMessage): Promise<JsonObject | undefined> {
   const pieces: Buffer[] = [];
   let left = mostBytes;
@@ -135,13 +135,13 @@ async function readQuestion(request: IncomingMessage): Promise<JsonObject | unde
   return isJsonObject(value) ? value : undefined;
 }
 
-/** What a client says of itself, such as `root@container`: for people, who may know better. */
+/** A client's own words, such as `root@container`: for people. */
 function whoOf({ headers }: IncomingMessage): string {
   return headers.from ?? headers["user-agent"] ?? "a client without a name";
 }
 
 function failure(error: unknown): Answer {
-  // A bug is nobody's business but the agent's.
+  // A bug concerns only the agent.
   if (!isAuthError(error)) return refusal(500, "service_unavailable", "the agent failed");
   const { code, message } = error;
   return refusal(code === "usage_invalid" ? 400 : 409, code, message);

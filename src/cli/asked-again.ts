@@ -8,13 +8,12 @@ import { readPrivateFile } from "../platform/private-files.ts";
 
 /** A client that asks for the same token again so soon has tried it, in milliseconds. */
 const soonMs = 10_000;
-/** Two clients at once look the same: they must not cause a refresh each time. */
+/** Two clients at once look the same: they must not cause a refresh each. */
 const oncePerMs = 60_000;
 
 /**
- * Whether a client asks for a token that it was given a moment ago: kubectl keeps the token for as long as it runs, and asks again only
- * after a 401, without saying so. The file holds a digest of the token and two times, and nothing depends on it: where it cannot be read or
- * written, nobody has asked before.
+ * Whether a client asks again for the token it just got: kubectl keeps a token while it runs, and asks again only after
+ * a 401, without saying so. The file holds a digest and two times, and may be missing or unwritable.
  */
 export function isAskedAgain({ folder, clock }: App, token: string): boolean {
   const path = join(folder, "exec-credential.json");

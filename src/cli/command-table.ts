@@ -60,7 +60,7 @@ export const commandTable: readonly CommandEntry[] = [
   entry("completion", "print a shell completion script", () => import("./commands/completion.ts")),
 ];
 
-/** In the place of `auth login` in a tool whose author says where its users log in. */
+/** Replaces `auth login` in a tool with a built-in issuer. */
 export const builtInLogin: CommandEntry = entry("auth login", "log in through the browser", async () => ({
   command: (await import("./commands/auth/login.ts")).loginAtBuiltInIssuer,
 }));

@@ -6,25 +6,25 @@ import type { Identity } from "../base/identity.ts";
 import type { Terminal } from "../platform/terminal.ts";
 import type { Output } from "./output.ts";
 
-/** What a shell completes a value from: a few words, or the names of what is on this machine. */
+/** For a shell's completion: fixed words, or names on this machine. */
 export type Choices = readonly string[] | "files" | "profiles" | "teams";
 
 export interface OptionSpec {
   readonly type: "string" | "number" | "boolean";
   readonly short?: string;
-  /** An earlier name of the option, which still works. */
+  /** An earlier name, still accepted. */
   readonly alias?: string;
-  /** What other tools call it: not accepted, but what the hint goes by. */
+  /** Names in other tools: only for hints. */
   readonly elsewhere?: readonly string[];
-  /** The placeholder of its value in the help, such as `SECONDS`. */
+  /** The value's placeholder in the help, such as `SECONDS`. */
   readonly value?: string;
-  /** The least and the greatest value of a number. All numbers are whole. */
+  /** Of a whole number, inclusive. */
   readonly range?: readonly [least: number, greatest: number];
   readonly choices?: Choices;
   readonly multiple?: true;
-  /** Whether the profile keeps the value for the next login. */
+  /** Saved in the profile for the next login. */
   readonly isSaved?: true;
-  /** Whether the help has it in its second group. */
+  /** In the second group of the help. */
   readonly isAdvanced?: true;
   /** At most 60 characters. */
   readonly help: string;
@@ -47,18 +47,18 @@ export type HelpText = string | ((identity: Identity) => string);
 export interface Context {
   readonly identity: Identity;
   readonly app: App;
-  /** The same as programs have it. Its code is loaded here: a command that prints a token needs none of it. */
+  /** The library's `Auth`. Loaded when called: printing a token does not need it. */
   readonly auth: () => Promise<Auth>;
   readonly out: Output;
   readonly terminal: () => Promise<Terminal>;
-  /** What is typed or piped into the command. Opened when it is called. */
+  /** Opened when called. */
   readonly stdin: () => Readable;
-  /** Aborts when the user presses Ctrl-C; its reason is the error to end with. */
+  /** Aborts on Ctrl-C; its reason is the error to end with. */
   readonly signal: AbortSignal;
   readonly commands: readonly CommandEntry[];
 }
 
-/** A command's place in the tool. It is loaded when it is called, so that no command waits for another's code. */
+/** A command's place in the tool. Loaded when called. */
 export interface CommandEntry {
   readonly words: readonly string[];
   readonly summary: string;
@@ -68,28 +68,27 @@ export interface CommandEntry {
 export interface TopicEntry {
   readonly name: string;
   readonly summary: string;
-  /** Whether it is about a choice that the users of a tool with an issuer of its own do not have. */
+  /** A choice that a tool with a built-in issuer does not offer. */
   readonly isOfUsers?: true;
   /**
-   * Loads the function that gives its text under a tool's name, which reads the same in a terminal and as Markdown; see `page` for its line
-   * breaks.
+   * Loads the topic's text for a tool's name, readable in a terminal and as Markdown; see `page` for its line breaks.
    */
   readonly load: () => Promise<(identity: Identity) => string>;
 }
 
 export interface Command {
-  /** Its words and arguments, without the tool's name: `auth switch [PROFILE]`. */
+  /** Words and arguments, without the tool's name: `auth switch [PROFILE]`. */
   readonly usage: string;
   readonly description: HelpText;
   readonly options: Readonly<Record<string, OptionSpec>>;
   readonly choices?: Choices;
-  /** How many arguments it takes at least and at most; none by default. */
+  /** How many arguments; none by default. */
   readonly arguments?: readonly [least: number, most: number];
-  /** Options that a hint to run it again repeats, with its arguments: without them the next try would be another one. */
+  /** Options to repeat in a hint, with the arguments: without them another command would run. */
   readonly repeated?: readonly string[];
-  /** Lines ready to paste. A string is what follows the tool's name; a function gives the whole line. */
+  /** Lines to paste. A string follows the tool's name; a function gives the whole line. */
   readonly examples: readonly (readonly [line: HelpText, does: string])[];
-  /** @returns the exit code; 0 when it returns nothing */
+  /** @returns the exit code; 0 by default */
   run(
     context: Context,
     values: OptionValues<Readonly<Record<string, OptionSpec>>>,
@@ -114,7 +113,7 @@ export const jsonOption: { readonly json: OptionSpec & { type: "boolean" } } = {
 };
 
 export const commonOptions: Readonly<Record<"json" | "verbose" | "debug" | "no-input" | "help", OptionSpec>> = {
-  // Of a command whose answer is never JSON, or always.
+  // For commands whose output is never JSON, or always.
   json: { type: "boolean", help: "print a failure as JSON" },
   verbose: {
     type: "boolean",
@@ -125,12 +124,12 @@ export const commonOptions: Readonly<Record<"json" | "verbose" | "debug" | "no-i
   help: { type: "boolean", short: "h", help: "show this help" },
 };
 
-/** Every option of a command, its own first. What it says itself of one that every command has counts. */
+/** A command's own options first, which take precedence over the common ones. */
 export function optionsOf({ options }: Command): [name: string, option: OptionSpec][] {
   return Object.entries<OptionSpec>({ ...options, ...commonOptions, ...options });
 }
 
-/** An error in the command line: what is wrong, and the nearest thing that would be right. */
+/** An error in the command line, with the nearest correction. */
 export function usageError(message: string, hint: Hint | string): AuthError {
   return new AuthError("usage_invalid", message, { hint });
 }

@@ -4,14 +4,14 @@ import type { AccessToken } from "../auth/token-manager/access-token.ts";
 import { AuthError, hint, login, type Hint } from "../base/errors.ts";
 import type { Context } from "./command.ts";
 
-/** What to do when another program needs a token, and this one is bound to a key that only this program has (RFC 9449). */
+/** For another program, when the token is bound to a key of this one (RFC 9449). */
 const loginWithoutKey = login(undefined, "--force", "--no-dpop");
 export const unboundToken: Hint = hint`Send a request with it: ${{ command: "api" }}. Get a plain one: ${loginWithoutKey}`;
 
 /**
- * A valid access token that another program can use, or the token from the environment as is, with an unknown expiry.
+ * A valid access token for another program, or the environment's as is, with unknown expiry.
  *
- * @param rejected - a token that was refused: it is replaced, unless that has happened already
+ * @param rejected - a refused token, replaced unless that has happened already
  */
 export async function credentialOf(
   { app, signal }: Context,
@@ -23,14 +23,14 @@ export async function credentialOf(
   return { token, expiresAt };
 }
 
-/** An ID token shorter than this is as good as expired: the program that gets it has to send it somewhere. */
+/** A shorter validity is as good as expired: the program still has to send it. */
 const leastMs = 60_000;
 
 /**
  * A valid ID token of the login, refreshed with the session when it expires soon.
  *
- * @param rejected - one that was refused: it is replaced, unless that has happened already
- * @throws AuthError `configuration_invalid` where there is none to be had
+ * @param rejected - a refused one, replaced unless that has happened already
+ * @throws AuthError `configuration_invalid` where there is none
  */
 export async function idTokenOf(
   { app, signal }: Context,
@@ -57,7 +57,7 @@ function noIdToken(why: string): AuthError {
   });
 }
 
-/** The one service whose tokens a program may have, whether or not anybody is logged in there; undefined when nothing names one. */
+/** The one service whose tokens a program may have, logged in or not; undefined when nothing names one. */
 export async function serviceOf({ profileInUse, tokenSource, settings }: App): Promise<string | undefined> {
   if (tokenSource?.lender !== undefined) return (await tokenSource.lender()).service;
   const { profile } = await profileInUse();

@@ -14,7 +14,7 @@ export type Request =
       readonly positionals: readonly string[];
     };
 
-/** Reads a command line. Loads the one command that it names, and the help only if it is wanted. */
+/** Loads the named command, and the help only if requested. */
 export async function dispatch(
   argv: readonly string[],
   identity: Identity,
@@ -46,13 +46,13 @@ export async function dispatch(
   return { kind: "run", command, values, positionals };
 }
 
-/** As most tools have these two: without a group, unless the tool has another command of that name. */
+/** These two without a group, as in most tools, unless the tool has such a command. */
 function inFull(line: readonly string[], table: readonly CommandEntry[]): readonly string[] {
   const [word = ""] = line;
   return /^log(in|out)$/.test(word) && entriesBelow([word], table).length === 0 ? ["auth", ...line] : line;
 }
 
-/** `--profile work auth whoami`: the options in front belong to the command. */
+/** `--profile work auth whoami`: options in front belong to the command. */
 export function splitOptions(argv: readonly string[]): { inFront: readonly string[]; line: readonly string[] } {
   let at = 0;
   // --profile takes the next word, unless its value is in the same one.
@@ -66,7 +66,7 @@ function requireProfileName(inFront: readonly string[]): void {
     throw usageError("--profile needs a value", hint`Try: ${{ command: "--profile NAME auth status" }}`);
 }
 
-/** The options in front of a command, by name, and what follows them. */
+/** Options in front of a command, by name, and the rest. */
 export function globalOptions(argv: readonly string[]): {
   profile: string | undefined;
   json: boolean;
@@ -139,7 +139,7 @@ async function groupRequest(
   );
 }
 
-/** The option of a command that was most likely meant, behind that command, if there is one that has it. */
+/** The most likely option, of a command below. */
 async function optionBelow(
   typed: string,
   words: readonly string[],
@@ -179,7 +179,7 @@ function entriesBelow(words: readonly string[], table: readonly CommandEntry[]):
   return table.filter((entry) => words.every((word, index) => entry.words[index] === word));
 }
 
-/** Node's own parser, not strict: it says what it found. What is wrong with that is reported here, with the nearest name. */
+/** Node's own parser, not strict: errors are reported here, with the nearest name. */
 async function parse(
   command: Command,
   args: readonly string[],
@@ -193,7 +193,7 @@ async function parse(
       parserOptions[spelling] = { type, ...(option.short && spelling === name && { short: option.short }) };
     }
   }
-  // Not imported: for that, Node evaluates every property of the module, of which some load worker threads.
+  // Not imported: Node would evaluate every property of the module, and some load worker threads.
   const { parseArgs } = process.getBuiltinModule("node:util");
   const { tokens, positionals } = parseArgs({
     args: [...args],
@@ -222,7 +222,7 @@ async function parse(
       values[name] = true;
       continue;
     }
-    // An option where the value should be means that the value was forgotten: `--profile --json` names no profile.
+    // An option instead of a value means a forgotten value: `--profile --json` names no profile.
     if (value === undefined || (!token.inlineValue && value.startsWith("-") && value !== "-"))
       throw usageError(`${rawName} needs a value`, usageOf(command));
     const earlier = values[name];

@@ -1,6 +1,6 @@
 import { isAuthErrorCode, type AuthErrorCode, type KnownErrorCode } from "../base/errors.ts";
 
-/** The exit code for each error code: 1 failed, 2 wrong usage, 3 worth a retry, 4 not authenticated, 5 denied, 6 timed out. */
+/** 1 failed, 2 wrong usage, 3 worth a retry, 4 not authenticated, 5 denied, 6 timed out. */
 export const exitCodes: Readonly<Record<KnownErrorCode, number>> = {
   usage_invalid: 2,
   configuration_invalid: 2,
@@ -24,7 +24,7 @@ export const exitCodes: Readonly<Record<KnownErrorCode, number>> = {
   keychain_unavailable: 1,
 };
 
-/** 1 for a code that a later version has, on an error of another copy of the package. */
+/** 1 for an unknown code of another copy of the package. */
 export function exitCodeOf(code: AuthErrorCode): number {
   return isAuthErrorCode(code) ? exitCodes[code] : 1;
 }

@@ -1,26 +1,26 @@
-/** `15:04`, with the date before it if that is not today's. */
+/** `15:04`, with the date if not today's. */
 export function timeHere(time: number, now: number): string {
   const [date, today] = [time, now].map((ms) => new Date(ms).toLocaleDateString("sv"));
   const clock = new Date(time).toLocaleTimeString("sv", { hour: "2-digit", minute: "2-digit" });
   return date === today ? clock : `${date} ${clock}`;
 }
 
-/** A number of bytes for people: `512 B`, `3.1 MB`. */
+/** `512 B`, `3.1 MB`. */
 export function byteSize(bytes: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];
   const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
   return `${power === 0 ? Math.round(bytes) : (bytes / 1000 ** power).toFixed(1)} ${units[power]}`;
 }
 
-/** Each value is on one line whatever it contains. */
+/** Each value on one line whatever it contains. */
 export function columns(rows: readonly (readonly [label: string, value: string])[]): string {
   return table(rows).replace(/^/gm, "  ");
 }
 
 /**
- * Every cell is on one line whatever it contains. Where that is too wide, each row is shown as labels and values.
+ * Each cell on one line whatever it contains. If too wide, each row becomes labels and values.
  *
- * @param rows - the first has the labels. A column without one has a mark of a single character
+ * @param rows - the first has the labels. A column without one has a single-character mark
  */
 export function table(rows: readonly (readonly string[])[], columnsAtMost: number = Infinity): string {
   const cells = rows.map((row) => row.map((cell) => cell.replace(/[\r\n\t]+/g, " ")));
@@ -47,7 +47,7 @@ export function table(rows: readonly (readonly string[])[], columnsAtMost: numbe
     .join("\n\n");
 }
 
-/** A list that reads the same in a terminal and as Markdown: what each item is about in backticks. */
+/** For a terminal and Markdown: each subject in backticks. */
 export function bulletList(rows: readonly (readonly [label: string, text: string])[]): string {
   return rows.map(([label, text]) => `- ${label.replace(/[^ ,]+/g, "`$&`")}: ${text}`).join("\n");
 }

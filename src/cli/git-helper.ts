@@ -3,14 +3,14 @@ import { AuthError, reasonOf, systemErrorCode, hint } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
 import { runGit } from "../platform/git.ts";
 
-/** What git's own configuration says of this program as its credential helper. */
+/** This program as a credential helper in git's configuration. */
 
-/** The helper, as git's configuration has it. */
+/** As in git's configuration. */
 export function gitHelper({ command }: Identity, profile?: string): string {
   return `!${command} auth git-credential${profile === undefined ? "" : ` --profile ${profile}`}`;
 }
 
-/** The addresses for which git asks this program, whatever the profile, each with the helper. */
+/** The URLs for which git asks this program, with any profile. */
 export async function gitSetups({ identity, env }: App): Promise<{ origin: string; helper: string }[]> {
   const ours = gitHelper(identity);
   const found = await configureGit(env, "--get-regexp", "-z", "^credential\\..*\\.helper$");
@@ -24,14 +24,14 @@ export async function gitSetups({ identity, env }: App): Promise<{ origin: strin
 /**
  * Runs `git config --global`.
  *
- * @returns what it prints; nothing where there is no such entry
- * @throws {@link AuthError} `configuration_invalid` when there is no git, or it does not take the change
+ * @returns its output; nothing where there is no such entry
+ * @throws {@link AuthError} `configuration_invalid` without git, or when it refuses the change
  */
 export async function configureGit(env: App["env"], ...args: readonly string[]): Promise<string> {
   try {
     return await runGit(["config", "--global", ...args], env);
   } catch (cause) {
-    // git-config(1): 1 for a name that is not there, 5 for an entry that is to be removed and is not there.
+    // git-config(1): 1 for a missing name, 5 for a missing entry to remove.
     const code = (cause as { code?: unknown }).code;
     if (code === 1 || code === 5) return "";
     const missing = systemErrorCode(cause) === "ENOENT";

@@ -4,17 +4,16 @@ import { standardInput } from "../platform/standard-input.ts";
 import { openUserFile, readUserFile, tooLong, type UserFileWriter } from "../platform/user-files.ts";
 import { usageError, type Context } from "./command.ts";
 
-// Everything here throws `usage_invalid` for what cannot be read or written.
+// Everything here throws `usage_invalid` for unreadable or unwritable files.
 
-/** Where a command reads what it is given. */
 type Input = Pick<Context, "stdin" | "signal">;
 
-/** The most bytes of a body: it is in memory as a whole until it has been sent. */
+/** For a body, in memory until it is sent. */
 const mostBytes = 256 * 1024 * 1024;
-/** JSON takes up many times its size once it is parsed. */
+/** Parsed JSON takes many times its size. */
 const mostJsonBytes = 16 * 1024 * 1024;
 
-/** The value of an option that is given literally, as `@FILE`, or as `-` or `@-` for standard input. */
+/** An option's value: literal, `@FILE`, or `-` or `@-` for standard input. */
 export async function readInput(
   option: string,
   value: string,
@@ -27,7 +26,7 @@ export async function readInput(
   return readStandardInput(input, most, where);
 }
 
-/** @param where - what the message begins with, such as the option that names the file; `most`: how many bytes it may have */
+/** @param where - the beginning of the message, such as the option; `most`: in bytes */
 export function readNamedFile(path: string, where: string, most: number): Buffer {
   try {
     return readUserFile(path, most);
@@ -41,7 +40,7 @@ export function readNamedFile(path: string, where: string, most: number): Buffer
   }
 }
 
-/** What the door for such files says of one, or else what becomes of a failure of the system. */
+/** The refusal of user-files.ts, or else of the system. */
 function refused(cause: unknown, where: string, otherwise: () => AuthError): AuthError {
   return cause instanceof AuthError ? usageError(`${where}${cause.message}`, cause.next) : otherwise();
 }
@@ -77,7 +76,7 @@ export async function writeNamedFile(path: string, option: string, text: string)
   }
 }
 
-/** @param where - what the message begins with, such as the option that asks for it */
+/** @param where - the beginning of the message, such as the option */
 export async function readStandardInput({ stdin, signal }: Input, most: number, where = ""): Promise<Buffer> {
   const pieces: Buffer[] = [];
   let left = most;
@@ -116,7 +115,7 @@ async function readJson(option: string, given: string, input: Input, example: st
   return value;
 }
 
-/** An object without the members that are undefined: what the user did not give is not passed on. */
+/** Drops undefined members: what the user did not give is not passed on. */
 export function withoutUndefined<T extends object>(members: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as {
     [Name in keyof T]?: Exclude<T[Name], undefined>;

@@ -3,8 +3,8 @@ import { isTransient } from "../base/errors.ts";
 import { usageError } from "./command.ts";
 
 /**
- * Says where the login lives, to a user who is about to change one here. A login here would be of no use while an agent lends one, and a
- * logout would not end the one that is used.
+ * Refuses to change a login here while an agent lends one: a login would go unused, and a logout would not end the lent
+ * one.
  */
 export async function refuseLent({ tokenSource }: App, what: "log in" | "log out"): Promise<void> {
   if (tokenSource?.lender === undefined) return;

@@ -20,37 +20,39 @@ import type { CommandStreams } from "./streams.ts";
 export type * from "./json-output.ts";
 export type { CommandStreams, OutputStream } from "./streams.ts";
 
-/** A group of commands that a tool may have, by the first word. */
+/** By the first word. */
 export type CommandGroup = "auth" | "api" | "completion" | "sync" | "tracker";
 
-/** What a tool says about itself and the service that its users log in to, as for `createAuth`. */
+/** A tool and its service, as for `createAuth`. */
 export interface CommandOptions extends Omit<AuthOptions, "issuer" | "commands"> {
-  /** The authorization server, exactly as it names itself; undefined when the user is to name it, or the service, at the first login. */
+  /**
+   * The authorization server, as it names itself; undefined when the user names it, or the service, at the first login.
+   */
   issuer: string | undefined;
   /**
-   * The groups of commands that the tool has; `["auth", "api", "completion"]` by default. `sync` and `tracker` are for services that have
+   * The groups of commands; `["auth", "api", "completion"]` by default. `sync` and `tracker` are for services that have
    * these.
    */
   commands?: readonly CommandGroup[] | undefined;
 }
 
-/** What {@link ToolCommands.options} has taken off a command line. */
+/** The result of {@link ToolCommands.options}. */
 export interface GlobalOptions {
   /** For `createAuth`. */
   readonly profile: string | undefined;
   readonly json: boolean;
   readonly verbose: boolean;
   readonly debug: boolean;
-  /** The rest: the command and what follows it. */
+  /** The command and what follows. */
   readonly argv: readonly string[];
 }
 
-/** One of the commands, for the tool's own help and completion. */
+/** A command, for the tool's own help and completion. */
 export interface ToolCommand {
   /** Such as `["auth", "login"]`. */
   readonly words: readonly string[];
   readonly summary: string;
-  /** Its options, such as `--timeout`, with the placeholder of the value where one follows. The code of the command is loaded for it. */
+  /** Its options, such as `--timeout`, with the value's placeholder if any. Loads the command's code. */
   options(): Promise<
     readonly { readonly name: string; readonly value: string | undefined; readonly summary: string }[]
   >;
@@ -61,38 +63,38 @@ export interface ToolCommands {
   /** In the order of the help. */
   readonly commands: readonly ToolCommand[];
   /**
-   * Runs a command line: prints the answer or the error, and handles Ctrl-C meanwhile.
+   * Runs a command line: prints the output or the error, and handles Ctrl-C.
    *
-   * @param argv - without the runtime's and the tool's own names: `process.argv.slice(2)`
-   * @param streams - what it writes to and reads from, where that is not the process's own
+   * @param argv - without the names of runtime and tool: `process.argv.slice(2)`
+   * @param streams - instead of the process's own
    * @returns the exit code, for `process.exitCode`; never rejects
    */
   run(argv: readonly string[], streams?: CommandStreams): Promise<number>;
   /**
-   * Prints an error of the tool's own commands as these commands do: `process.exitCode = await command.fail(error)`.
+   * Prints an error of the tool's own commands in the same way: `process.exitCode = await command.fail(error)`.
    *
    * @param error - what was caught
    * @param streams - as for `run`
-   * @returns the exit code of `help exit-codes`; 1 for an error that is not of this library
+   * @returns the exit code of `help exit-codes`; 1 for a foreign error
    */
   fail(error: unknown, streams?: CommandStreams): Promise<number>;
   /**
-   * The options in front of a command, which all commands share, for the tool's own: `acme --profile work projects`.
+   * Takes the common options in front of a command, for the tool's own: `acme --profile work projects`.
    *
    * @param argv - as for `run`
    * @throws {@link AuthError} `usage_invalid` for `--profile` without a name
    */
   options(argv: readonly string[]): GlobalOptions;
-  /** Whether a command line is one of these commands, or the help on one: everything else is for the tool's own. */
+  /** Whether a command line is one of these commands, or their help; all others are the tool's own. */
   has(argv: readonly string[]): boolean;
 }
 
 /**
- * Login, status, tokens, logout and the rest under a tool's own name: `acme auth login`. Help, errors, hints, pages, variables, the folder
- * and the keychain's entry have that name and no other.
+ * Login, status, tokens, logout and others under a tool's own name: `acme auth login`. Help, errors, hints, pages,
+ * variables, the directory and the keychain entry have that name only.
  *
  * @param options - see {@link CommandOptions}
- * @throws TypeError for a name that cannot name a folder and a variable everywhere, and for a group of commands that does not exist
+ * @throws TypeError for a name unusable as directory and variable, and for an unknown group
  */
 export function createCommand({
   name,
@@ -138,7 +140,7 @@ export function createCommand({
   };
 }
 
-/** A tool: its identity, and what it uses instead of the real thing. */
+/** A tool's identity, and its replacements of the real thing. */
 type Tool = Omit<CommandOptions, "name" | "version" | "commands"> & { readonly toolIdentity: Identity };
 
 async function run(
@@ -147,24 +149,24 @@ async function run(
   commands: readonly CommandEntry[],
   streams: CommandStreams,
   signal: AbortSignal,
-  /** Whether a login was offered before: that is done once. */
+  /** A login is offered once. */
   wasOffered = false,
 ): Promise<number> {
   const tool = { ...more, env: streams.env ?? env };
   const { toolIdentity: identity } = tool;
   const given = streams.stdin && readable(streams.stdin);
   const { stdout = process.stdout, stderr = process.stderr } = streams;
-  // To open the process's own costs more than all the work of most commands.
+  // Opening the process's own costs more than all the work of most commands.
   const stdin = (): Readable => given ?? process.stdin;
   let app: App | undefined;
   let context: Context | undefined;
   let typed: TypedCommand | undefined;
-  // Every hint to log in names the profile in use, which most code below does not know.
+  // Hints to log in name the profile in use, which most code does not know.
   const out = createOutput({ stdout, stderr, env: tool.env, platform: process.platform }, (hint) =>
     hintText(hint, { identity, profile: app?.settings.profile?.value, typed }),
   );
   let code = 0;
-  // What the command line asks for, also where it cannot be read.
+  // Also for an invalid command line.
   let [debug, json] = [argv.includes("--debug"), argv.includes("--json")];
   const report = async (error: unknown): Promise<number> =>
     (await import("./render-error.ts")).renderError(error, {
@@ -205,7 +207,7 @@ async function run(
     const opened = app;
     const auth = async (): Promise<Auth> => (await import("../app/create-auth.ts")).authOf(opened);
     context = { identity, app, auth, out, terminal, stdin, signal, commands };
-    // Before the command acts for one account where the folder suggests another.
+    // Before the command uses one account where the directory suggests another.
     const suggested = "profile" in command.options ? app.profileFile : undefined;
     if (suggested !== undefined) await (await import("./profile-suggestion.ts")).showSuggestion(context, suggested);
     code = (await command.run(context, values as Parameters<typeof command.run>[1], positionals)) ?? 0;
@@ -219,12 +221,12 @@ async function run(
         : undefined;
     code = after ?? (await report(error));
   }
-  // A session that is lost with this process is a failure, whatever else the command has done.
+  // A session lost with this process is a failure, whatever else succeeded.
   await app?.close().catch(async (error: unknown) => (code = (await report(error)) || code));
   return code;
 }
 
-/** Whatever is typed or piped, as a stream of Node. */
+/** As a Node stream. */
 function readable(input: NonNullable<CommandStreams["stdin"]>): Readable & { readonly isTTY?: boolean } {
   return input instanceof Readable ? input : Object.assign(Readable.from(input), { isTTY: input.isTTY === true });
 }
@@ -254,8 +256,8 @@ function typedCommand(
 }
 
 /**
- * A process of its own asks the keychain, and takes as long to start as the rest of this one takes to load: so it is started first. This is
- * a guess at what the command needs; a wrong one costs nothing but time.
+ * The keychain's process takes as long to start as the rest takes to load, so it starts first. A wrong guess costs only
+ * time.
  */
 function mayNeedKeychain(
   argv: readonly string[],
@@ -282,7 +284,7 @@ function mayNeedKeychain(
     );
     return keys !== undefined && /"source": "(\w+)"/.exec(keys.toString())?.[1] === "keychain";
   } catch {
-    // Whatever is wrong with the file is reported when it is opened.
+    // Reported when the file is opened.
     return false;
   }
 }
@@ -291,14 +293,14 @@ const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 let isWatched = false;
 let isOutputLost = false;
 
-/** Sees to it that no end but a success looks like one. */
+/** Only a success may look like one. */
 async function untilDone({ stdout }: CommandStreams, work: (signal: AbortSignal) => Promise<number>): Promise<number> {
   const interrupted = new AbortController();
   const onSignal = (name: NodeJS.Signals): void => {
     if (interrupted.signal.aborted) process.exit(130);
     interrupted.abort(new AuthError("interrupted", `interrupted (${name})`, { hint: "Run it again" }));
   };
-  // A program that runs out of work before there is an outcome has not succeeded. One that is ended on purpose does not come here.
+  // A program that runs out of work before a result has failed. Ending on purpose does not come here.
   const onOutOfWork = (): void =>
     fail("the command ended early", "This is a bug. Run it again with --debug to see more");
   for (const name of signals) process.on(name, onSignal);
@@ -312,16 +314,16 @@ async function untilDone({ stdout }: CommandStreams, work: (signal: AbortSignal)
   }
 }
 
-/** To the end of the process: a failure to write may be reported after the command is done. */
+/** To the end of the process: a failed write may be reported after the command. */
 function watchOutput(): void {
   if (isWatched) return;
   isWatched = true;
-  // Nobody reads the conversation anymore; the work goes on.
+  // The work goes on without a reader.
   process.stderr.on("error", () => undefined);
   process.stdout.on("error", ({ code }: NodeJS.ErrnoException) => {
-    // The reader may stop early: `… | head -1` is not a failure.
+    // The reader may stop early: `… | head -1` is no failure.
     if (code === "EPIPE") process.exit(0);
-    // Everything else is one; the work goes on, or a session could be lost.
+    // Any other error is one; the work goes on, or a session could be lost.
     if (!isOutputLost) fail(`cannot write the output (${code})`, "Free some space, or redirect the output elsewhere");
     isOutputLost = true;
   });

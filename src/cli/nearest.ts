@@ -10,7 +10,7 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
   return best?.word;
 }
 
-/** Insertions, deletions, replacements and swaps of neighbors that turn one word into the other. */
+/** Insertions, deletions, replacements and swaps of neighbors. */
 function editDistance(from: string, to: string): number {
   const rows: number[][] = [Array.from({ length: to.length + 1 }, (_, column) => column)];
   const at = (row: number, column: number): number => rows[row]?.[column] ?? Infinity;
@@ -33,7 +33,7 @@ function editDistance(from: string, to: string): number {
   return at(from.length, to.length);
 }
 
-/** The option that was most likely meant, by all its names, here and elsewhere. */
+/** The most likely option, by all its names, here and in other tools. */
 export function nearestOption(
   word: string,
   options: readonly (readonly [name: string, option: OptionSpec])[],

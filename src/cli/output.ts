@@ -3,47 +3,44 @@ import { redact } from "../base/secret.ts";
 import type { OutputStream } from "./streams.ts";
 import { wrapped, noBreak, oneLine, printable, unprintable } from "../base/text.ts";
 
-/** What is said to the user: a string, or a hint when it contains something to type. */
+/** A string, or a hint with something to type. */
 export type Text = string | Hint;
 
 /**
- * Where a command writes: stdout carries the answer, stderr the conversation. Only our own labels are colored;
- * everything else has its control characters removed here, on the way out (S-008).
+ * Results go to stdout, messages to stderr. Only our own labels are colored; control characters of everything else are
+ * removed here (S-008).
  */
 export interface Output {
   answer(text: string): void;
-  /** What is true now, with a tick. */
+  /** A success, with a tick. */
   done(text: Text): void;
   finding(mark: Mark, label: string, text: string): void;
   json(value: unknown): void;
   jsonLine(value: unknown): void;
-  /** Instead of an answer, or after others that have a line each. */
+  /** Instead of a result, or after others on a line each. */
   jsonFailure(value: unknown): void;
-  /** Byte for byte for a program that reads it, made printable for a terminal. */
+  /** Byte for byte for a program, made printable for a terminal. */
   relay(body: AsyncIterable<Uint8Array>): Promise<void>;
-  /** The service's own JSON on a terminal, as `view` shows it; as {@link Output.relay} would, if it is none. */
+  /** The service's JSON on a terminal, through `view`; as {@link Output.relay} if it is none. */
   relayJson(text: string, view: (text: string, color: boolean) => string | undefined): void;
   say(text: string): void;
   warn(text: Text): void;
   error(text: string): void;
   hint(text: Text): void;
-  /** On a terminal one line, redrawn in place and removed before anything else is said; nothing elsewhere. */
+  /** On a terminal one line, redrawn in place and removed before other output; nothing elsewhere. */
   progress(text: string): void;
-  /**
-   * An address to open, on a line of its own: a link where the terminal has links, so that a long one can be clicked although it is
-   * wrapped.
-   */
+  /** A URL to open, on its own line: a link if the terminal supports it, so that a wrapped one can be clicked. */
   address(url: string): void;
-  /** A drawing of our own for {@link Output.screen}, escape sequences included: never a text that comes from elsewhere. */
+  /** Our own drawing for {@link Output.screen}, escape sequences included: never foreign text. */
   draw(picture: string): void;
   question(text: string): string;
-  /** How wide an answer may be; `Infinity` where it is not on a terminal. */
+  /** Of stdout; `Infinity` if it is no terminal. */
   readonly columns: number;
   words(text: Text): string;
-  /** Where the conversation is shown, if that is a terminal that can be drawn on. */
+  /** Of stderr, if a drawing is possible there. */
   readonly screen: Screen | undefined;
   readonly isAnswerShown: boolean;
-  /** Whether anything of the answer has been written. */
+  /** Whether any result was written. */
   readonly hasAnswered: boolean;
 }
 
@@ -69,7 +66,7 @@ const dim = 2;
 export type Mark = "✓" | "·" | "!" | "✗";
 const markColors: Readonly<Record<Mark, number>> = { "✓": green, "·": dim, "!": yellow, "✗": red };
 
-/** Output on a process's streams. `hintWords`: the one place that knows the tool's name and the shell. @internal */
+/** `hintWords`: the one place that knows the tool's name and the shell. @internal */
 export function createOutput(
   { stdout, stderr, env, platform }: OutputStreams,
   hintWords: (hint: Hint) => string,
@@ -81,7 +78,7 @@ export function createOutput(
   };
   let isDrawn = false;
   let answered: "not" | "once" | "in lines" = "not";
-  /** Both streams may be the same terminal, so the line that is redrawn is removed before either is written to. */
+  /** Both streams may be one terminal, so the redrawn line is removed before either is written to. */
   const write = (stream: OutputStream, text: string | Uint8Array, done?: () => void): void => {
     if (isDrawn) stderr.write(clearLine);
     isDrawn = false;
@@ -111,7 +108,7 @@ export function createOutput(
         stdout,
         `${painted(stdout, markColors[mark], mark)}${fit(stdout, `${mark} ${label}  ${oneLine(text)}`).slice(1)}\n`,
       ),
-    // JSON escapes the C0 controls itself; the others are escaped here, so that neither the value nor the terminal is damaged.
+    // JSON escapes the C0 controls itself; the others are escaped here, harmless for value and terminal.
     json: (value) => write(stdout, `${JSON.stringify(value, null, 2).replace(unprintable, escaped)}\n`),
     jsonLine(value) {
       answered = "in lines";
@@ -126,7 +123,7 @@ export function createOutput(
       for await (const piece of body) {
         const text = decoder && printable(decoder.decode(piece, { stream: true }));
         if (text) end = text.slice(-1);
-        // As fast as it is read: what waits for a slow reader would be in memory.
+        // At the reader's pace: waiting output would fill memory.
         await new Promise<void>((resolve) => write(stdout, text ?? piece, () => resolve()));
       }
       if (decoder && end !== "\n") write(stdout, "\n");
@@ -141,7 +138,7 @@ export function createOutput(
     hint: (text) => line(stderr, dim, "hint:", text),
     progress(text) {
       if (!isScreen) return;
-      // A line that wraps could not be redrawn: only its last row would go. Rather the first sentence than a part of the second.
+      // A wrapped line could not be redrawn. The first sentence is better than a part of the second.
       const [room, line] = [(stderr.columns || 80) - 1, oneLine(text)];
       stderr.write(clearLine + (line.length <= room ? line : line.replace(/(?<=\.) .*/, "").slice(0, room)));
       isDrawn = true;
@@ -157,7 +154,7 @@ export function createOutput(
     words,
     question: (text) => fit(stderr, printable(text)).replaceAll(noBreak, " "),
     columns: (stdout.isTTY && stdout.columns) || Infinity,
-    // Block characters are noise where the locale does not say UTF-8; macOS and Windows say nothing and have it.
+    // Block characters are noise without a UTF-8 locale; macOS and Windows have it unsaid.
     screen:
       isScreen &&
       (platform === "darwin" ||
@@ -172,9 +169,7 @@ export function createOutput(
   };
 }
 
-/**
- * Whether a terminal turns OSC 8 into a link. The others skip it, as ECMA-48 has it, but for a few that print it: so those that are known.
- */
+/** Whether a terminal turns OSC 8 into a link. Others skip it (ECMA-48), but a few print it: so only known ones. */
 function hasLinks(env: OutputStreams["env"]): boolean {
   const known = ["WT_SESSION", "KONSOLE_VERSION", "WEZTERM_PANE", "KITTY_WINDOW_ID", "GHOSTTY_RESOURCES_DIR"].some(
     (name) => env[name],

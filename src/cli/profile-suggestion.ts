@@ -4,7 +4,7 @@ import { isProfileName } from "../auth/sessions/session.ts";
 import { isAuthError, hint } from "../base/errors.ts";
 import type { Context } from "./command.ts";
 
-/** The file itself decides nothing: a clone brings it along, and would otherwise choose whose token its scripts get (S-010). */
+/** The file decides nothing: a clone brings it along, and would choose whose token its scripts get (S-010). */
 export async function showSuggestion(
   { app, out }: Pick<Context, "app" | "out">,
   { path, text }: ProfileFile,
@@ -12,11 +12,11 @@ export async function showSuggestion(
   const name = text.trim();
   if (!isProfileName(name)) return out.warn(`"${path}" is not the name of a profile, and was ignored`);
   const stored = await app.store.choice().catch((error: unknown) => {
-    // The command itself reports what cannot be read.
+    // The command itself reports read errors.
     if (!isAuthError(error)) throw error;
   });
   const folder = dirname(path);
-  // The user has chosen for this folder or for one below it, or has nothing to choose from.
+  // The user has chosen for this directory or one below, or has no choice.
   if (
     stored === undefined ||
     stored.active === name ||

@@ -6,8 +6,8 @@ import type { ErrorOutput } from "./json-output.ts";
 import type { Output } from "./output.ts";
 
 /**
- * @param how - `debug`: whether to print the stack and the evidence too; `json`: whether to print the failure as JSON too;
- * `mayHaveChanged`: for a command that was interrupted; `isSpoken`: whether the error's hint has its words already
+ * @param how - `debug`: also print the stack and evidence; `json`: also print the failure as JSON; `mayHaveChanged`:
+ *   for an interrupted command; `isSpoken`: the error's hint is in words already
  */
 export function renderError(
   error: unknown,
@@ -21,7 +21,7 @@ export function renderError(
   }: { out: Output; identity: Identity; debug: boolean; json: boolean; mayHaveChanged: boolean; isSpoken?: boolean },
 ): number {
   const known = isAuthError(error) ? error : undefined;
-  // Commands and rare paths are loaded when they are needed: what the start of the program says of this can come later too.
+  // Commands and rare paths are loaded late: a problem of loading may show after the start.
   const unloadable =
     known === undefined ? /^(?:E[MN]FILE|ERR_MODULE_NOT_FOUND)$/.exec(systemErrorCode(error) ?? "")?.[0] : undefined;
   const message = unloadable
@@ -42,7 +42,7 @@ export function renderError(
       ? `This is a bug in ${identity.name}. Run it again with --debug to see where`
       : known.code === "interrupted"
         ? interrupted
-        : // Words alone: of another copy of the package.
+        : // Words only: of another copy of the package.
           isSpoken
           ? known.hint
           : (known.next ?? known.hint);

@@ -7,7 +7,6 @@ import type { Identity } from "../base/identity.ts";
 import { endOfSession } from "./auth-status.ts";
 import type { AuthStatus, StorageStatus } from "./json-output.ts";
 
-/** A label and what stands next to it. */
 type Row = [string, string];
 
 export function lentRows(found: AuthStatus, { host, until }: NonNullable<AuthStatus["lender"]>, now: number): Row[] {
@@ -29,7 +28,7 @@ function hoursAndMinutes(ms: number): string {
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** What is left, never rounded up: `59 min`. */
+/** Never rounded up: `59 min`. */
 function remaining(ms: number): string {
   const minutes = Math.floor(ms / 60_000);
   if (minutes < 1) return `${Math.floor(ms / 1000)} s`;
@@ -53,7 +52,7 @@ export function endedRows(profile: Profile | undefined, { service }: AuthStatus,
 
 /**
  * @param asked - whether the service was asked, in words
- * @param before - what became of the login before this one
+ * @param before - the end of the previous login
  */
 export function sessionRows(
   found: AuthStatus,
@@ -100,7 +99,7 @@ export function sessionRows(
   ];
 }
 
-/** @param unknownUser - what to say instead of the user while the service has not been asked */
+/** @param unknownUser - instead of the user before the service was asked */
 export function tokenRows(
   found: AuthStatus,
   { kind, origin }: TokenSource,
@@ -127,7 +126,7 @@ export function tokenRows(
   ];
 }
 
-/** A time without its milliseconds. */
+/** Drops milliseconds. */
 function toSeconds(time: string): string {
   return time.replace(/\.\d+Z$/, "Z");
 }

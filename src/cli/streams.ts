@@ -1,22 +1,22 @@
 import type { Environment } from "../platform/paths.ts";
 
-/** A stream that is written to, as `process.stdout` is one. */
+/** Such as `process.stdout`. */
 export interface OutputStream {
-  /** `done` is called as soon as the next piece can be written. */
+  /** Calls `done` once the next piece can be written. */
   write(text: string | Uint8Array, done?: () => void): unknown;
   readonly isTTY?: boolean;
   readonly columns?: number;
   readonly rows?: number;
 }
 
-/** What a command writes to and reads from. Everything that is left out is the process's own. */
+/** Streams of a command; by default the process's own. */
 export interface CommandStreams {
-  /** Takes the answer. */
+  /** For results. */
   readonly stdout?: OutputStream;
-  /** Takes the conversation. */
+  /** For messages. */
   readonly stderr?: OutputStream;
-  /** What is typed or piped into the command, which asks questions only if this and `stderr` are terminals. */
+  /** What is typed or piped in. Questions are asked only if this and `stderr` are terminals. */
   readonly stdin?: AsyncIterable<string | Uint8Array> & { readonly isTTY?: boolean };
-  /** The variables, instead of those of {@link CommandOptions}. */
+  /** Instead of those of {@link CommandOptions}. */
   readonly env?: Environment;
 }

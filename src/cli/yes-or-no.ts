@@ -2,9 +2,9 @@ import { noBreak } from "../base/text.ts";
 import type { Context } from "./command.ts";
 
 /**
- * Asks on the terminal until the answer is one: what is neither yes nor no may be a slip.
+ * Asks until the answer is yes or no: anything else may be a slip.
  *
- * @param usual - what Enter means. The end of input agrees to nothing
+ * @param usual - for Enter. The end of input is no consent
  */
 export async function yesOrNo(
   { out, terminal, signal }: Pick<Context, "out" | "terminal" | "signal">,

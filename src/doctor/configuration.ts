@@ -4,7 +4,7 @@ import { unknownProfile, type ProfileInUse } from "../auth/sessions/session.ts";
 import { hint } from "../base/errors.ts";
 import { reportOn, type Finding } from "./finding.ts";
 
-/** The variables that are read and may be shown. Those that are secrets are in the settings only. */
+/** Variables that are read and may be shown: no secrets. */
 const variables = [
   "SAAS_URL",
   "CLIENT_ID",
@@ -45,10 +45,10 @@ function service({ identity, settings }: App, inUse: ProfileInUse | undefined): 
     const fix = { variable: "SAAS_URL", value: "https://service.example" };
     return report("critical", `neither ${identity.variable("SAAS_URL")} nor a profile names a service`, [fix]);
   }
-  // Neither an option nor a variable: the tool itself says it.
+  // Set by the tool itself, not by an option or variable.
   const isBuiltIn = /^[a-z]/.test(service.source);
   if (stored?.session && stored.service !== service.value) {
-    // S-001: every command would say that nobody is logged in there.
+    // S-001: every command would report "not logged in" there.
     const said = `${isBuiltIn ? `the service of ${identity.command}` : service.source} is ${service.value}, but profile "${name}" is logged in to ${stored.service}, and its tokens go only there`;
     return report(
       "warning",
@@ -72,7 +72,7 @@ function knownVariables({ env, identity, settings, tokenSource }: App): Finding[
   ];
 }
 
-/** The value of an unknown variable is not shown: it may be a secret under a mistyped name. */
+/** Without values: one may be a secret under a mistyped name. */
 function unknownVariables({ env, identity }: App): Finding[] {
   const report = reportOn("D104", "variable");
   const known = [...variables, ...secretVariables].map((variable) => identity.variable(variable));
@@ -83,7 +83,7 @@ function unknownVariables({ env, identity }: App): Finding[] {
   return unknown.sort().map((name) => report("warning", said(name), [{ set: name, value: null }]));
 }
 
-/** Addresses with credentials are refused before this; it costs nothing to be sure. */
+/** Refused earlier; this makes sure. */
 function withoutCredentials(value: string): string {
   return value.replace(/\/\/[^/@\s]*@/, "//");
 }

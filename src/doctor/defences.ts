@@ -2,8 +2,8 @@ import { tellsOwners } from "../platform/connection-owner.ts";
 import { reportOn, type Finding } from "./finding.ts";
 
 /**
- * Which claims of the security model, by their names in `help security`, do not hold here, since the system or the runtime lacks what they
- * need.
+ * Claims of the security model, by their names in `help security`, that do not hold here, for lack of support by system
+ * or runtime.
  */
 export function examineDefences(): Finding {
   const report = reportOn("D705", "defences");
@@ -19,7 +19,9 @@ export function examineDefences(): Finding {
     : report("note", `not available here: ${missing.join(", ")}`, [{ command: "help security" }]);
 }
 
-/** Bun takes variables and code from the working directory, unless it is told not to. Of an executable only its author knows. */
+/**
+ * By default Bun takes variables and code from the working directory. Only its author knows an executable's settings.
+ */
 function obeysFolder(): boolean {
   const { Bun } = globalThis as { readonly Bun?: { readonly isStandaloneExecutable?: boolean } };
   const isTold = ["--no-env-file", "--config="].every((flag) => process.execArgv.some((arg) => arg.startsWith(flag)));

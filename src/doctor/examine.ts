@@ -13,13 +13,10 @@ import { examineService } from "./service.ts";
 import { examineSession } from "./session.ts";
 import { examineStore } from "./store.ts";
 
-/** For everything together: the keychain and the service are asked at the same time, and each of their steps has a limit too. */
+/** For everything: keychain and service are asked at once, each step with its own limit. */
 const limitMs = 9_500;
 
-/**
- * In the order of the numbers. `repair` removes locks whose holders are proved dead, and files that killed writers left; otherwise nothing
- * is changed.
- */
+/** Ordered by number. `repair` removes locks of dead holders and files of killed writers; otherwise nothing changes. */
 export async function examine(
   app: App,
   login: LoginEnvironment,
@@ -58,7 +55,7 @@ export async function examine(
   return findings;
 }
 
-/** Where a service answers 401 to a request without a token, or else where the issuer's metadata are. */
+/** Answers 401 without a token, or else has the issuer's metadata. */
 function endpointToAsk({ settings }: App, profile: Profile | undefined): string | undefined {
   const address = settings.service?.value ?? profile?.service;
   const known = profile?.service === address ? profile : undefined;

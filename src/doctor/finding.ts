@@ -1,10 +1,10 @@
 import { isAuthError, type Hint } from "../base/errors.ts";
 
-/** One thing that was examined, and what was found. No member ever contains a secret. */
+/** One examined subject. No member ever contains a secret. */
 export interface Finding {
-  /** Stable: the same thing has the same number in every version. */
+  /** Stable: a subject keeps its number in every version. */
   readonly number: string;
-  /** `critical`: something that a login or a request needs does not work. `warning`: it works, but needs attention. */
+  /** `critical`: a login or request needs something that does not work. `warning`: it works, but needs attention. */
   readonly severity: "ok" | "note" | "warning" | "critical";
   readonly subject: string;
   readonly sentence: string;
@@ -24,8 +24,7 @@ export function reportOn(number: string, subject: string): Report {
 }
 
 /**
- * A failure as a finding: the doctor exists for what does not work, so no such failure may end it, unless it is a bug. `sentence`: for an
- * error that is not one of ours, and means nothing to users.
+ * A failure as a finding: only a bug may end the doctor. `sentence`: for a foreign error, which means nothing to users.
  */
 export function reportFailure(report: Report, error: unknown, sentence?: string, fix?: Hint | string): Finding {
   if (isAuthError(error)) {

@@ -6,11 +6,11 @@ import { reportFailure, reportOn, repairCommand, type Finding } from "./finding.
 
 const report = reportOn("D501", "lock");
 
-/** Every lock in the folder: which process holds it, since when, and whether that process can still release it. */
+/** Every lock in the directory: its holder, since when, and whether that process can release it. */
 export async function examineLocks(folder: string, repair: boolean): Promise<Finding[]> {
   const paths = new Set<string>();
   for (const { path } of inspectFolder(folder)) {
-    // "x.lock" is the lock, "x.lock.<id>" belongs to a process that is just taking it, and nothing inside either is a lock.
+    // "x.lock" is the lock, "x.lock.<id>" is of a process about to take it; neither contains locks.
     const [, lock] = /^(.*\.lock)(?:\.[^/\\]+)?$/.exec(path) ?? [];
     if (lock !== undefined && !/\.lock[./\\]/.test(relative(folder, lock))) paths.add(lock);
   }

@@ -7,11 +7,11 @@ import type { LoginEnvironment } from "../platform/browser-or-device.ts";
 import { findProgram } from "../platform/find-program.ts";
 import { reportOn, type Finding } from "./finding.ts";
 
-/** The oldest version that is supported, and the lines that are tested: the ones in between are no longer maintained. */
+/** The oldest supported version, and the tested lines: those in between are not maintained. */
 const oldest = [20, 18] as const;
 const tested = [20, 22, 24, 26];
 
-/** Which login works here, what would open the browser, and what this Node can do. */
+/** Which login works here, what opens the browser, and what this Node can do. */
 export function examineMachine(login: LoginEnvironment, app: App): Finding[] {
   return [
     reportOn("D701", "login")(
@@ -52,7 +52,7 @@ function webSocket(exists: boolean): Finding {
   return report("note", "this Node.js has one behind a flag, for programs to set", [fix]);
 }
 
-/** An account that no session has: reading it asks the keychain and finds nothing. */
+/** No session has this account: reading it finds nothing. */
 const probe = "doctor";
 
 const names: Partial<Record<NodeJS.Platform, string>> = {
@@ -60,7 +60,7 @@ const names: Partial<Record<NodeJS.Platform, string>> = {
   win32: "the Windows Credential Manager",
 };
 
-/** `account`: the entry that the sessions need, if they need one. */
+/** `account`: the sessions' entry, if any. */
 export async function examineKeychain(
   keychain: Keychain,
   account: string | undefined,
@@ -69,7 +69,7 @@ export async function examineKeychain(
   const report = reportOn("D601", "keychain");
   try {
     const key = await keychain.read(account ?? probe);
-    // The Secret Service is asked for by name: the kernel's key ring, which would answer instead, forgets at logout.
+    // The Secret Service by name: the kernel's key ring forgets at logout.
     const answers = `${names[platform] ?? "the Secret Service"} is available and persistent`;
     if (account === undefined) return report("ok", `${answers}; it is not in use`);
     if (key !== undefined) return report("ok", `${answers}; it holds the key of the sessions`);
@@ -77,7 +77,7 @@ export async function examineKeychain(
   } catch (error) {
     if (!isAuthError(error)) throw error;
     const said = error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message;
-    // Where the sessions need no keychain, a missing one is not a fault.
+    // If the sessions need no keychain, a missing one is no fault.
     return account === undefined ? report("note", `${said}; it is not in use`) : report("critical", said, error.next);
   }
 }

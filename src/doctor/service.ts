@@ -8,7 +8,7 @@ import { reportFailure, reportOn, type Finding } from "./finding.ts";
 
 const stepMs = 3_000;
 
-/** Up to the first step that fails. No token is sent: the endpoint answers 401 without one, or publishes what anybody may read. */
+/** Up to the first failing step. Sends no token: the endpoint answers 401 without one, or is public. */
 export async function examineService(app: App, endpoint: string, signal: AbortSignal): Promise<Finding[]> {
   const url = new URL(endpoint);
   const findings: Finding[] = [];
@@ -56,7 +56,7 @@ async function* examineSteps(
   const tls = reportOn("D204", "TLS");
   let handshake: Handshake | undefined;
   try {
-    // Through a proxy the handshake is within the tunnel, and the request below says what is wrong with it.
+    // Through a proxy the handshake is inside the tunnel, and the request below reports its failure.
     if (url.protocol === "https:" && proxy === undefined) handshake = await tlsHandshake(next, limit());
   } catch (error) {
     const fix = { run: ["openssl", "s_client", "-connect", `${next.host}:${port}`] };
@@ -73,7 +73,7 @@ async function* examineSteps(
     yield responseFinding(response, url);
     yield clockFinding(response, (sentAt + receivedAt) / 2);
   } catch (error) {
-    // The request decides whether a certificate is trusted: the system's authorities may vouch for it where Node's do not.
+    // The request decides: the system's authorities may trust a certificate that Node's do not.
     if (handshake) yield certificateFinding(handshake, name, false);
     if (handshake?.failure === undefined)
       yield reportFailure(
@@ -85,7 +85,7 @@ async function* examineSteps(
   }
 }
 
-/** @param isAnswered - whether a request that verifies the certificate got a response */
+/** @param isAnswered - whether a verified request got a response */
 function certificateFinding(
   { failure, protocol, subject, issuer, validTo }: Handshake,
   name: string,
@@ -142,12 +142,12 @@ const setClock: Partial<Record<NodeJS.Platform, string>> = {
   darwin: "sudo sntp -sS time.apple.com",
 };
 
-/** `here`: this machine's time when the response was made. */
+/** `here`: this machine's time at the response. */
 function clockFinding({ headers }: Response, here: number): Finding {
   const report = reportOn("D206", "clock");
   const date = Date.parse(headers.get("date") ?? "");
   if (Number.isNaN(date)) return report("note", "the service sends no Date");
-  // The header has whole seconds (RFC 9110 §6.6.1): half a second is the best guess at the rest.
+  // The header has whole seconds (RFC 9110 §6.6.1): half a second is the best guess.
   const offset = date + 500 - here;
   const seconds = Math.max(1, Math.round(Math.abs(offset) / 1000));
   if (Math.abs(offset) <= skewMs) return report("ok", `within ${seconds} s of the service's`);

@@ -9,7 +9,7 @@ import { removePrivateFile } from "../platform/private-file-changes.ts";
 import { checkFolder, readPrivateFile } from "../platform/private-files.ts";
 import { reportFailure, reportOn, repairCommand, type Finding } from "./finding.ts";
 
-/** `unreadable`: the error of reading the sessions, if there was one. */
+/** `unreadable`: the error of reading the sessions, if any. */
 export function examineStore(app: App, unreadable: unknown, repair: boolean): Finding[] {
   if (app.missingFolder !== undefined) return [reportFailure(reportOn("D401", "store"), app.missingFolder)];
   const { folder, keys } = app.local;
@@ -20,7 +20,7 @@ export function examineStore(app: App, unreadable: unknown, repair: boolean): Fi
   const stranger = entries.map(({ path }) => relative(folder, path)).find((path) => !ours.test(path));
   const own = folderModes(top, stranger);
   findings.push(own);
-  // What to do there would be done to what belongs to others.
+  // Otherwise the fix would change other people's files.
   if (top.kind === "folder" && !belongsToAnother(top) && stranger === undefined) {
     if (credentials && own.severity !== "critical") findings.push(fileModes(credentials));
     findings.push(
@@ -56,10 +56,10 @@ function store({ identity, isKept, sharedStore, local: { keys, folder } }: App, 
   return report("ok", `${folder}, sealed with ${key}`);
 }
 
-/** What this program puts into its folder, by the beginning of its name. */
+/** This program's names in its directory, by prefix. */
 const ours = /^\.?(keys\b|sessions\b|profiles\.lock\b|queue\b)/;
 
-/** @param stranger - something in the folder that this program has not put there */
+/** @param stranger - a foreign entry of the directory */
 function folderModes({ path, mode }: Inspected, stranger: string | undefined): Finding {
   const report = reportOn("D402", "folder");
   try {
@@ -87,7 +87,7 @@ function fileModes({ path, mode }: Inspected): Finding {
   return report("ok", mode === undefined ? path : `${path} is private (mode ${octal(mode)})`);
 }
 
-/** Locks can be read by everybody on purpose: another user's process, after `sudo`, must see which process holds one. */
+/** Locks are readable by all on purpose: another user's process, after `sudo`, must see a holder. */
 function otherModes(folder: string, entries: readonly Inspected[]): Finding {
   const report = reportOn("D404", "other files");
   const counted = entries.filter(({ path }) => !/\.lock(?:[./\\]|$)/.test(relative(folder, path)));
@@ -118,10 +118,7 @@ function temporaries(folder: string, repair: boolean): Finding {
   return report("warning", `leftovers of a killed process: ${names}`, repairCommand);
 }
 
-/**
- * Only a warning: a folder that others put in place of this one is not trusted. But they can hide the sessions, or bring back a folder that
- * was moved away.
- */
+/** A warning: a replaced directory is not trusted, but the sessions could be hidden, or an old directory restored. */
 function foldersAbove(folder: string): Finding[] {
   const report = reportOn("D406", "directories above");
   const me = process.geteuid?.();
@@ -146,7 +143,7 @@ function belongsToAnother({ uid }: Inspected): boolean {
   return uid !== undefined && uid !== process.geteuid?.();
 }
 
-/** For example after `sudo` with the same home folder. */
+/** For example after `sudo` with the same home directory. */
 function foreign(finding: Finding, path: string): Finding {
   return { ...finding, fix: hint`sudo chown -R "$(id -u)" ${command(path)}` };
 }

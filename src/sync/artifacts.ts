@@ -13,26 +13,26 @@ const path = "/api/dossier/push-content/";
 const timeoutMs = 30_000;
 /** @internal */
 export const mostArtifactBytes: number = 524_288;
-/** More refusals than this, and the artifact is given up. */
+/** After more refusals the artifact is given up. */
 const maxRetries = 20;
 const maxDelaySeconds = 300;
 const extensions = [".md", ".json", ".yaml", ".yml", ".csv"];
 
-/** A file to upload, and where it belongs. */
+/** A file to upload. */
 export interface ArtifactInput {
   project_uuid: string;
   mission_slug: string;
   target_branch: string;
   mission_type: string;
   manifest_version: string;
-  /** Path within the mission, with `/` between its parts. */
+  /** Within the mission, with `/` between its parts. */
   artifact_path: string;
-  /** The raw bytes of the file: UTF-8, at most 524,288 bytes. */
+  /** UTF-8, at most 524,288 bytes. */
   content: Uint8Array;
 }
 
 /**
- * An artifact in the form that is queued: the request that will be sent, checked now, while the caller can still fix it.
+ * The request that will be sent, checked while the caller can still fix it.
  * @internal
  */
 export function artifactItem({ content, ...about }: ArtifactInput, id: string, now: number): QueueItem {
@@ -45,7 +45,7 @@ export function artifactItem({ content, ...about }: ArtifactInput, id: string, n
     throw refuse(`is ${content.length} bytes long`, `Upload at most ${mostArtifactBytes} bytes`);
   let body: string;
   try {
-    // A byte order mark stays: the service compares the hash of the bytes with the hash of what it receives.
+    // A byte order mark stays: the service compares hashes of the bytes.
     body = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(content);
   } catch {
     throw refuse("is not valid UTF-8", "Save it as UTF-8 and upload it again");
@@ -56,8 +56,8 @@ export function artifactItem({ content, ...about }: ArtifactInput, id: string, n
 }
 
 /**
- * One at a time; the caller holds the scope's lock. An artifact's position in the queue is the time from which it may be tried, so that one
- * that the service is not ready for does not hold up the others.
+ * One at a time; the caller holds the scope's lock. The position in the queue is the time of the next try, so that one
+ * artifact that has to wait does not block the others.
  *
  * @returns why it ended early
  * @internal
@@ -98,9 +98,9 @@ export async function drainArtifacts(scope: QueueScope, options: DrainOptions): 
 type UploadVerdict =
   | { kind: "stored" }
   | { kind: "refused"; reason: string }
-  /** To be tried again later; with a failure, so are the others. */
+  /** Tried again later; with a failure, so are the others. */
   | { kind: "later"; reason: string; retryAfterMs?: number | undefined; failure?: AuthError }
-  /** Caused by neither the artifact nor the service: untouched. */
+  /** Neither the artifact's fault nor the service's: unchanged. */
   | { kind: "stop"; failure: AuthError };
 
 async function upload(text: string, options: DrainOptions): Promise<UploadVerdict> {
@@ -115,7 +115,7 @@ async function upload(text: string, options: DrainOptions): Promise<UploadVerdic
     );
   } catch (error) {
     if (!(error instanceof AuthError)) throw error;
-    // A lock that another process holds must not count as a refusal of this artifact.
+    // A held lock is no refusal of this artifact.
     if (error.code === "lock_unavailable" || !isTransient(error)) return { kind: "stop", failure: error };
     return { kind: "later", reason: error.message, failure: error };
   }
@@ -132,7 +132,7 @@ function judgeUpload({ status, body, retryAfterMs }: ServiceAnswer): UploadVerdi
   return isTransientStatus(status) ? { kind: "later", reason, retryAfterMs, failure } : { kind: "refused", reason };
 }
 
-/** min(2^n, 300) seconds, or longer where the service asked for that; in milliseconds. */
+/** min(2^n, 300) seconds, or what the service asked for if longer; in milliseconds. */
 function retryDelayMs(retries: number, retryAfterMs: number = 0): number {
   return Math.max(Math.min(2 ** retries, maxDelaySeconds) * 1000, retryAfterMs);
 }

@@ -3,33 +3,33 @@ import { type AuthError, ServiceError } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 
 export interface BackgroundOptions {
-  /** Drains once; resolves to why it ended early, if it did. Must not reject unless `signal` aborts. */
+  /** Drains once; returns why it ended early, if it did. Rejects only when `signal` aborts. */
   drain: (signal: AbortSignal) => Promise<AuthError | undefined>;
   clock: Clock;
-  /** Between two drains when nothing wakes it and nothing fails, in milliseconds. */
+  /** Between drains without wake-up or failure, in milliseconds. */
   intervalMs: number;
-  /** Whether the wait keeps the process alive: true for a process that does nothing else. */
+  /** For a process that does nothing else. */
   keepAlive: boolean;
-  /** Whether the process has nothing left to do but wait for this drain. Not asked with `keepAlive`. */
+  /** Whether the process only waits for this drain. Not called with `keepAlive`. */
   isLast: () => boolean;
   random?: () => number;
 }
 
 export interface Background {
   /**
-   * Drains once more if a drain is running. After a failure the back-off comes first: a busy program must not hammer a service that asked
-   * it to wait.
+   * Drains once more after a running drain. After a failure the back-off comes first: a busy program must not hammer a
+   * service that asked it to wait.
    */
   wake(): void;
   /**
-   * Begins no other drain, and waits for the running one until `deadline` cuts it short.
+   * Starts no further drain; `deadline` cuts the running one short.
    *
-   * @returns false when the last drain was given up because the process was waiting for nothing else: it has used up its time
+   * @returns false when the last drain was given up because the process only waited for it
    */
   stop(deadline: AbortSignal): Promise<boolean>;
 }
 
-/** How long a drain may hold up a process that has nothing else to do, and how often to look. */
+/** How long a drain may hold up an otherwise finished process, and how often to look. */
 const patienceMs = 5000;
 const lookEveryMs = 500;
 
@@ -54,7 +54,7 @@ export function startBackground({
       // Woken or stopped.
     }
   };
-  /** A pending request keeps the process alive, for a minute if the service hangs. That is too long for a program that is done. */
+  /** A pending request keeps the process alive, a minute if the service hangs: too long for a finished program. */
   const drainWithLimit = async (): Promise<AuthError | undefined> => {
     const ended = new AbortController();
     const giveUp = new AbortController();
@@ -105,12 +105,12 @@ export function startBackground({
   };
 }
 
-/** Resources that are not a program's own work: a request of this library under way, and standard streams. */
+/** Not the program's own work: a request of this library, and standard streams. */
 const ours = ["TCPSocketWrap", "TCPConnectWrap", "PipeWrap", "TTYWrap"];
 
 /**
- * The runtime cannot tell which part of the program that connection belongs to, so this may decide how long to wait in the background, and
- * nothing that must be right.
+ * The runtime cannot tell which part of the program has the connection: good enough for a background wait, not for
+ * correctness.
  */
 export function onlyOneConnectionLeft(): boolean {
   const active = process.getActiveResourcesInfo();

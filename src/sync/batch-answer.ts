@@ -3,21 +3,21 @@ import { isJsonObject, parseJson, type JsonObject } from "../http/json-members.t
 import { whenToRetry, isTransientStatus } from "../http/retry.ts";
 import { type ServiceAnswer, serviceText } from "./service-request.ts";
 
-/** An event without a verdict stays in the queue unchanged. */
+/** Events without a verdict stay queued unchanged. */
 export type EventVerdict =
   | { kind: "delivered" | "duplicate" | "pending" }
   | {
       kind: "rejected";
-      /** The service's own word, such as `schema_mismatch`. */
+      /** Such as `schema_mismatch`. */
       category: string | undefined;
       reason: string;
       final: boolean;
     };
 
 export interface BatchVerdict {
-  /** By `event_id`; only events that were sent. */
+  /** By `event_id`; only sent ones. */
   events: ReadonlyMap<string, EventVerdict>;
-  /** Continue with the next batch, send this one again in two halves, or end the pass because of {@link BatchVerdict.failure}. */
+  /** Continue with the next batch, resend this one in halves, or end the pass with {@link BatchVerdict.failure}. */
   next: "continue" | "halve" | "stop";
   failure?: AuthError;
 }
@@ -25,8 +25,8 @@ export interface BatchVerdict {
 const finalCategories = ["schema_mismatch", "project_not_admitted", "project_refused"];
 
 /**
- * An event is dropped only when the service says that it has the event: an answer that is not JSON, has no `results`, or names other events
- * leaves every event where it is.
+ * An event is dropped only when the service says that it has it: any other response (no JSON, no `results`, other
+ * events) changes nothing.
  */
 export function judgeBatch({ status, retryAfterMs, body }: ServiceAnswer, sent: readonly string[]): BatchVerdict {
   if (status >= 200 && status < 300)
@@ -52,14 +52,14 @@ export function judgeBatch({ status, retryAfterMs, body }: ServiceAnswer, sent: 
   return { events: new Map(), next: "stop", failure: drainFailure(status, retryAfterMs, "a batch of events") };
 }
 
-/** A single event cannot be halved: the refusal is about it. */
+/** A single event cannot be halved: it was refused. */
 function halve(sent: readonly string[], verdict: EventVerdict): BatchVerdict {
   const [only] = sent;
   if (sent.length > 1 || only === undefined) return { events: new Map(), next: "halve" };
   return { events: new Map([[only, verdict]]), next: "continue" };
 }
 
-/** Its reason is neither this event nor this artifact. */
+/** Neither the event's fault nor the artifact's. */
 export function drainFailure(status: number, retryAfterMs: number | undefined, what: string): AuthError {
   if (status === 401)
     return new NotAuthenticatedError("the service refused the access token, even after a refresh", {
@@ -97,7 +97,7 @@ function judgeResult(result: JsonObject): EventVerdict | undefined {
     case "pending":
       return { kind: "pending" };
     default:
-      // Only an unknown status is a refusal; an entry without a status says nothing.
+      // An unknown status is a refusal; a missing one says nothing.
       return typeof result["status"] === "string"
         ? rejected(result, `the service returned "${serviceText(result["status"])}"`)
         : undefined;
@@ -117,7 +117,7 @@ function rejected(entry: JsonObject, otherwise: string): EventVerdict {
   };
 }
 
-/** The verdicts of a list of entries that each have an `event_id`; some services send the list as a JSON string. */
+/** By `event_id`; some services send the list as a JSON string. */
 function verdicts(
   list: unknown,
   sent: readonly string[],

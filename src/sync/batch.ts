@@ -5,7 +5,7 @@ import type { QueueFolder, QueueItem } from "./queue-folder.ts";
 
 export interface BatchLimits {
   events: number;
-  /** Bytes of JSON before compression; a single larger event is sent alone. */
+  /** Of JSON before compression; a larger event goes alone. */
   bytes: number;
 }
 
@@ -15,7 +15,7 @@ export interface BatchFile {
 }
 
 export interface Batch {
-  /** All of the files, or part of a single file that is larger than a batch may be. */
+  /** All of the files, or part of one that exceeds a batch. */
   items: readonly QueueItem[];
   files: readonly BatchFile[];
   body: Buffer;
@@ -23,10 +23,10 @@ export interface Batch {
 
 export interface PackOptions {
   queue: QueueFolder;
-  /** Read anew for each batch, since an answer may lower them. */
+  /** Read anew for each batch: a response may lower them. */
   limits: Readonly<BatchLimits>;
   skip: ReadonlySet<string>;
-  /** Called for a file that contains something other than events. */
+  /** Called for a file with something other than events. */
   onDamaged: (file: BatchFile) => Promise<void>;
 }
 
@@ -42,7 +42,7 @@ export function batchPacker(
   return async () => {
     const files: BatchFile[] = [];
     const items: QueueItem[] = [];
-    // An event that was emitted while a drain closed its file may be in two files, and is sent once.
+    // An event emitted while a drain closed its file may be in two files, and is sent once.
     const packed = new Set<string>();
     let bytes = head.length + tail.length;
     for (next ??= names.next().value; next !== undefined; next = names.next().value) {
@@ -61,7 +61,7 @@ export function batchPacker(
       }
       files.push(file);
     }
-    // In a shared file, a slow process may have written behind a fast one, and a large event in between has a file of its own.
+    // Processes may write to a shared file out of order, and a large event in between has its own file.
     items.sort((a, b) => a.order - b.order);
     return items.length === 0 ? undefined : { items, files, body: await compress(items) };
   };
@@ -75,7 +75,7 @@ export function sizeOf(items: readonly QueueItem[]): number {
   return items.reduce((sum, { text }) => sum + Buffer.byteLength(text) + 1, 0);
 }
 
-/** A single line that is not an event would make the service refuse the whole batch, so damage to a file is found here. */
+/** Finds damage here: for one line that is no event the service would refuse the whole batch. */
 async function readFile(
   queue: QueueFolder,
   name: string,

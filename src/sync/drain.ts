@@ -10,17 +10,17 @@ import { type DrainCounts, drainEvents, type Rejection } from "./event-drain.ts"
 import type { Account, QueueScope, SyncQueue } from "./queue.ts";
 import { type ServiceAccess, syncHealth } from "./service-request.ts";
 
-/** The result of draining everything that an account may send. */
+/** The result of a drain of all that an account may send. */
 export interface DrainReport {
   events: DrainCounts;
   artifacts: DrainCounts;
-  /** How many entries, of events and artifacts, still wait for this account. */
+  /** Events and artifacts that still wait for this account. */
   left: number;
-  /** Why the drain ended early; undefined when it reached the end of the queue. What it did not reach waits untouched. */
+  /** Why the drain ended early; undefined at the end of the queue. The rest waits unchanged. */
   failure: AuthError | undefined;
 }
 
-/** What {@link drainAccount} needs. @internal */
+/** @internal */
 export interface DrainAccountOptions extends ServiceAccess {
   clock: Clock;
   waitMs: number;
@@ -29,8 +29,7 @@ export interface DrainAccountOptions extends ServiceAccess {
 }
 
 /**
- * Sends everything that waits for the account that is logged in: its events and artifacts, and those of the user's other teams, each to its
- * team.
+ * Sends all that waits for the current account, and for the user's other teams, each to its team.
  * @internal
  */
 export async function drainAccount(
@@ -45,14 +44,14 @@ export async function drainAccount(
   for (const scope of scopes) {
     const failure = await drainScope(scope, limits, report, options);
     report.failure ??= failure;
-    // A missing membership in one team says nothing about the others; every other failure is the same for all of them.
+    // A missing membership concerns one team; every other failure concerns all.
     if (failure !== undefined && failure.code !== "access_denied") break;
   }
   report.left = scopes.reduce((sum, scope) => sum + waiting(scope), 0);
   return report;
 }
 
-/** Adds to the counts of the report. Returns why it ended early. */
+/** Adds to the report. Returns why it ended early. */
 async function drainScope(
   scope: QueueScope,
   limits: BatchLimits,
@@ -85,12 +84,12 @@ async function drainScope(
   }
 }
 
-/** How many entries wait in a scope. @internal */
+/** Entries in a scope. @internal */
 export function waiting({ events, artifacts }: QueueScope): number {
   return events.count() + artifacts.count();
 }
 
-/** The report of a drain that has not begun. @internal */
+/** @internal */
 export function emptyReport(): DrainReport {
   const counts = (): DrainCounts => ({ delivered: 0, duplicates: 0, pending: 0, rejected: 0 });
   return { events: counts(), artifacts: counts(), left: 0, failure: undefined };

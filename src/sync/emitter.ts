@@ -5,43 +5,38 @@ import type { LamportClock } from "./lamport-clock.ts";
 import type { Account, Origin, QueueScope, SyncQueue } from "./queue.ts";
 import { createUlidSource } from "./ulid.ts";
 
-/** What became of an event that was emitted. */
+/** The result of emitting an event. */
 export type EmitReport =
-  /** It is on disk, and will be sent whatever happens to this process. */
+  /** On disk: it will be sent whatever happens to this process. */
   | { outcome: "queued"; event: EventEnvelope }
-  /** It is not an event that the service accepts; each problem names a key, what was found and what was expected. */
+  /** The service would not accept it; each problem names a key, expected and found. */
   | { outcome: "refused"; problems: readonly string[] }
-  /** It could not be queued, and is lost unless the caller emits it again. */
+  /** Not queued: lost unless the caller emits it again. */
   | { outcome: "failed"; error: AuthError };
 
-/** An open connection that can send events at once. */
+/** An open connection that sends events at once. */
 export interface LiveChannel {
-  /**
-   * Sends an event. Resolves to true once the service says that it has the event, to false when there is no connection for that account.
-   */
+  /** True once the service says that it has the event, false without a connection for that account. */
   deliver(event: EventEnvelope, account: Account): Promise<boolean>;
 }
 
-/** What an emitter is made of. @internal */
+/** @internal */
 export interface EmitterOptions {
   queue: SyncQueue;
   lamport: LamportClock;
   clock: Clock;
   /** From {@link nodeId}. */
   nodeId: string;
-  /**
-   * The profile in use and the account that is logged in on it; asked again for every group of events, since they change while a process
-   * runs.
-   */
+  /** The profile in use and its account; called for every group of events, since they change while a process runs. */
   origin: () => Promise<Origin>;
-  /** The project in which this happens; the members of an event take precedence. */
+  /** The project; the event's own members take precedence. */
   context?: Partial<ProjectContext>;
   live?: LiveChannel | undefined;
   onQueued?: () => void;
 }
 
 const capacity = 100_000;
-/** Other processes fill and drain the same queue, so it is counted again after this many events of this process. */
+/** Other processes use the same queue, so it is counted again after this many events. */
 const countEvery = 1000;
 const groupSize = 1000;
 
@@ -55,13 +50,13 @@ function queueFull(): AuthError {
   );
 }
 
-/** Puts events into the queue. See {@link createEmitter}. @internal */
+/** See {@link createEmitter}. @internal */
 export type Emitter = (input: EventInput) => Promise<EmitReport>;
 
 /**
- * Validates, queues, and only then sends live, so that nothing depends on the connection. Never throws and never rejects: an event must not
- * break the caller's own work. Events that are emitted while others are being written are written together afterwards: one step of the
- * Lamport clock and one flush of the folder serve them all. @internal
+ * Validates, queues, and only then sends live. Never throws or rejects: an event must not break the caller's work.
+ * Events emitted during a write are written together next: one step of the Lamport clock and one flush for all.
+ * @internal
  */
 export function createEmitter({
   queue,
@@ -108,7 +103,7 @@ export function createEmitter({
       text: JSON.stringify(event),
     }));
     const [only, second] = items;
-    // An event that may be delivered live is then removed on its own, and so has a file of its own.
+    // An event for live delivery has its own file, to be removed alone.
     const names =
       only && second === undefined && live === undefined
         ? await scope.events.append(only)
@@ -140,7 +135,7 @@ export function createEmitter({
 
   return async (input) => {
     try {
-      // A copy, as JSON: a later change by the caller does not get into the event.
+      // A copy, as JSON: the caller may change the input.
       const copy = {
         ...context,
         ...input,
@@ -161,7 +156,7 @@ export function createEmitter({
   };
 }
 
-/** They stay queued unless the service says that it has all of them; when a drain sends them too, the service answers `duplicate`. */
+/** Queued until the service has all of them; if a drain sends them too, the response is `duplicate`. */
 async function sendLive(
   events: readonly EventEnvelope[],
   deliver: (event: EventEnvelope) => Promise<boolean>,
@@ -171,7 +166,7 @@ async function sendLive(
     const delivered = await Promise.all(events.map(deliver));
     if (!delivered.includes(false)) await remove();
   } catch {
-    // They are in the queue.
+    // They are queued.
   }
 }
 

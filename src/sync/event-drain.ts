@@ -9,37 +9,37 @@ import { requestService, type ServiceAccess, type ServiceAnswer } from "./servic
 
 const path = "/api/v1/events/batch/";
 const timeoutMs = 60_000;
-/** How often an event may be refused before it is given up. */
+/** Refusals before an event is given up. */
 const maxTries = 20;
-/** When this many events in a row were refused one by one, and none was accepted, the events are not to blame. */
+/** So many single refusals in a row mean that the events are not to blame. */
 const maxRefusedSingly = 8;
 
 /** An event or artifact that the service did not accept. */
 export interface Rejection {
-  /** The `event_id` of an event, or the id of an artifact in the queue. */
+  /** The `event_id`, or an artifact's id in the queue. */
   id: string;
-  /** The service's own word for the reason; undefined when it gave none. */
+  /** The service's reason; undefined if none. */
   category: string | undefined;
   reason: string;
-  /** Whether it was given up and is now in the dead-letter folder; false while it waits to be tried again. */
+  /** Given up, and now in the dead-letter directory; false while it waits for another try. */
   givenUp: boolean;
 }
 
-/** How many events or artifacts a drain sent, and with which result. */
+/** Results of a drain, by number of events or artifacts. */
 export interface DrainCounts {
   delivered: number;
-  /** Delivered earlier, as the service says. */
+  /** Delivered earlier, says the service. */
   duplicates: number;
-  /** Not decided by the service yet; they stay queued. */
+  /** Undecided by the service; still queued. */
   pending: number;
   rejected: number;
 }
 
-/** What a drain of one scope needs. @internal */
+/** @internal */
 export interface DrainOptions extends ServiceAccess {
   clock: Clock;
   limits: BatchLimits;
-  /** Whether the lock on the queue is still ours, asked before each request. */
+  /** Whether we still hold the queue's lock; called before each request. */
   held: () => boolean;
   counts: DrainCounts;
   onRejected?: ((rejection: Rejection) => void) | undefined;
@@ -47,13 +47,13 @@ export interface DrainOptions extends ServiceAccess {
 }
 
 /**
- * The caller holds the scope's lock. Events that are added in the meantime are left for the next drain. If the process is killed between
- * the answer and the removal, the event is sent again and the service answers `duplicate`: the `event_id` makes the delivery exactly once.
+ * The caller holds the scope's lock. Later events wait for the next drain. After a kill between response and removal an
+ * event is sent again, and the service answers `duplicate`: the `event_id` makes delivery exactly once.
  *
- * While one batch is being sent, the next is read and compressed and the events of the previous one are removed: memory holds two batches
- * and some file names, however long the queue is.
+ * While one batch is being sent, the next is read and compressed and the previous one removed: memory holds two batches
+ * and some file names, however long the queue.
  *
- * @returns why it ended early: no token, no answer, or an answer that says so
+ * @returns why it ended early: no token, no response, or one that says so
  * @internal
  */
 export async function drainEvents(
@@ -62,7 +62,7 @@ export async function drainEvents(
 ): Promise<AuthError | undefined> {
   const { counts } = options;
   const limits = { ...options.limits };
-  // An event that was judged is not sent again in this drain: twenty tries are twenty drains, not one.
+  // A judged event is not sent again in this drain: twenty tries are twenty drains.
   const judged = new Set<string>();
   const headers = {
     "content-type": "application/json",
@@ -86,7 +86,7 @@ export async function drainEvents(
     }
   };
 
-  /** Sends events, in halves where the service asks for that, and collects the verdict on each. */
+  /** Sends events, in halves at the service's request, and collects verdicts. */
   const send = async (
     items: readonly QueueItem[],
     body: Buffer,
@@ -137,7 +137,7 @@ export async function drainEvents(
       const verdict = verdicts.get(item.id);
       const retries = (item.retries ?? 0) + (verdict?.kind === "rejected" ? 1 : 0);
       const givenUp = verdict?.kind === "rejected" && (verdict.final || retries >= maxTries);
-      // From here on it has a file of its own, which exists before the shared one is removed.
+      // Gives it its own file before the shared one is removed.
       const [own = entry.name] =
         items.length > 1 ? await queue.add([{ ...item, retries: givenUp ? retries - 1 : retries }]) : [];
       if (verdict?.kind !== "rejected") continue;
@@ -163,7 +163,7 @@ export async function drainEvents(
 
   const onDamaged = async ({ entry, items }: BatchFile): Promise<void> => {
     const reason = "a file of the queue was damaged; the readable events were kept";
-    // With an event too many, what could be read has the damaged file's own name, and has taken its place.
+    // With one event too many, the readable ones have replaced the damaged file under its name.
     if (!(await queue.add(items)).includes(entry.name)) queue.giveUp(entry, reason);
     counts.rejected++;
     options.onRejected?.({ id: entry.id, category: "damaged", reason, givenUp: true });
@@ -178,8 +178,9 @@ export async function drainEvents(
       const [, following] = await Promise.all([send(batch.items, batch.body, verdicts), pack()]);
       await settling;
       settling = settle(batch, verdicts);
-      settling.catch(() => undefined); // Reported by the next await of it.
-      // A service that judges nothing is not asked a hundred times: its first such answer ends the pass, or the second in a row.
+      settling.catch(() => undefined); // Reported by the next await.
+      // A service that judges nothing is not asked a hundred times: its first such response ends the pass, or the
+      // second in a row.
       if (verdicts.size === 0 && !hadVerdicts) break;
       hadVerdicts = verdicts.size > 0;
       batch = following;
@@ -187,7 +188,7 @@ export async function drainEvents(
     await settling;
   };
 
-  // An event that remains from a shared file gets a later name of its own, but never one after this position.
+  // A remaining event of a shared file gets its own later name, never beyond this position.
   const end = queue.end();
   for (;;) {
     const before = counts.delivered + counts.duplicates + counts.rejected;

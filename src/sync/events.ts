@@ -16,7 +16,7 @@ const lanes = [
   "canceled",
 ] as const;
 
-/** Returns what was expected of an invalid value; undefined for a valid one. */
+/** What was expected; undefined for a valid value. */
 type Check = (value: unknown) => string | undefined;
 
 const text: Check = (value) =>
@@ -31,7 +31,7 @@ const oneOf =
   (value) =>
     typeof value === "string" && known.includes(value) ? undefined : `expected one of ${known.join(", ")}`;
 
-/** The events that the service knows, and the payload keys that each requires. More keys are allowed. */
+/** Known events with their required payload keys. More keys are allowed. */
 const payloads = {
   WPStatusChanged: { wp_id: workPackage, from_lane: oneOf(...lanes), to_lane: oneOf(...lanes) },
   WPCreated: { wp_id: workPackage, title: text, mission_slug: text },
@@ -49,7 +49,7 @@ const payloads = {
 
 export const eventTypes: readonly string[] = Object.keys(payloads);
 
-/** Where in a project something happened. A member is null when it is unknown, and by default. */
+/** Where in a project something happened; null if unknown, the default. */
 export interface ProjectContext {
   project_uuid: string | null;
   project_slug: string | null;
@@ -66,40 +66,42 @@ const contextKeys = [
   "repo_slug",
 ] as const satisfies (keyof ProjectContext)[];
 
-/** An event as the caller passes it. The emitter fills in the rest of the envelope. */
+/** An event from the caller. The emitter completes the envelope. */
 export interface EventInput extends Partial<ProjectContext> {
-  /** Such as `WPStatusChanged`; an unknown type is refused. */
+  /** Such as `WPStatusChanged`; unknown types are refused. */
   event_type: string;
-  /** The id of what the event is about, such as `WP01`. */
+  /** The id of the event's subject, such as `WP01`. */
   aggregate_id: string;
-  /** By default it follows from the event type: `Mission` for missions and for errors outside a work package, else `WorkPackage`. */
+  /**
+   * By default from the event type: `Mission` for missions and for errors outside a work package, else `WorkPackage`.
+   */
   aggregate_type?: string;
-  /** What happened; each event type requires some keys, and allows more. */
+  /** Each event type requires some keys, and allows more. */
   payload: Readonly<Record<string, unknown>>;
-  /** UUID of the build that the event belongs to; none by default. */
+  /** UUID of the event's build; none by default. */
   build_id?: string;
-  /** The `event_id` that led to this one; none by default. */
+  /** The `event_id` that caused this one; none by default. */
   causation_id?: string | null;
 }
 
-/** An event in the form that is queued and sent, with the service's names: all of the caller's input, and what the emitter adds. */
+/** An event as it is queued and sent, by the service's names: the caller's input and the emitter's additions. */
 export interface EventEnvelope extends ProjectContext, Required<Omit<EventInput, keyof ProjectContext>> {
-  /** A ULID: the idempotency key of the event. */
+  /** A ULID: the event's idempotency key. */
   event_id: string;
   schema_version: string;
   /** This machine and user, as 12 hex digits that reveal neither. */
   node_id: string;
-  /** Orders events of one queue; it only grows. */
+  /** Orders the events of a queue; only grows. */
   lamport_clock: number;
-  /** When it was emitted: ISO 8601 in UTC. */
+  /** Of emission: ISO 8601 in UTC. */
   timestamp: string;
-  /** The team that it is sent to; null for an account without teams. */
+  /** The team to send to; null for an account without teams. */
   team_slug: string | null;
 }
 
 /**
- * Everything that is wrong with an event, at once: sentences that each name the key, what was found and what was expected. The types of the
- * input are not trusted, since it may come from a command line.
+ * All problems of an event: sentences with key, expected and found. The input's types are not trusted: it may come from
+ * a command line.
  */
 export function eventProblems(input: EventInput): string[] {
   const problems: string[] = [];
@@ -149,7 +151,7 @@ export function eventEnvelope(input: EventInput, stamp: EventStamp): EventEnvelo
   };
 }
 
-/** Identifies this machine and user to the service without revealing either: 12 hex digits of a hash. */
+/** Identifies machine and user without revealing either: 12 hex digits of a hash. */
 export function nodeId(hostname: string, username: string): string {
   return createHash("sha256").update(`${hostname}:${username}`).digest("hex").slice(0, 12);
 }
@@ -165,7 +167,7 @@ function defaultAggregateType(input: EventInput): (typeof aggregateTypes)[number
   return input.event_type === "ErrorLogged" && workPackage(input.aggregate_id) ? "Mission" : "WorkPackage";
 }
 
-/** The value as JSON, shortened: a wrong payload may be a whole document. */
+/** As JSON, shortened: a wrong payload may be a whole document. */
 function quoted(value: unknown): string {
   if (value === undefined) return "missing";
   try {

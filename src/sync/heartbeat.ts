@@ -2,23 +2,23 @@ import { AuthError } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 
 export interface Heartbeat {
-  /** Aborts once the service has fallen silent; never while the interval of its pings is unknown. */
+  /** Aborts once the service is silent; never while its ping interval is unknown. */
   readonly lost: AbortSignal;
   /** Call this for everything that arrives. */
   heard(isPing: boolean): void;
   end(): void;
 }
 
-/** How many pings in a row may be missing, and the shortest silence that counts, however fast they came. */
+/** Missing pings in a row, and the shortest silence that counts. */
 const missing = 3;
 const leastMs = 120_000;
 /** Well below the longest delay of a timer. */
 const longestSleepMs = 3_600_000;
 
 /**
- * A service may be gone without closing the connection: TCP itself would not report that for a quarter of an hour, and the WebSocket API
- * lets no client ping. The interval of the service's own pings is not specified, so the longest pause between two of them so far is used;
- * before the second ping there is none.
+ * A vanished service may not close the connection: TCP would report that after a quarter of an hour, and WebSocket
+ * clients cannot ping. The service's ping interval is unspecified, so the longest pause so far counts; before the
+ * second ping there is none.
  */
 export function heartbeat(clock: Clock): Heartbeat {
   const lost = new AbortController();

@@ -4,25 +4,25 @@ import { ensurePrivateFolder, replacePrivateFile } from "../platform/private-fil
 import { readPrivateFile } from "../platform/private-files.ts";
 import { acquireProcessLock } from "../platform/process-lock/process-lock.ts";
 
-/** A machine-wide Lamport clock: every event gets the next number, whichever process it comes from. */
+/** A machine-wide Lamport clock: each event of any process gets the next number. */
 export interface LamportClock {
-  /** Advances by `count` and returns the first of the numbers that are now the caller's. */
+  /** Advances by `count`; returns the caller's first number. */
   tick(count: number): Promise<number>;
   /**
-   * Advances past the number of a received event: max(local, seen) + 1. A number that no honest clock reaches is
-   * ignored, or one message with 2^53 in it would stop this clock for good.
+   * Advances past a received event's number: max(local, seen) + 1. Implausible numbers are ignored, or a message with
+   * 2^53 would stop this clock for good.
    */
   observe(seen: number): Promise<void>;
 }
 
-/** One event a microsecond for nine years: far beyond every honest clock, and far below the largest safe integer. */
+/** One event a microsecond for nine years: beyond every honest clock, and far below the largest safe integer. */
 const highestPlausible = 2 ** 48;
 
 /**
- * Stored in the folder of the queue. The number is in the file before it is given out, under a lock between processes: no number is used
- * twice, whichever process is killed, and whenever. That holds after a power cut too, on a file system that keeps the order of renames: the
- * event with the number is flushed after the number was renamed into place. Flushing the number itself would cost each event a quarter of
- * its time, and a file that a power cut leaves empty is handled by {@link parse}.
+ * In the queue's directory. Under a lock, the number is in the file before it is given out: no number is used twice,
+ * even after a kill. That survives a power failure too, if the file system keeps the order of renames: the event is
+ * flushed after its number was renamed into place. Flushing the number itself would cost a quarter of an event's time,
+ * and {@link parse} handles an empty file.
  */
 export function createLamportClock(folder: string, clock: Clock): LamportClock {
   const path = join(folder, "lamport-clock");
@@ -47,8 +47,7 @@ export function createLamportClock(folder: string, clock: Clock): LamportClock {
 }
 
 /**
- * A file without a number was damaged, and the last number is lost: then the clock continues from the time in milliseconds, which a clock
- * that grew by one per event has not reached.
+ * A damaged file has lost its number: the clock continues from the time in milliseconds, beyond any count of events.
  */
 function parse(text: string | undefined, clock: Clock): number {
   if (text === undefined) return 0;

@@ -9,23 +9,23 @@ import { type LiveFrame, parseFrame } from "./live-message.ts";
 import { type Account, isSameAccount } from "./queue.ts";
 
 /**
- * The state of the connection. `Reconnecting` after a loss, `OfflineBatchMode` once that has lasted for a while: events are then
- * sent in batches, and the client still tries to connect. `Offline` before the start and after the end.
+ * The state of the connection. `Reconnecting` after a loss; `OfflineBatchMode` when that lasts: events go in batches,
+ * and the client still tries to connect. `Offline` before the start and after the end.
  */
 export type LiveState = "Connected" | "Reconnecting" | "Offline" | "OfflineBatchMode";
 
-/** What a live connection reports. */
+/** A report of a live connection. */
 export type LiveMessage =
   | Exclude<LiveFrame, { kind: "ping" }>
   | { kind: "state"; state: LiveState; reason: AuthError | undefined };
 
-/** What a live client is made of. @internal */
+/** @internal */
 export interface LiveClientOptions extends Pick<ConnectionOptions, "clock" | "WebSocket" | "through"> {
-  /** The account that is logged in now; asked for every connection, since it changes while a program runs. */
+  /** The current account; called for every connection, since it may change. */
   account: (signal: AbortSignal) => Promise<Account>;
-  /** Gets a new ticket for a team; each connection uses one. */
+  /** A new ticket for a team, for each connection. */
   ticket: (team: string, signal: AbortSignal, account: Account) => Promise<WebSocketTicket>;
-  /** Receives everything that arrives and every change of state. What it throws is ignored. */
+  /** Receives everything that arrives and every change of state. Its errors are ignored. */
   onMessage?: (message: LiveMessage) => void;
   buildId?: string;
   /** From 0 to 1, for jitter; `Math.random` by default. */
@@ -37,33 +37,33 @@ const answerLimitMs = 10_000;
 
 interface Connection {
   readonly socket: Socket;
-  /** The account whose ticket opened it. */
+  /** Of the connection's ticket. */
   readonly account: Account;
 }
 
-/** The service's live connection: events arrive at once, and emitted events leave at once. */
+/** The service's live connection: events arrive and leave at once. */
 export interface LiveClient {
   readonly state: LiveState;
   /**
-   * Connects, and connects again whenever the connection is lost, each time with a new ticket.
+   * Connects, and reconnects after each loss with a new ticket.
    *
    * @param signal - ends it, as {@link LiveClient.close} does
    * @returns once it was ended
-   * @throws {@link AuthError} as soon as another try cannot help: nobody is logged in, the session expired or was revoked, the service
-   * denies the team or refuses two fresh tickets in a row, or the runtime has no WebSocket
+   * @throws {@link AuthError} as soon as another try cannot help: not logged in, session expired or revoked, team
+   *   denied, two fresh tickets in a row refused, or a runtime without WebSocket
    */
   run(signal?: runtime.AbortSignal): Promise<void>;
   /**
-   * Sends an event, if the account that it belongs to is the connected one.
+   * Sends an event, if its account is the connected one.
    *
-   * @returns true once the service says that it has the event; false when it does not say so in 10 seconds, which does no harm:
-   * the event is in the queue, and its `event_id` makes a second delivery a duplicate
+   * @returns true once the service says that it has the event; false after 10 seconds without that, harmlessly: the
+   *   event is queued, and its `event_id` makes a second delivery a duplicate
    */
   deliver(event: EventEnvelope, account: Account): Promise<boolean>;
   close(): void;
 }
 
-/** Nothing is connected before {@link LiveClient.run}. @internal */
+/** Connects only in {@link LiveClient.run}. @internal */
 export function liveClient(options: LiveClientOptions): LiveClient {
   return new Live(options);
 }
@@ -140,7 +140,7 @@ class Live implements LiveClient {
         hint: hint`Your teams: ${{ command: "auth team" }}`,
       });
     const ticket = await getTicket(account.team, stop, account);
-    // Another user may have logged in between the two: then the ticket and its events are that user's.
+    // After another login in between, ticket and events would be that user's.
     if (!isSameAccount(account, await currentAccount(stop))) return;
     const onOpen = (socket: Socket): void => {
       this.#connection = { socket, account };
@@ -148,7 +148,7 @@ class Live implements LiveClient {
     };
     const { heard, lost, end } = heartbeat(this.#options.clock);
     const onMessage = (data: unknown, socket: Socket): void => {
-      // A connection that was given up may still deliver something; it comes again with the next snapshot.
+      // A given-up connection may still deliver; it comes again with the next snapshot.
       if (!lost.aborted) heard(this.#receive(data, socket).kind === "ping");
     };
     try {
@@ -163,7 +163,7 @@ class Live implements LiveClient {
 
   #receive(data: unknown, socket: Socket): LiveFrame {
     const frame = parseFrame(data);
-    // Only now: a service that accepts connections and drops them at once must not reset the back-off.
+    // Only now: a service that accepts and drops connections must not reset the back-off.
     if (frame.kind !== "ignored") this.#failures = 0;
     if (frame.kind === "answer")
       this.#waiting.get(frame.answer.eventId)?.(
@@ -191,14 +191,14 @@ class Live implements LiveClient {
   }
 }
 
-/** min(0.5·2ⁿ, 30) s, shortened by up to a half, so that not all clients return at once after a restart of the service. */
+/** min(0.5·2ⁿ, 30) s, shortened by up to a half, so that clients do not return all at once after a restart. */
 function reconnectDelay({ attempt, random }: RetryFacts): number {
   return Math.min(500 * 2 ** (attempt - 1), 30_000) * (1 - random / 2);
 }
 
 /**
- * Whether another try may succeed. A ticket that is refused at the upgrade may have expired, so one more is tried; two refusals in
- * a row mean that the service denies this client.
+ * Whether another try may succeed. A refused ticket may have expired, so one more is tried; two refusals in a row are a
+ * denial.
  */
 function mayRetry(error: AuthError, previous: AuthError | undefined): boolean {
   if (error instanceof ServiceError && error.status === 401)

@@ -1,9 +1,9 @@
 import { isJsonObject, parseJson, type JsonObject } from "../http/json-members.ts";
 
-/** The service's answer to an event that was sent over the connection. */
+/** The service's response to an event sent over the connection. */
 export interface LiveAnswer {
   eventId: string;
-  /** `accepted`, `duplicate` or `rejected`; another word counts as rejected. */
+  /** `accepted`, `duplicate` or `rejected`; other words count as rejected. */
   status: string;
   /** Such as `schema_mismatch`; undefined when the service does not say. */
   category: string | undefined;
@@ -16,13 +16,13 @@ export type LiveFrame =
   | { kind: "event"; event: Readonly<Record<string, unknown>> }
   | { kind: "ping"; timestamp: unknown }
   | { kind: "answer"; answer: LiveAnswer }
-  /** Not understood: ignored, since a newer service may send more than this client knows. */
+  /** Unknown: ignored, since a newer service may send more. */
   | { kind: "ignored"; why: string };
 
-/** Above this length, parsing would block the whole program for seconds. */
+/** Parsing longer ones would block the program for seconds. */
 const longestFrame = 16 * 1024 * 1024;
 
-/** Parses one frame, as a WebSocket delivers it. Never throws: whatever arrives, the connection continues. */
+/** One WebSocket frame. Never throws: the connection continues. */
 export function parseFrame(data: unknown): LiveFrame {
   if (typeof data !== "string") return ignored("it is not text");
   if (data.length > longestFrame) return ignored(`it has ${data.length} characters`);

@@ -7,52 +7,52 @@ import { firstNames } from "../platform/large-folder.ts";
 import { replacePrivateFile } from "../platform/private-file-changes.ts";
 import { checkPrivateFile, openPrivateFile, readPrivateFile, safeFlags } from "../platform/private-files.ts";
 
-/** What the name of a file in the queue says, so that a queue of 100,000 events is listed and counted without opening one file. */
+/** Parsed from a file name, so that 100,000 events are listed and counted without opening a file. */
 export interface QueueEntry {
   readonly name: string;
   readonly order: number;
   readonly id: string;
   readonly count: number;
-  /** How often the service has refused it. It is kept in the name: counting is then one rename, and the content is never rewritten. */
+  /** Refusals so far. In the name: counting is one rename, and the content stays. */
   readonly retries: number;
 }
 
-/** The most positions that share a file: some 50 KB of events. Four or five such files make a batch. */
+/** The most positions in a file: some 50 KB of events. Four or five such files make a batch. */
 export const fileSpan = 128;
 
 const pattern = /^(\d{16})-([0-9A-Za-z]+)-(\d+)-(\d+)\.jsonl$/;
 
-/** What a name says; undefined when it is not the name of a closed file. */
+/** Undefined for anything but a closed file. */
 export function queueEntry(name: string): QueueEntry | undefined {
   const [, order, id, count, retries] = pattern.exec(name) ?? [];
   if (order === undefined || id === undefined) return undefined;
   return { name, order: Number(order), id, count: Number(count), retries: Number(retries) };
 }
 
-/** The name of an entry. The order of the names is the order of the queue. */
+/** Names sort in the order of the queue. */
 export function queueEntryName({ order, id, count, retries }: Omit<QueueEntry, "name">): string {
   return `${positionName(order)}-${id}-${count}-${retries}.jsonl`;
 }
 
-/** A position as names have it: zero-padded, so that text sorts as numbers do. */
+/** Zero-padded, so that text sorts as numbers do. */
 export function positionName(order: number): string {
   return String(order).padStart(16, "0");
 }
 
 /**
- * An open file is still appended to. Without them, events that are emitted one by one would be a file each, and ten thousand files
- * are slow to read and slower to remove. So neighbors in the queue share a file.
+ * Neighbors share a file that is still appended to: one file per event would make ten thousand slow to read and slower
+ * to remove.
  */
 const openSuffix = ".open";
 
-/** The line that ends a file for good; no JSON text is this. A line after it came too late, and is written again elsewhere. */
+/** Ends a file for good; no JSON text is this. A later line is written again elsewhere. */
 const endMark = "#";
 
 export function isOpenFile(name: string): boolean {
   return name.endsWith(openSuffix);
 }
 
-/** Whether a name is that of a file whose content never changes again. */
+/** A file whose content never changes again. */
 export function isClosedFile(name: string): boolean {
   return name.endsWith(".jsonl");
 }
@@ -65,7 +65,7 @@ export function countItems(folder: string, name: string): number {
   return isOpenFile(name) ? readLines(join(folder, name)).length : (queueEntry(name)?.count ?? 0);
 }
 
-/** Removes the end mark, and what came too late, from a file that people will read and nothing writes to anymore. */
+/** Removes the end mark, and later lines, from a finished file for people. */
 export function removeEndMark(path: string): void {
   const text = readText(path);
   if (text.includes(`\n${endMark}\n`))
@@ -78,18 +78,18 @@ export function removeEndMark(path: string): void {
 }
 
 /**
- * Appends a line to the open file for this position, and flushes it. It needs no lock: a single write at the end of a file is
- * whole, whatever other processes write there (POSIX `write`, `O_APPEND`). A drain renames a file, then writes the end mark, and only
- * then reads it. A writer whose file is no longer under its name checks on which side of the mark its line is, and writes it
- * again, to a new file, if it came too late. So no line is lost, and none is in the queue twice.
+ * Appends and flushes a line, without a lock: a single write at the end of a file is whole, whatever others write
+ * (POSIX `write`, `O_APPEND`). A drain renames a file, writes the end mark, and only then reads it. A writer whose file
+ * was renamed checks on which side of the mark its line is, and writes a late one to a new file. So no line is lost or
+ * doubled.
  *
- * The line break comes first: a line that was torn by a full disk or a power cut then damages no line after it.
+ * The line break comes first: a line torn by a full disk or a power failure damages no later one.
  */
 export async function appendLine(folder: string, order: number, text: string): Promise<void> {
   const path = join(folder, positionName(order - (order % fileSpan)) + openSuffix);
   const line = Buffer.from(`\n${text}`);
   for (let isThere = false; !isThere; ) {
-    // Before it is opened too, see openPlainFile.
+    // See openPlainFile.
     const found = lstatSync(path, { throwIfNoEntry: false });
     if (found !== undefined) checkPrivateFile(path, found);
     const file = await open(
@@ -103,7 +103,7 @@ export async function appendLine(folder: string, order: number, text: string): P
       if (bytesWritten < line.length) throw Object.assign(new Error("no space left"), { code: "ENOSPC" });
       if (mayFlush) await file.sync();
       const own = await file.stat({ bigint: true });
-      // The process that created the file flushes its name too, where flushing a file does not include that (ext4, XFS and Btrfs do).
+      // The creator also flushes the name, where flushing a file does not (ext4, XFS and Btrfs do).
       if (own.size === BigInt(line.length)) syncFolder(folder);
       const there = statSync(path, { bigint: true, throwIfNoEntry: false });
       isThere = (there?.ino === own.ino && there.dev === own.dev) || (await isInTime(file, text));
@@ -113,7 +113,7 @@ export async function appendLine(folder: string, order: number, text: string): P
   }
 }
 
-/** Whether a line is before the mark that ends its file. Where there is no mark yet, it will come after the line. */
+/** Whether a line is before the end mark, or the mark is still to come. */
 async function isInTime(file: FileHandle, text: string): Promise<boolean> {
   const bytes = Buffer.alloc((await file.stat()).size);
   await file.read(bytes, 0, bytes.length, 0);
@@ -121,12 +121,12 @@ async function isInTime(file: FileHandle, text: string): Promise<boolean> {
 }
 
 /**
- * Closes the open files in a folder: first the new name, which says what a file holds, then the mark, then the reading, see
- * {@link appendLine}. Only one process at a time may do this.
+ * Closes open files: the new name with the count first, then the mark, then the reading, see {@link appendLine}. For
+ * one process at a time.
  */
 export function closeOpenFiles(folder: string): void {
   for (const name of firstNames(folder, Infinity, isOpenFile)) {
-    // The id distinguishes it from files for the same position that were closed before.
+    // Distinguishes it from files closed earlier at the same position.
     const entry = { order: Number.parseInt(name, 10), id: randomBytes(8).toString("hex"), count: 1, retries: 0 };
     const closed = join(folder, queueEntryName(entry));
     checkPrivateFile(join(folder, name), lstatSync(join(folder, name)));

@@ -28,30 +28,30 @@ export interface QueueItem {
   /** Its idempotency key: letters and digits only. */
   id: string;
   text: string;
-  /** How often the service has refused it; 0 by default. */
+  /** Refusals so far; 0 by default. */
   retries?: number;
 }
 
-/** The most characters in a file, unless one item is larger. A batch is made of whole files: five of these fill one. */
+/** The most characters in a file, unless one item is larger. A batch is of whole files: five of these fill one. */
 const fileSize = 52_000;
-/** The most characters of an item that shares a file: {@link fileSpan} of these still fit into a batch. */
+/** The most characters of an item in a shared file: {@link fileSpan} of these still fit a batch. */
 const smallItem = 2000;
-/** Files that are written at the same time: enough for the disk, few enough for a limit of 256 open files. */
+/** Enough for the disk, few enough for a limit of 256 open files. */
 const writesAtOnce = 32;
-/** How many names are held at a time. For each portion the folder is read again, which takes 0.1 s for 100,000 files. */
+/** Names held at a time. Each portion reads the directory again, 0.1 s for 100,000 files. */
 const namesAtOnce = 10_000;
-/** An unfinished file that is older than this was left by a process that died; milliseconds. */
+/** An older unfinished file was left by a dead process; milliseconds. */
 const abandonedAfterMs = 60 * 60 * 1000;
 
 /**
- * A folder of items that any number of processes add to, list and remove from at once, without a lock. Items that are added
- * together are one file, or a few, with one item a line. Each file is written in another folder, flushed, and renamed into place
- * whole, and its content never changes. A process that is killed at any moment leaves a file that is there or is not, and at worst
- * an unfinished one in the other folder, which {@link QueueFolder.removeAbandoned} removes later. Items that are appended one by one
- * share files with their neighbors until {@link QueueFolder.closeOpenFiles} makes them files like the others.
+ * A directory of items that any number of processes add to, list and remove from without a lock. Items added together
+ * are in one file, or a few, one a line. Each file is written in another directory, flushed, and renamed into place,
+ * and never changes. A kill at any moment leaves a whole file or none, and at worst an unfinished one for
+ * {@link QueueFolder.removeAbandoned}. Items appended one by one share files with their neighbors until
+ * {@link QueueFolder.closeOpenFiles}.
  *
- * `npm run bench` judges what this is for: 100,000 events drain in less than 150 MB of memory, and at half the rate or more of a bare
- * loop of `fetch`, whether they were emitted together or one by one. Hence counting by names, shared files, names in portions and
+ * `npm run bench` checks the goal: 100,000 events drain in less than 150 MB of memory, at half the rate or more of a
+ * bare loop of `fetch`, emitted together or one by one. Hence counts in names, shared files, names in portions and
  * removal with callbacks.
  */
 export class QueueFolder {
@@ -68,14 +68,14 @@ export class QueueFolder {
   }
 
   /**
-   * Adds items, all or none of them unless the process dies in between. They are on disk when the promise resolves.
+   * Adds items, all or none unless the process dies in between. On disk when the promise resolves.
    *
-   * @returns the names of the files that hold them
+   * @returns the names of their files
    */
   async add(items: readonly QueueItem[]): Promise<string[]> {
     ensurePrivateFolder(this.#waiting);
     ensurePrivateFolder(this.#unfinished);
-    // A drain that was killed here leaves a file that the next one writes again: it must not be in the way.
+    // A file left by a killed drain must not block the next one.
     const attempt = randomBytes(6).toString("hex");
     const files = inFiles(items).map(({ name, text }) => ({
       name,
@@ -102,9 +102,9 @@ export class QueueFolder {
   }
 
   /**
-   * Adds one item. It is on disk when the promise resolves.
+   * Adds one item. On disk when the promise resolves.
    *
-   * @returns the name of the file, where the item has one of its own
+   * @returns the file's name, if the item has its own
    */
   async append(item: QueueItem): Promise<string[]> {
     if (item.text.length > smallItem) return this.add([item]);
@@ -130,10 +130,7 @@ export class QueueFolder {
     return firstNames(this.#waiting, Infinity, isClosedFile);
   }
 
-  /**
-   * Without holding all names; each portion is read when it is needed. Files that are added in the meantime in front of the current one are
-   * not seen.
-   */
+  /** Reads names in portions. Does not see files added before the current one. */
   *namesBefore(position: number): Generator<string, undefined> {
     const end = positionName(position);
     for (let after = ""; ; ) {
@@ -144,7 +141,7 @@ export class QueueFolder {
     }
   }
 
-  /** The position after everything that waits now, and after the files that may be made from it. */
+  /** After all that waits now, and the files that may be made from it. */
   end(): number {
     let last = "";
     for (const name of namesIn(this.#waiting)) if (name > last && isClosedFile(name)) last = name;
@@ -156,7 +153,7 @@ export class QueueFolder {
     return isEmptyFolder(this.#waiting);
   }
 
-  /** Whether nothing waits and nothing was given up. */
+  /** Nothing waits and nothing was given up. */
   isUnused(): boolean {
     return this.isEmpty() && isEmptyFolder(this.#dead);
   }
@@ -165,7 +162,7 @@ export class QueueFolder {
     return countIn(this.#waiting);
   }
 
-  /** How many items were given up; they stay until the user removes them. */
+  /** Given up; they stay until the user removes them. */
   countDead(): number {
     return countIn(this.#dead);
   }
@@ -174,19 +171,19 @@ export class QueueFolder {
     return readLines(join(this.#waiting, name));
   }
 
-  /** Removes files whose items were delivered. A file that is already gone is not an error. */
+  /** After delivery. A missing file is no error. */
   async remove(names: readonly string[]): Promise<void> {
     await removeFiles(names.map((name) => join(this.#waiting, name)));
   }
 
-  /** Counts a refusal, and moves the file to another position when `order` is given. */
+  /** Counts a refusal, and moves the file to position `order`, if given. */
   retry(entry: QueueEntry, order: number = entry.order): void {
     this.#move(entry.name, join(this.#waiting, queueEntryName({ ...entry, order, retries: entry.retries + 1 })));
   }
 
   /**
-   * Moves a file to the dead-letter folder, unchanged except for its end mark. The user moves it back to have it tried again. The reason is
-   * written first: a reason without a file is harmless.
+   * Moves a file to the dead-letter directory, without its end mark; the user may move it back. The reason is written
+   * first: without a file it is harmless.
    */
   giveUp(entry: QueueEntry, reason: string): void {
     ensurePrivateFolder(this.#dead);
@@ -196,7 +193,7 @@ export class QueueFolder {
     removeEndMark(path);
   }
 
-  /** Such as from "no account yet" to the account that logged in. */
+  /** Such as from "no account yet" to the new account. */
   moveAllTo(other: QueueFolder): void {
     this.closeOpenFiles();
     const names = this.names();
@@ -206,7 +203,7 @@ export class QueueFolder {
     syncFolder(other.#waiting);
   }
 
-  /** Removes unfinished files of processes that died, never one that is being written: that does not take an hour. */
+  /** Unfinished files of dead processes: writing one does not take an hour. */
   removeAbandoned(): void {
     removeFilesBefore(this.#unfinished, this.#clock.now() - abandonedAfterMs);
   }
@@ -215,13 +212,13 @@ export class QueueFolder {
     try {
       moveFile(join(this.#waiting, name), to);
     } catch (error) {
-      // Another process has delivered or moved it: there is nothing left to count.
+      // Another process has delivered or moved it.
       if (systemErrorCode(error) !== "ENOENT") throw unwritable(to, error);
     }
   }
 }
 
-/** Spreads items over files. An item that was refused before keeps a file of its own, whose name counts the refusals. */
+/** Spreads items over files. A refused one keeps its own file, whose name counts the refusals. */
 function inFiles(items: readonly QueueItem[]): { name: string; text: string }[] {
   const groups: QueueItem[][] = [];
   let size = 0;
@@ -257,7 +254,7 @@ function countIn(folder: string): number {
 
 async function inGroups<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
   for (let from = 0; from < items.length; from += writesAtOnce) {
-    // All of them settle before the first failure is thrown: nothing may still be writing while the caller cleans up.
+    // All settle before the first failure is thrown: no write may overlap the caller's clean-up.
     const settled = await Promise.allSettled(items.slice(from, from + writesAtOnce).map(work));
     for (const result of settled) if (result.status === "rejected") throw result.reason;
   }

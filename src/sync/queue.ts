@@ -8,30 +8,30 @@ import { acquireProcessLock } from "../platform/process-lock/process-lock.ts";
 import { firstNames, namesIn } from "../platform/large-folder.ts";
 import { QueueFolder } from "./queue-folder.ts";
 
-/** The owner of events: service, user and team together decide with which token and to which team something is sent. */
+/** The owner of events: service, user and team decide the token and the team for sending. */
 export interface Account {
   service: string;
-  /** The service's own id of the user, `user_id` of `/api/v1/me`. */
+  /** The service's id of the user, `user_id` of `/api/v1/me`. */
   user: string;
-  /** Team id; null for an account without teams. */
+  /** Null for an account without teams. */
   team: string | null;
-  /** A name for people, such as the email address; for messages only, and never stored. */
+  /** Such as the email address; for messages only, never stored. */
   label?: string | undefined;
 }
 
-/** Where an event comes from: the account that is logged in, or what is known without one. @internal */
+/** The source of an event: the account, or what is known without one. @internal */
 export interface Origin {
   /** The profile in use, or another name for the emitter. */
   profile: string;
-  /** The service that the profile or the environment names; null when neither does. */
+  /** Named by the profile or the environment; null if neither. */
   service: string | null;
-  /** The account that is logged in on that profile; undefined when there is none, or it is not known here. */
+  /** Of that profile; undefined if none, or unknown here. */
   account: Account | undefined;
 }
 
-/** The part of the queue that belongs to one account, or to none yet. @internal */
+/** The queue of one account, or of none yet. @internal */
 export interface QueueScope {
-  /** The only account that this may be sent for; undefined while nobody has ever logged in on its profile. */
+  /** The only account to send for; undefined before the profile's first login. */
   readonly account: Account | undefined;
   readonly events: QueueFolder;
   readonly artifacts: QueueFolder;
@@ -39,19 +39,19 @@ export interface QueueScope {
 }
 
 /**
- * The queue on disk: one folder for each account, so that events of one account are never sent as another.
+ * The queue on disk: a directory for each account, so that its events are never sent as another.
  *
- * Events that are emitted while nobody is logged in belong to the account that last used the queue on their profile, and wait for
- * that account to return, even if another logs in first. Only without such an account do they wait in a folder of the
- * profile and the service, until the first account that logs in on that profile at that service adopts them. Events that were emitted
- * with no service configured go to the first account of the profile, at whatever service.
+ * Events emitted without a login belong to the account that last used the queue on their profile, and wait for its
+ * return, even if another logs in first. Without such an account they wait in a directory of profile and service, until
+ * the first account to log in there adopts them. Events emitted without a service go to the profile's first account, at
+ * any service.
  * @internal
  */
 export class SyncQueue {
   readonly #root: string;
   readonly #clock: Clock;
 
-  /** `root`: the folder `queue` in the configuration folder; made when it is first needed. */
+  /** `root`: the directory `queue` in the configuration directory; created when needed. */
   constructor(root: string, clock: Clock) {
     this.#root = root;
     this.#clock = clock;
@@ -67,8 +67,8 @@ export class SyncQueue {
   }
 
   /**
-   * Assigns to `account` what was emitted before the profile ever had one. To be called after a login and before a drain; it does nothing
-   * when nothing has changed or there is no queue yet.
+   * Assigns to `account` what the profile emitted before its first login. Call this after a login and before a drain;
+   * it does nothing without changes or a queue.
    */
   async bind(profile: string, account: Account): Promise<void> {
     if (firstNames(this.#root, 1, () => true).length === 0) return;
@@ -82,7 +82,7 @@ export class SyncQueue {
     const lock = await acquireProcessLock(join(this.#root, "bind.lock"), { clock: this.#clock, timeoutMs: 10_000 });
     try {
       for (const folder of folders) {
-        // An entry that was being written while the profile got its account belongs to that account, not to the next one.
+        // An entry written while the profile got its account belongs to that account.
         const owner = this.#lastAccount(folder) ?? account;
         const from = this.#scope(folder, undefined);
         const to = this.#accountScope(owner);
@@ -96,7 +96,7 @@ export class SyncQueue {
     }
   }
 
-  /** In which something waits or was given up, of all accounts. */
+  /** Scopes of all accounts where something waits or was given up. */
   scopes(): QueueScope[] {
     const scopes: QueueScope[] = [];
     for (const name of namesIn(this.#root)) {
@@ -107,7 +107,7 @@ export class SyncQueue {
     return scopes;
   }
 
-  /** The scopes that an account may drain: its own, and those of its user's other teams, each of which is sent to its own team. */
+  /** An account's own scope, and those of the user's other teams, each sent to its team. */
   scopesOf(account: Account): QueueScope[] {
     return this.scopes().filter(
       (scope) => scope.account?.service === account.service && scope.account.user === account.user,
@@ -121,7 +121,7 @@ export class SyncQueue {
   }
 
   #scope(folder: string, account: Account | undefined): QueueScope {
-    // Those that can change it could give one account's events to another.
+    // Whoever can change it could give one account's events to another.
     checkFolder(this.#root);
     const path = join(this.#root, folder);
     return {
@@ -148,12 +148,12 @@ export class SyncQueue {
   }
 }
 
-/** A folder name that is valid in any file system and the same for every process. */
+/** A directory name for any file system, the same in every process. */
 function hash(...parts: readonly (string | null)[]): string {
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);
 }
 
-/** The folder of what a profile emitted before it ever had an account. */
+/** For events of a profile before its first account. */
 function unassigned(profile: string, service: string | null): string {
   return hash("profile", profile, service);
 }
@@ -162,7 +162,7 @@ export function isSameAccount(a: Account | undefined, b: Account): boolean {
   return a?.service === b.service && a.user === b.user && a.team === b.team;
 }
 
-/** Undefined for a damaged file, which the account of its folder then replaces. */
+/** Undefined for a damaged file, which the account of its directory then replaces. */
 function parseAccount(text: string): Account | undefined {
   const { service, user, team = null } = Object(parseJson(text)) as Record<string, unknown>;
   if (typeof service !== "string" || typeof user !== "string" || (team !== null && typeof team !== "string"))

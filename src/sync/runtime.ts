@@ -11,37 +11,37 @@ import { createLamportClock } from "./lamport-clock.ts";
 import { type Account, type Origin, SyncQueue } from "./queue.ts";
 import { createUlidSource } from "./ulid.ts";
 
-/** A report of something that no caller waits for. */
+/** A background report that no caller waits for. */
 export type SyncNotice =
   | { kind: "emitted"; report: EmitReport }
   | { kind: "rejected"; rejection: Rejection }
   | { kind: "drained"; report: DrainReport };
 
-/** Options of the synchronization of one process. */
+/** Options of a process's synchronization. */
 export interface SyncOptions {
-  /** What every event says about the project; nothing by default. */
+  /** The project in every event; none by default. */
   context?: Partial<ProjectContext>;
-  /** An open connection for live delivery; none by default. */
+  /** A connection for live delivery; none by default. */
   live?: LiveChannel;
-  /** Between two drains in the background, in milliseconds; 60,000 by default. */
+  /** Between background drains, in milliseconds; 60,000 by default. */
   intervalMs?: number;
   /** Whether the background keeps the process alive; false by default. */
   keepAlive?: boolean;
-  /** Receives everything that happens in the background. What it throws is ignored. */
+  /** Receives everything from the background. Its errors are ignored. */
   onNotice?: (notice: SyncNotice) => void;
 }
 
-/** What a {@link SyncRuntime} is made of. @internal */
+/** @internal */
 export interface SyncRuntimeOptions extends SyncOptions, Pick<EmitterOptions, "clock" | "nodeId" | "origin"> {
   folder: string;
-  /** The authorized fetch of an account, with its tokens and no other's. */
+  /** An account's authorized fetch, with its tokens only. */
   fetch: (account: Account) => AuthorizedFetch | Promise<AuthorizedFetch>;
   /**
-   * Asks the service who owns the token, where the origin has no account; undefined when nobody is logged in. Called before a drain, never
-   * to emit.
+   * Asks the service for the token's owner, if the origin has no account; undefined when not logged in. For drains,
+   * never for emitting.
    */
   owner?: (origin: Origin, signal: AbortSignal | undefined) => Promise<Account | undefined>;
-  /** Where the end of the process is announced; `process` by default. */
+  /** Announces the end of the process; `process` by default. */
   exit?: {
     once(event: "beforeExit", listener: () => void): unknown;
     off(event: "beforeExit", listener: () => void): unknown;
@@ -50,43 +50,43 @@ export interface SyncRuntimeOptions extends SyncOptions, Pick<EmitterOptions, "c
 
 /** Options of {@link SyncRuntime.flush}. */
 export interface FlushOptions {
-  /** Ends it; what was sent stays sent, and the rest waits in the queue. */
+  /** Ends it; what was sent stays sent, the rest waits in the queue. */
   signal?: runtime.AbortSignal | undefined;
-  /** How long to wait for another process that drains the same queue, in milliseconds; 60,000 by default. */
+  /** The wait for another process that drains the same queue, in milliseconds; 60,000 by default. */
   waitMs?: number;
   onProgress?: (sent: Readonly<Pick<DrainReport, "events" | "artifacts">>) => void;
 }
 
-/** How long the last flush may hold up the end of the process, in milliseconds. */
+/** The time for the last flush at the end of the process, in milliseconds. */
 const finalFlushMs = 5000;
 
-/** The synchronization of one process: emits, drains in the background, and flushes once more at the end. */
+/** The synchronization of one process: emits, drains in the background, and flushes at the end. */
 export interface SyncRuntime {
-  /** What is on disk, for reading. @internal */
+  /** For reading. @internal */
   readonly queue: SyncQueue;
-  /** Queues an event. Never rejects: the report says what became of the event. */
+  /** Queues an event. Never rejects: see the report. */
   emit(input: EventInput): Promise<EmitReport>;
   /**
    * Queues an artifact.
    * @throws {@link AuthError} `usage_invalid` when the service would never accept it, `storage_unwritable` when it cannot be queued
    */
   upload(input: ArtifactInput): Promise<void>;
-  /** Drains in the background from now on, and once more before the process ends. Does nothing when it is already started. */
+  /** Drains in the background, and once more at the end of the process. Does nothing if already started. */
   start(): void;
   /**
-   * Sends now what waits for the account that is logged in.
-   * @returns what was sent and what was left; without an account, a report that says so
+   * Sends now what waits for the current account.
+   * @returns what was sent and what is left; without an account, a report that says so
    * @throws the signal's reason, and {@link AuthError} when the queue cannot be read or written
    */
   flush(options?: FlushOptions): Promise<DrainReport>;
   /**
-   * Ends the background and flushes once more, for 5 seconds at most. Never rejects and never changes the exit code: what
-   * was not sent is on disk. A process that ends by `process.exit()` or a signal skips this, and loses nothing either.
+   * Ends the background and flushes once more, 5 seconds at most. Never rejects, never changes the exit code: unsent
+   * events are on disk. `process.exit()` or a signal skips this, and loses nothing either.
    */
   stop(): Promise<void>;
 }
 
-/** Nothing is read or started before it is used. @internal */
+/** Reads and starts nothing before use. @internal */
 export function syncRuntime(options: SyncRuntimeOptions): SyncRuntime {
   return new Runtime(options);
 }
@@ -115,7 +115,7 @@ class Runtime implements SyncRuntime {
   }
 
   async upload({ content, ...about }: ArtifactInput): Promise<void> {
-    // A copy, before the first wait: a later change by the caller does not get into the artifact.
+    // A copy at once: the caller may change the content.
     const input = { ...about, content: Buffer.from(content) };
     const { artifactItem } = await import("./artifacts.ts");
     const item = artifactItem(input, this.#nextId(), this.#options.clock.now());
@@ -179,7 +179,7 @@ class Runtime implements SyncRuntime {
     }
   }
 
-  /** The account that a token belongs to, or why there is none. */
+  /** The account of a token, or why there is none. */
   async #ownerOf(origin: Origin, signal: AbortSignal | undefined): Promise<Account | AuthError> {
     try {
       return (

@@ -9,7 +9,7 @@ import type { BatchLimits } from "./batch.ts";
 
 export interface ServiceAccess {
   fetch: AuthorizedFetch;
-  /** Ends the wait for an answer; the caller gets its reason. */
+  /** Ends the wait; the caller gets its reason. */
   signal?: AbortSignal | undefined;
 }
 
@@ -19,14 +19,14 @@ export interface ServiceAnswer {
   retryAfterMs: number | undefined;
 }
 
-/** Sends one request to the service and returns the answer, whatever its status is, read to its end within `timeoutMs`. */
+/** Returns the response, whatever its status, read to its end within `timeoutMs`. */
 export async function requestService(
   path: string,
   init: AuthorizedRequestInit,
   { fetch, signal }: ServiceAccess,
   timeoutMs: number,
 ): Promise<ServiceAnswer> {
-  // Each caller has a rule of its own for what follows a failure, so that nothing is repeated behind its back.
+  // No automatic retries: each caller has its own rule after a failure.
   const response = await fetch(path, {
     ...init,
     redirects: "service",
@@ -38,23 +38,23 @@ export async function requestService(
   return { status: response.status, body, retryAfterMs: retryAfter(response, body) };
 }
 
-/** For a message or a file that people read on a terminal. */
+/** Safe in a message or file for a terminal. */
 export function serviceText(value: unknown): string | undefined {
   // A service that quotes the request quotes the token too.
   const line = excerpt(oneLine(textOf(value) ?? ""), 500);
   return line === "" ? undefined : line;
 }
 
-/** Whether the service would take events now. */
+/** Whether the service would accept events now. */
 export interface SyncHealth {
   state: "connected" | "authentication_failed" | "denied" | "unexpected" | "unreachable";
-  /** The protocol's limits, or the service's where those are lower. */
+  /** The protocol's limits, or the service's lower ones. */
   limits: BatchLimits;
 }
 
 const protocolLimits: BatchLimits = { events: 1000, bytes: 262_144 };
 
-/** A service that cannot be reached is a state and not an error. */
+/** An unreachable service is a state, not an error. */
 export async function syncHealth(access: ServiceAccess): Promise<SyncHealth> {
   try {
     const { status, body } = await requestService("/api/v1/sync/health/", { method: "GET" }, access, 5000);
@@ -76,7 +76,7 @@ export async function syncHealth(access: ServiceAccess): Promise<SyncHealth> {
     };
   } catch (error) {
     if (error instanceof NotAuthenticatedError) return { state: "authentication_failed", limits: protocolLimits };
-    // A lock that another process holds says nothing about the service.
+    // A held lock says nothing about the service.
     if (isTransient(error) && error.code !== "lock_unavailable")
       return { state: "unreachable", limits: protocolLimits };
     throw error;

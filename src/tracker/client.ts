@@ -3,59 +3,59 @@ import { randomUUID } from "node:crypto";
 import { AuthError } from "../base/errors.ts";
 import { type TrackerAccess, trackerResult, type TrackerResult } from "./request.ts";
 
-/** Which tracker of which project a call is about. */
+/** The tracker and project of a call. */
 export interface Routing {
   /** Such as `linear` or `jira`. */
   provider: string;
-  /** The binding of the project; takes precedence over the project's name. */
+  /** The project's binding; takes precedence over its name. */
   bindingRef?: string | undefined;
-  /** The project, where there is no binding. */
+  /** The project, if it has no binding. */
   projectSlug?: string | undefined;
 }
 
-/** What every call takes in addition to its subject. */
+/** Options of every call. */
 export interface CallOptions {
-  /** Ends the call; an operation that the service has accepted goes on there. */
+  /** Ends the call; an operation that the service accepted goes on. */
   signal?: runtime.AbortSignal | undefined;
 }
 
 /** Options of a call that changes something. */
 export interface WriteOptions extends CallOptions {
-  /** A UUID; pass the same one to repeat a call whose outcome is unknown. A new one by default. */
+  /** A UUID; repeat it to repeat a call with an unknown result. A new one by default. */
   idempotencyKey?: string;
 }
 
-/** The calls of the tracker by name, and what each is about. */
+/** The tracker's calls, by name and parameters. */
 export interface TrackerCalls {
-  /** Whether the provider is connected, and how the last exchange went. */
+  /** Whether the provider is connected, and the last exchange. */
   status: Routing;
-  /** Which field of the tracker corresponds to which of ours. */
+  /** Which tracker field corresponds to which of ours. */
   mappings: Routing;
   /** What a project can be bound to: boards, teams, repositories. */
   resources: Routing;
-  /** Items of the tracker, 100 at a time by default; `next_cursor` of the result gets the next ones. */
+  /** The tracker's items, 100 at a time by default; the result's `next_cursor` gets the next ones. */
   pull: Routing & { limit?: number; cursor?: string; filters?: TrackerResult };
   push: Routing & { items: readonly unknown[] };
-  /** A whole exchange: pulls first unless told not to, then pushes. */
+  /** A whole exchange: a pull unless told otherwise, then a push. */
   run: Routing & { pullFirst?: boolean; limit?: number };
-  /** Finds issues by their text or their key, 20 at most by default. */
+  /** Finds issues by text or key, 20 at most by default. */
   searchIssues: Routing & { queryText?: string; queryKey?: string; limit?: number };
-  /** The tickets that the binding shows, 20 at most by default. */
+  /** The binding's tickets, 20 at most by default. */
   listTickets: Routing & { limit?: number };
-  /** What a project could be bound to, each with a `candidate_token`. */
+  /** Candidates to bind a project to, each with a `candidate_token`. */
   bindResolve: { provider: string; projectIdentity: TrackerResult };
-  /** Binds a project to one of the candidates. */
+  /** Binds a project to a candidate. */
   bindConfirm: { provider: string; candidateToken: string; projectIdentity: TrackerResult };
-  /** Whether a binding is still good for a project. */
+  /** Whether a binding is still valid for a project. */
   bindValidate: { provider: string; bindingRef: string; projectIdentity: TrackerResult };
 }
 
 /**
- * The hosted tracker, call by call. Where the service does the work later, the client waits, so that every call returns its result.
+ * The hosted tracker. If the service does the work later, the client waits, so that every call returns its result.
  *
- * All calls throw {@link TrackerError} for what the service or its provider refuses, {@link NotAuthenticatedError} for a 401,
- * {@link AuthError} `usage_invalid` without `bindingRef` and `projectSlug` where one is needed, `timed_out` for an operation of more
- * than 5 minutes, and what the authorized fetch throws.
+ * All calls throw {@link TrackerError} for refusals of the service or its provider, {@link NotAuthenticatedError} for a
+ * 401, {@link AuthError} `usage_invalid` without a required `bindingRef` or `projectSlug`, `timed_out` for an operation
+ * of more than 5 minutes, and as the authorized fetch.
  */
 export type TrackerClient = {
   readonly [Name in keyof TrackerCalls]: (
@@ -64,7 +64,7 @@ export type TrackerClient = {
   ) => Promise<TrackerResult>;
 };
 
-/** The request of each call. One that `writes` is done once, however often it is sent. */
+/** One that `writes` is done once, however often it is sent. */
 const requests: {
   readonly [Name in keyof TrackerCalls]: (
     call: TrackerCalls[Name],
@@ -103,7 +103,7 @@ const requests: {
   ],
 };
 
-/** The calls of one tracker. Nothing is asked before the first. @internal */
+/** Sends nothing before the first call. @internal */
 export function trackerClient(access: TrackerAccess): TrackerClient {
   const call =
     (request: (call: never) => ReturnType<(typeof requests)["pull"]>) =>
@@ -116,7 +116,7 @@ export function trackerClient(access: TrackerAccess): TrackerClient {
   return Object.fromEntries(Object.entries(requests).map(([name, request]) => [name, call(request)])) as TrackerClient;
 }
 
-/** The binding, else the project: never both, so that the service has no choice to make. */
+/** The binding, else the project: never both, so that the service need not choose. */
 function routed(
   { provider, bindingRef, projectSlug }: Routing,
   need: "required" | "optional" = "required",

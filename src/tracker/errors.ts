@@ -4,29 +4,29 @@ import { printable } from "../base/text.ts";
 import { type JsonObject, textOf } from "../http/json-members.ts";
 import { whenToRetry, isTransientStatus } from "../http/retry.ts";
 
-/** What the service says about a failure of the tracker. What it does not say is undefined, or false. */
+/** What the service says about a tracker failure. Missing facts are undefined or false. */
 export interface TrackerFacts {
-  /** HTTP status of the answer; 200 when an operation that was accepted earlier failed. */
+  /** HTTP status; 200 when an accepted operation failed later. */
   readonly status: number;
-  /** The service's own name for the failure, such as `binding_stale`. */
+  /** The service's name for the failure, such as `binding_stale`. */
   readonly errorCode: string | undefined;
-  /** The service's own kind of failure, such as `request`. */
+  /** The service's kind of failure, such as `request`. */
   readonly category: string | undefined;
   readonly retryable: boolean;
-  /** Whether somebody has to act first, for example by connecting the provider again. */
+  /** Whether a person has to act first, such as reconnect the provider. */
   readonly userActionRequired: boolean;
-  /** What failed: the service itself, or the provider behind it. */
+  /** What failed: the service, or the provider behind it. */
   readonly source: string | undefined;
   readonly retryAfterMs: number | undefined;
 }
 
 /**
- * The tracker refused or failed, in the service's own words. For a 401, which only a login can fix, it is the `cause` of a
- * {@link NotAuthenticatedError}; {@link trackerFacts} finds it there, too.
+ * The tracker refused or failed, in the service's words. For a 401, which only a login fixes, it is the `cause` of a
+ * {@link NotAuthenticatedError}; {@link trackerFacts} finds it there.
  */
 export class TrackerError extends ServiceError implements TrackerFacts {
   override readonly name: string = "TrackerError";
-  /** This and the members below: as in {@link TrackerFacts}. */
+  /** As in {@link TrackerFacts}, like all below. */
   readonly errorCode: string | undefined;
   readonly category: string | undefined;
   readonly retryable: boolean;
@@ -44,23 +44,23 @@ export class TrackerError extends ServiceError implements TrackerFacts {
 }
 
 /**
- * What the service said about a failed call of the tracker.
+ * The facts of a failed tracker call.
  *
  * @param error - what was caught
- * @returns undefined for an error that has another origin, such as no connection
+ * @returns undefined for other errors, such as no connection
  */
 export function trackerFacts(error: unknown): TrackerFacts | undefined {
   if (error instanceof TrackerError) return error;
   return error instanceof NotAuthenticatedError ? trackerFacts(error.cause) : undefined;
 }
 
-/** A delay in the body takes precedence over the one of `Retry-After`. */
+/** A delay in the body takes precedence over `Retry-After`. */
 export function trackerFailure(
   status: number,
   body: JsonObject | undefined,
   retryAfterMs?: number,
 ): TrackerError | NotAuthenticatedError {
-  // Programs print these too, and a crash does.
+  // Programs and crashes print these too.
   const said = (name: string): string | undefined => textOf(excerpt(printable(textOf(body?.[name]) ?? ""), 200));
   const errorCode = said("error_code") ?? said("code") ?? said("error");
   const named = errorCode && `the tracker returned ${status} "${errorCode}"`;

@@ -6,7 +6,7 @@ import { retryAfter, retryDelay } from "../http/retry.ts";
 import type { Clock } from "../platform/clock.ts";
 import { retryAfterSeconds, trackerFailure, trackerStatus } from "./errors.ts";
 
-/** What every request to the tracker is made with. @internal */
+/** @internal */
 export interface TrackerAccess {
   fetch: AuthorizedFetch;
   clock: Clock;
@@ -18,12 +18,12 @@ export interface TrackerAccess {
 /** A JSON object from the tracker. */
 export type TrackerResult = Readonly<Record<string, unknown>>;
 
-/** One request. @internal */
+/** @internal */
 export interface TrackerRequest {
   method: "GET" | "POST";
-  /** Below `/api/v1/tracker/`, with the trailing slash, which matters. */
+  /** Below `/api/v1/tracker/`, with the required trailing slash. */
   path: string;
-  /** The query of a GET, the JSON body of a POST. Undefined members are left out. */
+  /** A GET's query or a POST's JSON body. Undefined members are left out. */
   parameters?: TrackerResult;
   /** The same on every resend, so that the work is done once. */
   idempotencyKey?: string | undefined;
@@ -31,14 +31,14 @@ export interface TrackerRequest {
 }
 
 const timeoutMs = 30_000;
-/** A result may hold hundreds of issues with everything that was written about them. */
+/** A result may hold hundreds of issues with all their comments. */
 const maxResultBytes = 64 * 1024 * 1024;
-/** An operation may take this long, and a 429 that asks for a longer wait is an error at once. */
+/** The limit of an operation; a 429 with a longer wait is an error at once. */
 const longestWaitMs = 300_000;
 const longestPauseMs = 30_000;
 
 /**
- * Sends one request and waits for its result, also where the service answers 202 and does the work later.
+ * Sends one request and waits for its result, also after a 202.
  * @internal
  */
 export async function trackerResult(request: TrackerRequest, access: TrackerAccess): Promise<TrackerResult> {
@@ -46,7 +46,7 @@ export async function trackerResult(request: TrackerRequest, access: TrackerAcce
   return status === 202 ? resultOfOperation(result["operation_id"], access, request.signal) : result;
 }
 
-/** Sends one request, and once more after a 429. All other retries are switched off, so that the rule is the tracker's own. */
+/** Once more after a 429; no other retries, by the tracker's own rule. */
 async function send(
   request: TrackerRequest,
   { fetch, clock, team }: TrackerAccess,
@@ -86,8 +86,8 @@ async function send(
 }
 
 /**
- * Polls an operation after 1, 2, 4 … 30 s, each shortened by up to a half, and gives up after 300 s. A transient
- * failure of a poll ends nothing, since the work goes on without it.
+ * Polls after 1, 2, 4 … 30 s, each shortened by up to a half, for 300 s. Transient failures of polls do not matter: the
+ * work goes on.
  */
 async function resultOfOperation(
   id: unknown,
@@ -95,7 +95,7 @@ async function resultOfOperation(
   signal: AbortSignal | undefined,
 ): Promise<TrackerResult> {
   const { clock, random = Math.random } = access;
-  // It becomes part of a path, and must not lead to another one.
+  // A part of a path: it must not lead elsewhere.
   if (typeof id !== "string" || !/^[\w-][\w.:-]{0,199}$/.test(id)) {
     throw new AuthError("service_answer_invalid", 'the tracker returned 202 without a usable "operation_id"', {
       hint: "Report this to the operator of the service",

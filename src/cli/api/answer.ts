@@ -4,10 +4,10 @@ import type { UserFileWriter } from "../../platform/user-files.ts";
 import type { Context } from "../command.ts";
 import { byteSize } from "../format.ts";
 
-/** JSON that is longer than this is not formatted: all of it would have to be in memory. */
+/** Longer JSON is not formatted: all of it would be in memory. */
 const mostPretty = 1024 * 1024;
 
-/** No body is too large, and none is too slow as long as it keeps coming. With a `file` it is written there, unless it is an error's. */
+/** Of any size and duration, as long as it keeps coming. Written to `file`, if given, unless it is an error. */
 export async function showAnswer(
   context: Context,
   response: Response,
@@ -38,7 +38,7 @@ async function* piecesOf(response: Response, signal: AbortSignal): AsyncGenerato
   }
 }
 
-/** All of a short body; of a longer one also what is to be read instead, the beginning included. */
+/** All of a short body; of a longer one also the stream to read instead. */
 async function beginning(
   body: AsyncGenerator<Uint8Array>,
 ): Promise<{ head: Uint8Array; rest?: AsyncGenerator<Uint8Array> }> {

@@ -4,12 +4,10 @@ import { readInput } from "../input.ts";
 
 type Container = Record<string, unknown> | unknown[];
 
-/** A field of the command line: its name, such as `user[name]` or `labels[]`, and its value. */
+/** A field of the command line: a name such as `user[name]` or `labels[]`, and a value. */
 export type Field = readonly [name: string, value: unknown];
 
-/**
- * The fields of a request: `texts` of `-f`, each `name=text`; `typed` of `-F`, each `name=json` or `name=@file`. What is not JSON is text.
- */
+/** `texts` of `-f`: `name=text`; `typed` of `-F`: `name=json` or `name=@file`. Invalid JSON is text. */
 export async function readFields(
   texts: readonly string[],
   typed: readonly string[],
@@ -35,14 +33,14 @@ function jsonOrText(name: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // A list or an object that was meant to be one, and is not, must not be sent as a text.
+    // A malformed list or object must not go as text.
     if (/^\s*[[{"]/.test(text))
       throw usageError(`-F ${name} is not JSON`, hint`Send it as text: ${{ run: ["-f", `${name}=…`] }}`);
     return text;
   }
 }
 
-/** The JSON object that fields make: `a[b]=1` is `{"a":{"b":1}}`, `a[]=1` adds to a list. */
+/** `a[b]=1` is `{"a":{"b":1}}`, `a[]=1` adds to a list. */
 export function objectOf(fields: readonly Field[]): Container {
   const root = emptyObject();
   for (const [name, value] of fields) {
@@ -66,7 +64,7 @@ function put(container: Container, [step = "", ...rest]: readonly string[], valu
   if (Array.isArray(container)) {
     if (step !== "") throw clash();
     if (next === undefined) return void container.push(value);
-    // `a[][x]=1 a[][y]=2` is one object, until a name comes again.
+    // `a[][x]=1 a[][y]=2` is one object, until a name repeats.
     const last: unknown = container.at(-1);
     const goesOn = next !== "" && isContainer(last) && !Array.isArray(last) && (rest.length > 1 || !(next in last));
     const made = goesOn ? last : next === "" ? [] : emptyObject();

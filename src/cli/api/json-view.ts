@@ -1,12 +1,12 @@
-/** No answer for people is nested deeper. Indented, one that is would be a million times as long as it came (S-014). */
+/** Deeper than any response for people. Deeply nested, indentation would make it a million times longer (S-014). */
 const mostLevels = 100;
 
 const colors = { name: 34, text: 32, word: 33 } as const;
 
 /**
- * Only the space between its tokens changes: parsing and writing it again would round its large numbers.
+ * Changes only white space: parsing and printing would round large numbers.
  *
- * @returns undefined when it is not JSON, or nested too deep to be read
+ * @returns undefined when it is not JSON, or nested too deep
  */
 export function jsonView(text: string, color: boolean): string | undefined {
   try {

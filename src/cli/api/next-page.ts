@@ -4,11 +4,11 @@ import { targetOf } from "../../http/token-target.ts";
 const parameter = String.raw`\s*;\s*([\w!#$&+.^|~*-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s";,]*)))?`;
 
 /**
- * The next page of a list, as a response names it in `Link` (RFC 8288 §3): the target of the first link whose relation is `next`. A
- * relative one is relative to `base`, the address of the response.
+ * The next page, from `Link` (RFC 8288 §3): the first target with relation `next`. Relative to `base`, the response's
+ * URL.
  */
 export function nextLink(header: string | null, base: string): string | undefined {
-  // A target may contain commas and semicolons, and a quoted parameter anything.
+  // Targets may contain commas and semicolons, quoted parameters anything.
   for (const [, target = "", parameters = ""] of (header ?? "").matchAll(
     new RegExp(`<([^<>]*)>((?:${parameter})*)`, "g"),
   )) {

@@ -101,10 +101,10 @@ export const command: Command = defineCommand({
     const auth = await context.auth();
     const service = await auth.service();
     let address = takesBody ? path : withQuery(path, fields);
-    // It would be sent without the token, and the response would be taken for the service's.
+    // It would go without the token, and the response would look like the service's.
     if (!targetOf(address, service).isService)
       throw usageError(`"${address}" is not on the service`, `Use a path on ${service}, such as /api/v1/me`);
-    // Before anything is sent that cannot be undone.
+    // Before anything irreversible is sent.
     const file =
       values.output === undefined || values.output === "-" ? undefined : await openNamedFile(values.output, "output");
     try {
@@ -148,28 +148,28 @@ function withQuery(path: string, fields: readonly Field[]): string {
   return fields.length === 0 ? path : `${path}${path.includes("?") ? "&" : "?"}${query}`;
 }
 
-/** The user's headers, and the default ones that the user has not replaced. */
+/** The user's headers, and the defaults not replaced by them. */
 function headersOf(lines: readonly string[], body: Buffer | undefined): Headers {
   const headers = new Headers();
   for (const line of lines) {
     const [, name, value] = /^([\w!#$%&'*+.^`|~-]+):\s*(.*)$/s.exec(line) ?? [];
     if (name === undefined || value === undefined)
       throw usageError(`"${line}" is not a header`, "Try: -H 'X-Request: 1'");
-    // The token has one source; a second header would send another account's token, or none.
+    // A second header would send another account's token, or none.
     if (/^(authorization|dpop)$/i.test(name)) {
       throw usageError(
         `the header "${name}" is set by the command itself`,
         hint`To send another token: ${{ variable: "ACCESS_TOKEN", value: "…" }}`,
       );
     }
-    // The runtime would refuse the request, which would look like a network failure.
+    // The runtime would refuse the request, as if the network had failed.
     if (/^(content-length|expect|keep-alive|transfer-encoding|upgrade)$/i.test(name)) {
       throw usageError(`the header "${name}" cannot be set: it is the connection's`, "Omit it");
     }
     try {
       headers.append(name, value);
     } catch {
-      // The value is neither quoted nor the cause: it may be a key.
+      // Neither quoted nor the cause: it may be a key.
       throw usageError(`the value of the header "${name}" cannot be sent`, "Use a single line of Latin-1 characters");
     }
   }
@@ -178,7 +178,7 @@ function headersOf(lines: readonly string[], body: Buffer | undefined): Headers 
   return headers;
 }
 
-/** What a body is, by looking at it: a service may refuse as malformed what is called JSON and is not. */
+/** Guesses the type of a body: services refuse false JSON as malformed. */
 function typeOf(body: Buffer): string {
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(body);

@@ -8,7 +8,7 @@ import {
 } from "../command.ts";
 import { groupSummaries } from "../help.ts";
 
-/** The tool itself, a group of commands or a command, and what may come next there. */
+/** The tool, a group or a command, and what may follow. */
 export interface Place {
   /** Its words, each after a slash: `/auth/login`; empty for the tool. */
   readonly path: string;
@@ -17,7 +17,7 @@ export interface Place {
   readonly choices: Choices | undefined;
 }
 
-/** Every place of the tool. Loads all its commands, for their options. */
+/** Loads all commands, for their options. */
 export async function completionPlaces(commands: readonly CommandEntry[]): Promise<Place[]> {
   const above = new Map<string, Map<string, string>>([["", new Map()]]);
   const places: Place[] = [];
@@ -30,7 +30,7 @@ export async function completionPlaces(commands: readonly CommandEntry[]): Promi
     const command = await load();
     places.push({ path: pathOf(words), words: [], options: optionsOf(command), choices: command.choices });
   }
-  // In front of a command stand the options that every command has, and the profile.
+  // Before a command: the common options, and the profile.
   const inFront = Object.entries<OptionSpec>({
     ...profileOption,
     ...commonOptions,
@@ -55,7 +55,7 @@ export function candidates({ words, choices, options }: Place): (readonly [word:
   return [...words, ...values, ...options.map(([name, { help }]) => [`--${name}`, help] as const)];
 }
 
-/** As a shell's `case` matches them: the place, a colon and the option, in both spellings. */
+/** For a shell's `case`: the place, a colon and the option, in both spellings. */
 export function valueOptions({ path, options }: Place): { pattern: string; choices: Choices | undefined }[] {
   return options.flatMap(([name, { type, short, choices }]) =>
     type === "boolean"

@@ -8,7 +8,7 @@ export const scripts: Readonly<Record<string, (name: string, places: readonly Pl
   fish,
 };
 
-/** How a shell completes a value, from the words for each kind of choices; nothing where nothing is known about it. */
+/** Completes a value by its kind of choices; nothing if unknown. */
 function repliesBy(shell: {
   files: string;
   names: (kind: string) => string;
@@ -21,7 +21,7 @@ function repliesBy(shell: {
   };
 }
 
-/** First the value of an option, then what the place itself offers. */
+/** First an option's value, then the place's words. */
 function decided(ofOptions: readonly string[], ofPlaces: readonly string[]): string {
   return `  case $place:$prev in
 ${ofOptions.join("\n")}
@@ -32,10 +32,10 @@ ${ofPlaces.join("\n")}
 }
 
 /**
- * From bash 3.2 on, which is what macOS has.
+ * From bash 3.2 on, as in macOS.
  *
- * Only our own words go through `compgen -W`, which expands them like a command line. File names may come from anyone: bash completes them
- * itself, with its own quoting (`-o default`). What the tool prints is quoted one by one.
+ * Only our own words go through `compgen -W`, which expands them like a command line. File names may be anyone's: bash
+ * completes and quotes them itself (`-o default`). The tool's output is quoted word by word.
  */
 function bash(name: string, places: readonly Place[]): string {
   const complete = `_${name.replaceAll("-", "_")}`;
@@ -48,7 +48,7 @@ function bash(name: string, places: readonly Place[]): string {
     .flatMap(valueOptions)
     .map(({ pattern, choices }) => `    ${pattern}) ${replies(choices)}return ;;`);
   const ofPlaces = places.map((place) => {
-    // A word that begins with a dash is an option; any other is a value.
+    // A word with a dash is an option, any other a value.
     const value =
       typeof place.choices === "string" ? ` if [[ $cur != -* ]]; then ${replies(place.choices)}return; fi;` : "";
     return `    '${place.path}')${value} words='${candidates(place)
@@ -79,7 +79,7 @@ ${decided(ofOptions, ofPlaces)}
 if type compopt >/dev/null 2>&1; then complete -F ${complete} ${name}; else complete -o default -F ${complete} ${name}; fi`;
 }
 
-/** A script for zsh, to be sourced, or to be found in a folder of `fpath` under the tool's name after a `_`. */
+/** For zsh, to be sourced, or as `_` and the tool's name in a directory of `fpath`. */
 function zsh(name: string, places: readonly Place[]): string {
   const complete = `_${name.replaceAll("-", "_")}`;
   const replies = repliesBy({

@@ -8,13 +8,13 @@ import { exitCodeOf } from "../exit-code.ts";
 import { yesOrNo } from "../yes-or-no.ts";
 
 /**
- * Offers to log in, to a user who has typed a command that needs it and whose answer goes to the terminal, but not in a CI job. The command
- * starts again after that, so nothing may have been answered or read yet.
+ * Offers a login after a typed command that needs one, if its output goes to the terminal, and not in a CI job. The
+ * command then starts again, so nothing may have been printed or read yet.
  *
- * @param error - what the command has ended with
+ * @param error - of the command
  * @param run - runs a command line, or the same one again
- * @returns the exit code; undefined where there is nobody to ask, or a login would not help
- * @throws {@link NotAuthenticatedError} when another user has logged in than the one whose login had ended: the command was not theirs
+ * @returns the exit code; undefined where no user can be asked, or a login would not help
+ * @throws {@link NotAuthenticatedError} when another user logged in than before: the command was not theirs
  */
 export async function offerLogin(
   error: NotAuthenticatedError,
@@ -30,7 +30,7 @@ export async function offerLogin(
   if (!isHere || !isUnused || !hasLogin || !isUsed) return undefined;
   const { name, source, profile } = await app.profileInUse({ mayBeNew: true });
   const service = profile?.service ?? settings.service?.value ?? identity.service;
-  // A profile that was named and does not exist is a typing mistake.
+  // A named profile that does not exist is a typing mistake.
   const isTypo = profile === undefined && source !== "active";
   const now = app.clock.now();
   const isLoggedIn = profile?.session !== undefined && isAlive(profile.session, now);

@@ -1,10 +1,10 @@
-/** A QR code's modules, row by row, `true` for dark, without the quiet zone. */
+/** A QR code's modules by row, `true` for dark, without the quiet zone. */
 export type QrModules = readonly (readonly boolean[])[];
 
 type Level = "L" | "M";
 
-// ISO/IEC 18004 "Error correction characteristics", versions 1 to 10: longer than any address that a person could be asked to open. `bits`:
-// in the format information.
+// ISO/IEC 18004 "Error correction characteristics", versions 1 to 10: longer than any URL for a person. `bits`: in the
+// format information.
 const codewords = [26, 44, 70, 100, 134, 172, 196, 242, 292, 346];
 const levels = {
   L: { bits: 0b01, ecc: [7, 10, 15, 20, 26, 18, 20, 24, 30, 18], blocks: [1, 1, 1, 1, 1, 2, 2, 2, 2, 4] },
@@ -24,11 +24,11 @@ const masks: readonly ((i: number, j: number) => boolean)[] = [
 ];
 
 /**
- * ISO/IEC 18004, in byte mode only: an address mixes cases, which the denser modes cannot hold. The bytes are UTF-8 without an ECI
- * designator: readers detect UTF-8, and some cannot skip the designator.
+ * ISO/IEC 18004, byte mode only: URLs mix cases, which denser modes cannot hold. UTF-8 without an ECI designator:
+ * readers detect UTF-8, and some cannot skip the designator.
  *
  * @param level - of error correction; by default L, or M if that needs no larger symbol
- * @returns `undefined` if the text does not fit: then the address in plain text must be enough
+ * @returns `undefined` if the text does not fit
  */
 export function qrCode(text: string, level?: Level): QrModules | undefined {
   const bytes = Buffer.from(text, "utf8");
@@ -49,17 +49,17 @@ function dataCapacity(version: number, level: Level): number {
   return codewords[version - 1]! - levels[level].ecc[version - 1]! * levels[level].blocks[version - 1]!;
 }
 
-/** "Byte mode", "Terminator", "Pad": indicator and terminator are four bits each, so hexadecimal digits hold it all. */
+/** "Byte mode", "Terminator", "Pad": indicator and terminator have four bits, so hexadecimal digits fit. */
 function dataCodewords(bytes: Buffer, version: number, level: Level): Buffer {
   const count = bytes.length.toString(16).padStart(version < 10 ? 2 : 4, "0");
   const data = Buffer.from(`4${count}${bytes.toString("hex")}0`, "hex");
   return Buffer.concat([data, Buffer.alloc(dataCapacity(version, level) - data.length, "ec11", "hex")]);
 }
 
-/** "Constructing the final message codeword sequence": blocks interleaved, so that one smudge spares most of each. */
+/** "Constructing the final message codeword sequence": interleaved, so that a smudge spares most of each block. */
 function interleave(data: Buffer, version: number, level: Level): number[] {
   const count = levels[level].blocks[version - 1]!;
-  const longer = data.length % count; // this many blocks, the last ones, have one more codeword
+  const longer = data.length % count; // the last blocks have one more codeword
   const start = (block: number): number =>
     block * Math.floor(data.length / count) + Math.max(0, block - (count - longer));
   const blocks = Array.from({ length: count }, (_, block) => [...data.subarray(start(block), start(block + 1))]);
@@ -129,15 +129,15 @@ function symbol(stream: number[], version: number, level: Level, mask: number): 
     if (i < 8) set(i < 6 ? i : i + 1, 8, dark), set(8, size - 1 - i, dark);
     else set(8, i === 8 ? 7 : 14 - i, dark), set(size - 15 + i, 8, dark);
   }
-  set(size - 8, 8, true); // the module that is always dark
+  set(size - 8, 8, true); // always dark
   const versionBits = version < 7 ? 0 : protect(version, 0b1_1111_0010_0101);
   for (let i = 0; versionBits > 0 && i < 18; i++) {
     const [far, near] = [size - 11 + (i % 3), Math.floor(i / 3)];
     set(far, near, ((versionBits >> i) & 1) === 1), set(near, far, ((versionBits >> i) & 1) === 1);
   }
 
-  // Two columns at a time from the right, upwards and downwards in turn, stepping over the timing pattern's column 6.
-  // Modules beyond the last codeword are the remainder bits: 0, and masked like the others.
+  // Two columns at a time from the right, upwards and downwards in turn, skipping the timing pattern's column 6.
+  // Modules beyond the last codeword are remainder bits: 0, and masked as well.
   let bit = 0;
   for (let pair = 0; pair < (size - 1) / 2; pair++) {
     const right = size - 1 - 2 * pair - (pair >= (size - 7) / 2 ? 1 : 0);
@@ -151,7 +151,7 @@ function symbol(stream: number[], version: number, level: Level, mask: number): 
       }
     }
   }
-  return grid as boolean[][]; // the loop above has left no module undefined
+  return grid as boolean[][]; // no module is undefined by now
 }
 
 /** "Evaluation of data masking results": runs, blocks, finder-like patterns, and the balance. */
@@ -171,16 +171,16 @@ function penalty(modules: boolean[][]): number {
 }
 
 /**
- * Lines of half blocks, two modules per character. The light modules are drawn: on a light-on-dark terminal, the usual kind, that is right
- * even without color; with color, black and white are from the 256-color cube, which themes leave alone.
+ * Half blocks, two modules per character. Draws the light modules: right on a dark terminal even without color; with
+ * color, black and white are from the 256-color cube, which themes keep.
  *
- * @returns `undefined` if the terminal is too narrow: a code with wrapped lines is noise
+ * @returns `undefined` if the terminal is too narrow
  */
 export function renderQrCode(
   modules: QrModules,
   { color, columns }: { color: boolean; columns: number },
 ): string | undefined {
-  // ISO/IEC 18004 "Quiet zone": 4 modules. Today's readers find a code with 2, which is better than no code at all.
+  // ISO/IEC 18004 "Quiet zone": 4 modules. Today's readers accept 2.
   const quiet = [4, 2].find((margin) => modules.length + 2 * margin <= columns);
   if (quiet === undefined) return undefined;
   const light = (row: number, column: number): boolean => !modules[row]?.[column];

@@ -8,7 +8,7 @@ import type { Screen } from "../output.ts";
 import { yesOrNo } from "../yes-or-no.ts";
 import { qrCode, renderQrCode } from "./qr-code.ts";
 
-/** Asks on the terminal, where there is one, for what was not `granted` beforehand. */
+/** Asks on the terminal, if any, for what was not `granted` beforehand. */
 export function askedConsent(
   context: Context,
   granted: Readonly<Partial<Record<ConsentQuestion["about"], boolean>>>,
@@ -16,7 +16,7 @@ export function askedConsent(
   return async (question) => {
     if (granted[question.about]) return true;
     if (!(await context.terminal()).isInteractive) return undefined;
-    // The file is what everybody here needs. The other questions are about trust, and Enter gives none.
+    // Everybody here needs the file. The other questions are about trust, which Enter does not give.
     return yesOrNo(context, explained(question, context.out.say), question.about === "file");
   };
 }
@@ -40,12 +40,10 @@ function explained(question: ConsentQuestion, say: (line: string) => void): stri
   }
 }
 
-/**
- * Where Linux cuts a longer line, in bytes, without saying so (termios(3), "canonical mode"). Other systems do not take such a line at all.
- */
+/** Where Linux silently cuts a longer line, in bytes (termios(3), "canonical mode"). Other systems refuse it. */
 const cutLine = 4095;
 
-/** The address and the length of the wait are shown before anything is opened. `isFirst`: whether this login creates its profile. */
+/** Shows URL and time limit before anything is opened. `isFirst`: the login creates its profile. */
 export async function browserScreen(
   { out, ...context }: Context,
   { opens, isFirst }: { opens: boolean; isFirst: boolean },
@@ -57,13 +55,13 @@ export async function browserScreen(
         out.say(`The redirect URL is ${redirectUri}. Register it for this client, for any port.`);
       out.say(`${opens ? "Opening the browser. If it does not appear, open this URL" : "Open this URL in a browser"}:`);
       out.address(url);
-      // An issuer can send the browser on to another server, and nothing here would show it: see `redirectPathOf`.
+      // An issuer can send the browser on to another server unseen: see `redirectPathOf`.
       out.say(`Approve at ${new URL(url).host} only.`);
       out.say(`Waiting for the browser, ${duration(timeoutMs)} at most. Press Ctrl-C to give up.`);
       if (!terminal.isInteractive) return;
       out.say("If the last page does not load, paste its URL here.");
       terminal.onLine((line) => {
-        // The rest of the code would be sent and refused, and the code would be spent.
+        // A cut code would be refused and spent.
         if (Buffer.byteLength(line) === cutLine) {
           out.warn("the pasted URL is too long for a line of this terminal, and was ignored");
           return out.hint(
@@ -81,21 +79,21 @@ export async function browserScreen(
 }
 
 /**
- * The code is shown even with a QR code that contains it, since the page asks the user to compare it: that is how victims notice that they
- * were sent somebody else's address (RFC 8628 §5.4).
+ * The code is shown even with its QR code: the page asks the user to compare it, which is how victims notice another
+ * person's URL (RFC 8628 §5.4).
  */
 export function deviceScreen({ out }: Context, withQr: boolean): Pick<LoginOptions, "onCode" | "onWaiting"> {
   return {
     onCode({ issuer, verificationUri, verificationUriComplete, userCode }) {
       const page = new URL(verificationUri);
-      // The user sees whose page it should be.
+      // Shows whose page it should be.
       const foreign =
         page.origin === new URL(issuer).origin
           ? ""
           : `The login is at ${oneLine(issuer)}, and its page is at ${page.host}.`;
       const text = `Open this URL in a browser, on any device:\n\n  ${oneLine(verificationUri)}\n\nand enter this code:\n\n  ${inChunks(oneLine(userCode))}\n${foreign && `\n${foreign}`}`;
       out.say(text);
-      // Nobody can read where a QR code leads: to the page whose address is shown, or it is not drawn.
+      // Nobody can read a QR code: it must lead to the shown page, or it is not drawn.
       const isSamePage =
         verificationUriComplete !== undefined && new URL(verificationUriComplete).origin === page.origin;
       const picture = withQr && out.screen && isSamePage ? drawn(verificationUriComplete, out.screen, text) : undefined;
@@ -105,13 +103,13 @@ export function deviceScreen({ out }: Context, withQr: boolean): Pick<LoginOptio
   };
 }
 
-/** As the service wrote it; where that is one long row, in chunks: RFC 8628 §6.1 has servers ignore dashes that are not theirs. */
+/** As the service wrote it, or in groups if it is one long row: servers ignore added dashes (RFC 8628 §6.1). */
 function inChunks(code: string): string {
   const size = /^[a-z\d]{8,10}$/i.test(code) ? { 8: 4, 9: 3, 10: 5 }[code.length] : undefined;
   return size === undefined ? code : (code.match(new RegExp(`.{${size}}`, "g")) ?? []).join("-");
 }
 
-/** Undefined when the QR code would push the text `above` it off the screen, and for an address that is not safe to open on a phone. */
+/** Undefined when the QR code would push the text `above` off the screen, and for a URL that is unsafe on a phone. */
 function drawn(address: string, screen: Screen, above: string): string | undefined {
   if (!isConfidential(new URL(address))) return undefined;
   const modules = qrCode(address);

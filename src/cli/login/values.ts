@@ -4,7 +4,7 @@ import { Secret } from "../../base/secret.ts";
 import { usageError, type Context } from "../command.ts";
 import { readNamedFile, readStandardInput } from "../input.ts";
 
-/** What a browser or a code needs, and a token does not. */
+/** Needed by a browser or a code, not by a token. */
 const screenOptions = [
   "headless",
   "no-browser",
@@ -23,10 +23,10 @@ export function refuseWithToken(values: Readonly<Partial<Record<(typeof screenOp
   if (name !== undefined) throw usageError(`--${name} and --with-token cannot be used together`, "Omit one of the two");
 }
 
-/** Far more than any issuer's token or secret. */
+/** Far above any issuer's token or secret. */
 const mostBytes = 65_536;
 
-/** Not from a terminal, which would show it, nor from the command line, which every user of the machine can read. */
+/** Not from a terminal, which would show it, nor the command line, which every user of the machine can read. */
 export async function readToken(context: Context): Promise<Secret> {
   if ((await context.terminal()).isInteractive)
     throw usageError(
@@ -57,7 +57,7 @@ export function parseProvider(name: string | undefined, tenant: string | undefin
   return known && { name: known, tenant: tenant?.toLowerCase() };
 }
 
-/** From a file, and never from the command line, which every user of the machine can read. */
+/** Only from a file: every user of the machine can read the command line. */
 export function readClientSecret(path: string | undefined): Secret | undefined {
   if (path === undefined) return undefined;
   const text = readNamedFile(path, "--client-secret-file: ", mostBytes).toString("utf8").trim();
@@ -65,7 +65,7 @@ export function readClientSecret(path: string | undefined): Secret | undefined {
   throw usageError(`--client-secret-file: "${path}" is not one line of ASCII`, "Write only the secret into the file");
 }
 
-/** As a browser leaves it: it must come back as it was sent. */
+/** As browsers keep it: it must come back as sent. */
 export function parseRedirectPath(path: string | undefined): string | undefined {
   if (path === undefined || (/^\/[\w.~/-]*$/.test(path) && new URL(path, "http://127.0.0.1").pathname === path))
     return path;
@@ -75,7 +75,7 @@ export function parseRedirectPath(path: string | undefined): string | undefined 
   );
 }
 
-/** As hosts are compared: in lower case, a port only where it is not the usual one. */
+/** As hosts are compared: lower case, a port only if unusual. */
 export function parseHost(text: string): string {
   const isHost = (host: string): boolean => /^[\w.:[\]-]+$/.test(host);
   const url = isHost(text) && URL.canParse(`https://${text}`) ? new URL(`https://${text}`) : undefined;
@@ -87,7 +87,7 @@ export function parseHost(text: string): string {
   );
 }
 
-/** An absolute address without a fragment (RFC 8707 §2). */
+/** An absolute URL without a fragment (RFC 8707 §2). */
 export function parseResource(resource: string | undefined): string | undefined {
   if (resource === undefined || (URL.canParse(resource) && !resource.includes("#"))) return resource;
   throw usageError(`--resource is "${resource}", not a URL without a fragment`, "Try: --resource https://api.example");

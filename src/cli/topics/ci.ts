@@ -1,6 +1,6 @@
 import type { Identity } from "../../base/identity.ts";
 
-/** How a job or a pod gets tokens without a stored secret. */
+/** For jobs and pods: tokens without a stored secret. */
 export function text({ name, command, variable }: Identity): string {
   return `CI platforms and clusters give each job a signed identity token. With ${variable("IDENTITY")} each command exchanges it for an
 access token at the issuer (RFC 8693, RFC 7523), in memory only. The issuer must trust the token's "iss", "sub" and "aud".

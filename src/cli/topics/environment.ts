@@ -2,7 +2,7 @@ import type { Identity } from "../../base/identity.ts";
 import { bulletList } from "../format.ts";
 
 export function text({ name, service, clientId, variable }: Identity): string {
-  // Where a tool's author has named none, a login registers one.
+  // Without a default client, a login registers one.
   const client = clientId ?? (service === undefined ? "cli_native" : "one that a login registers");
   const variables = bulletList([
     [

@@ -1,6 +1,6 @@
 import type { Identity } from "../../base/identity.ts";
 
-/** How other programs get the token when they need one. */
+/** How other programs get tokens. */
 export function text({ name, command }: Identity): string {
   return `Other programs get the token when they need one, refreshed once for all, with its expiry. It goes to the service only.
 

@@ -1,6 +1,6 @@
 import type { Identity } from "../../base/identity.ts";
 
-/** A claim of the security model. The attack of the same name in test/security/ is its test, on every runtime. */
+/** A claim of the security model. The attack of this name in test/security/ tests it, on every runtime. */
 interface Claim {
   /** In lower case, with dashes. */
   readonly id: string;

@@ -80,7 +80,10 @@ export const command: Command = defineCommand({
   },
 });
 
-/** Serves as long as the command runs, or until the time is up: the command then goes on without. Ctrl-C is the command's to obey. */
+/**
+ * Serves while the command runs, or until the time limit: the command then continues without. Ctrl-C is for the
+ * command.
+ */
 async function serving(
   app: App,
   running: RunningAgent,
@@ -99,7 +102,7 @@ async function serving(
   }
 }
 
-/** Resolves when the time is up, or the signal aborts. */
+/** Resolves at the time limit, or when the signal aborts. */
 function loanTime({ clock }: App, limitMs: number | undefined, signal: AbortSignal): Promise<void> {
   if (limitMs !== undefined) return clock.sleep(limitMs, { signal }).catch(() => undefined);
   return new Promise((resolve) =>
@@ -107,7 +110,7 @@ function loanTime({ clock }: App, limitMs: number | undefined, signal: AbortSign
   );
 }
 
-/** Asks the user about each client, one after the other. */
+/** Asks the user about each client in turn. */
 async function asking(context: Context): Promise<(who: string) => Promise<boolean>> {
   if (!(await context.terminal()).isInteractive)
     throw usageError("--confirm needs a terminal to ask on", "Omit it, or run it on a terminal");
@@ -119,7 +122,7 @@ async function asking(context: Context): Promise<(who: string) => Promise<boolea
   };
 }
 
-/** Timers run out of range after 24 days. */
+/** Timers overflow after 24 days. */
 const mostMs = 20 * 86_400_000;
 
 function parseDuration(text: string): number {

@@ -5,7 +5,9 @@ import { credentialOf, serviceOf } from "../../credential.ts";
 import { readStandardInput } from "../../input.ts";
 import type { BazelCredential } from "../../json-output.ts";
 
-/** Bazel's credential helper protocol (EngFlow's credential-helper-spec): `get`, with the address as JSON on standard input. */
+/**
+ * Bazel's credential helper protocol (EngFlow's credential-helper-spec): `get`, with the URL as JSON on standard input.
+ */
 export const command: Command = defineCommand({
   usage: "auth bazel-credential get",
   description:
@@ -29,7 +31,7 @@ export const command: Command = defineCommand({
     const uri = isJsonObject(asked) ? textOf(asked["uri"]) : undefined;
     if (uri === undefined) throw usageError('standard input is not JSON with a "uri"', "Let Bazel run it");
     const service = await serviceOf(context.app);
-    // S-001: with a pattern of Bazel's such as *.example, any host may ask.
+    // S-001: with a Bazel pattern such as *.example, any host may ask.
     if (service === undefined || !URL.canParse(uri) || !targetOf(uri, service).isService)
       return context.out.jsonLine({});
     const { token, expiresAt } = await credentialOf(context);

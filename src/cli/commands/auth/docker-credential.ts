@@ -4,7 +4,10 @@ import { defineCommand, profileOption, usageError, type Command } from "../../co
 import { readStandardInput } from "../../input.ts";
 import type { DockerCredential } from "../../json-output.ts";
 
-/** docker-credential-helpers' protocol: the action is the argument, the registry is on standard input, the answer is JSON. */
+/**
+ * docker-credential-helpers' protocol: the action is an argument, the registry comes on standard input, the output is
+ * JSON.
+ */
 export const command: Command = defineCommand({
   usage: "auth docker-credential get|list|store|erase",
   description: "Give Docker, Podman or Skopeo an access token for a registry on the service's host. Stores nothing.",
@@ -26,18 +29,18 @@ export const command: Command = defineCommand({
     const { app, out } = context;
     const { account = "oauth2" } = values;
     const service = await serviceOf(app);
-    // A registry is a whole host: one that the service shares with others may be a neighbor's (S-001).
+    // A registry is a whole host: a shared one may be a neighbor's (S-001).
     const ours = service !== undefined && new URL(service).pathname === "/" ? new URL(service).host : undefined;
     if (action === "list") return out.jsonLine(ours === undefined ? {} : { [ours]: account });
     if (action !== "get" && action !== "store" && action !== "erase")
       throw usageError(`"${action}" is not an action`, "One of get, list, store, erase");
     const registry = (await readStandardInput(context, mostBytes)).toString("utf8").trim();
-    // "docker logout" is about what Docker stored, and there is nothing.
+    // "docker logout" concerns what Docker stored: nothing.
     if (action === "erase") return;
     if (action === "store")
       throw usageError("nothing to store: the login gives the token", hint`Run: ${{ command: "auth login" }}`);
     if (service === undefined || ours === undefined || originOf(registry, service) !== new URL(service).origin) {
-      // By these words the clients know that there is no error, but no answer (docker-credential-helpers, credentials/error.go).
+      // Clients know these words as "none", not an error (docker-credential-helpers, credentials/error.go).
       out.answer("credentials not found in native keychain");
       return 1;
     }
@@ -47,11 +50,11 @@ export const command: Command = defineCommand({
   },
 });
 
-/** Of a registry as the clients name it: a host, or an address as in `https://registry.example/v1/`. In plain http it is another one. */
+/** By the clients' names: a host, or a URL such as `https://registry.example/v1/`. Plain http is another one. */
 function originOf(registry: string, service: string): string | undefined {
   const address = /^https?:\/\//.test(registry) ? registry : `${new URL(service).protocol}//${registry}`;
   return URL.canParse(address) ? new URL(address).origin : undefined;
 }
 
-/** A host is short, and so is what "docker login" sends. */
+/** Hosts are short, and so is the input of "docker login". */
 const mostBytes = 16 * 1024;

@@ -10,7 +10,7 @@ const severities = Object.keys(marks);
 
 type ShownFinding = DoctorReport["findings"][number];
 
-/** Findings with one fix have one cause, such as a keychain that is locked. */
+/** One fix means one cause, such as a locked keychain. */
 function causeOf({ fix, sentence }: ShownFinding): string {
   return fix?.replace(/^Run: /, "") ?? sentence;
 }

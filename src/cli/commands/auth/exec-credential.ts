@@ -8,7 +8,7 @@ import type { ExecCredential } from "../../json-output.ts";
 
 const apiVersion = "client.authentication.k8s.io/v1";
 
-/** Kubernetes client authentication: kubectl runs this command and reads an ExecCredential from its standard output. */
+/** Kubernetes client authentication: kubectl reads an ExecCredential from standard output. */
 export const command: Command = defineCommand({
   usage: "auth exec-credential",
   description:
@@ -40,7 +40,7 @@ export const command: Command = defineCommand({
   ],
   async run(context, values) {
     const info = context.app.env["KUBERNETES_EXEC_INFO"];
-    // Without it, the user asks, and not a Kubernetes client.
+    // Missing when the user runs it, not a Kubernetes client.
     if (info) checkAsker(info, values.cluster, values["insecure-skip-tls-verify"] === true);
     const { token: kind = "access" } = values;
     if (kind !== "access" && kind !== "id")
@@ -60,8 +60,8 @@ export const command: Command = defineCommand({
 });
 
 /**
- * The client says which version it wants, and which cluster it asks for. Any context of a kubeconfig can name any of its users: a token
- * must not go to a cluster because it was combined with the wrong user (S-010).
+ * The client says version and cluster. Any context of a kubeconfig can name any user: a token must not reach a cluster
+ * that was combined with the wrong one (S-010).
  */
 function checkAsker(text: string, cluster: string | undefined, isUnverifiedFine: boolean): void {
   const refuse = (what: string, fix: string): AuthError =>
@@ -90,7 +90,7 @@ function checkAsker(text: string, cluster: string | undefined, isUnverifiedFine:
       `the cluster ${server} asks for the token of ${cluster}: it gets none`,
       "use the user of this cluster",
     );
-  // Anything but false: a client that means no may say so by leaving it out.
+  // Anything but false: a client may omit it for no.
   if ((info?.spec?.cluster?.["insecure-skip-tls-verify"] ?? false) !== false && !isUnverifiedFine)
     throw refuse(
       `the client does not verify the certificate of the cluster ${server}, so the token could be stolen`,

@@ -5,8 +5,8 @@ import { defineCommand, profileOption, usageError, type Command, type Context } 
 import { credentialOf, serviceOf } from "../../credential.ts";
 
 /**
- * gitcredentials(7) and git-credential(1). The word "password" below is that protocol's name for what it carries, here an access token: no
- * password is asked for, and none is stored.
+ * gitcredentials(7) and git-credential(1). "password" is that protocol's name for an access token: no password is asked
+ * for or stored.
  */
 export const command: Command = defineCommand({
   usage: "auth git-credential get|store|erase",
@@ -29,19 +29,19 @@ export const command: Command = defineCommand({
     const asked = await readAttributes(context);
     const isOurs = await isForOurService(context, asked);
     if (operation === "get" && isOurs) return answerOrQuit(context, asked);
-    // A token that the server refused. If it is still the stored one, this is its one refresh, and git asks again.
+    // A refused token. If still stored, this is its one refresh, and git asks again.
     const refused = asked.get("credential") ?? asked.get("password");
     const kind = context.app.tokenSource?.kind;
     if (operation === "erase" && isOurs && refused && (kind === undefined || kind === "lent"))
       await replaceRefused(context, refused);
-    // "store" has nothing to do: the session is stored already. gitcredentials(7): an unknown operation is ignored.
+    // "store" has nothing to do. gitcredentials(7): unknown operations are ignored.
     return 0;
   },
 });
 
 /**
- * Without an answer git asks for a user name, at a prompt that says nothing of this program. So it is told to stop, and the user why:
- * in one line, since git's own follows.
+ * Without an answer git would prompt for a user name, without naming this program. So it is told to stop, and the user
+ * why: in one line, since git's own follows.
  */
 async function answerOrQuit(context: Context, asked: ReadonlyMap<string, string>): Promise<number> {
   const { out, signal } = context;
@@ -58,7 +58,7 @@ async function answerOrQuit(context: Context, asked: ReadonlyMap<string, string>
 
 async function answer(context: Context, asked: ReadonlyMap<string, string>): Promise<void> {
   const { token, expiresAt } = await credentialOf(context);
-  // Bearer (RFC 6750 §2.1), if this git can: before 2.46 it knows only user names and passwords, sent as Basic.
+  // Bearer (RFC 6750 §2.1), if this git can: before 2.46 it knows only Basic.
   const lines = asked.get("capability[]")?.split("\n").includes("authtype")
     ? ["capability[]=authtype", "authtype=Bearer", `credential=${token}`, "ephemeral=1"]
     : [`username=${asked.get("username") ?? "oauth2"}`, `password=${token}`];
@@ -70,16 +70,16 @@ async function replaceRefused({ app, signal }: Context, refused: string): Promis
   try {
     await app.tokens().getCredential({ rejected: refused, signal });
   } catch (error) {
-    // git's next request will say so, to a user who can do something about it.
+    // git's next request will tell the user.
     if (!(error instanceof NotAuthenticatedError)) throw error;
   }
 }
 
-/** S-001: git asks for every host it meets, and a repository's submodules can name any host, or a neighbor on this one. */
+/** S-001: git asks for every host, and a repository's submodules can name any host, or a neighbor on this one. */
 async function isForOurService({ app, out }: Context, asked: ReadonlyMap<string, string>): Promise<boolean> {
   const host = asked.get("host") ?? "";
   const origin = `${asked.get("protocol")}://${host}`;
-  // Only a name or an address, and a port: anything else might be read one way here and another way by git.
+  // Only a name or IP address, and a port: git might read anything else differently.
   if (!/^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?$/i.test(host) || !/^https?:\/\//.test(origin) || !URL.canParse(origin))
     return false;
   const service = await serviceOf(app);
@@ -88,16 +88,16 @@ async function isForOurService({ app, out }: Context, asked: ReadonlyMap<string,
   const path = asked.get("path");
   const ask = hint`${{ run: ["git", "config", "--global", `credential.${new URL(service).origin}.useHttpPath`, "true"] }}`;
   if (path === undefined) out.warn(hint`the service is ${service}, and git does not name its repository; run: ${ask}`);
-  // git has decoded the path: encoded again, none of its characters ends it, and ".." leads where git's request goes.
+  // git has decoded the path: encoded again, no character ends it, and ".." leads where git's request goes.
   return (
     path !== undefined && targetOf(`${origin}/${path.split("/").map(encodeURIComponent).join("/")}`, service).isService
   );
 }
 
-/** git's longest line is 64 KiB, and it sends a handful of short ones. */
+/** git's longest line is 64 KiB, and it sends a few short ones. */
 const mostBytes = 256 * 1024;
 
-/** The attributes up to a blank line or the end; for those that are lists (`capability[]`), one value per line. */
+/** Attributes up to a blank line or the end; lists (`capability[]`) with one value per line. */
 async function readAttributes({ stdin, signal }: Context): Promise<ReadonlyMap<string, string>> {
   const decoder = new TextDecoder();
   let text = "";

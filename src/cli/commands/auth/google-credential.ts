@@ -2,7 +2,10 @@ import { defineCommand, profileOption, type Command } from "../../command.ts";
 import { idTokenOf } from "../../credential.ts";
 import type { GoogleCredential } from "../../json-output.ts";
 
-/** Executable-sourced credentials of Google's libraries (AIP-4117): they run this command and exchange what it prints at Google. */
+/**
+ * Executable-sourced credentials of Google's libraries (AIP-4117): they run this command and exchange its output at
+ * Google.
+ */
 export const command: Command = defineCommand({
   usage: "auth google-credential",
   description:

@@ -255,7 +255,7 @@ const placeOptions: readonly string[] = [
 ];
 const isPlain = (option: string): boolean => !placeOptions.includes(option);
 
-/** The same for a tool whose author says where its users log in. */
+/** For a tool with a built-in issuer. */
 export const loginAtBuiltInIssuer: Command = {
   ...command,
   usage: "auth login",

@@ -41,7 +41,7 @@ export const command: Command = defineCommand({
         hint`Omit both to keep the profile: ${{ command: "auth logout" }}`,
       );
     const outcomes = await logOutOfEach(context, await profilesToEnd(context, all, force), force);
-    // Without storage, a file that exists belongs to other settings, and so does the key that opens it.
+    // Without storage, an existing file and its key belong to other settings.
     const left = all && app.isKept ? await removeEverything(context, force ? undefined : "sessions") : undefined;
     const isForgotten = named !== undefined && !values["keep-profile"] && (await forget(app, named));
     const others = all ? [] : await othersLoggedIn(app);
@@ -65,7 +65,7 @@ export const command: Command = defineCommand({
       );
     else if (others.length > 0)
       out.hint(hint`Still logged in: ${others.join(", ")}. To use one: ${{ command: "auth switch" }}`);
-    // With --all, also those under a name that did not exist before.
+    // With --all, also those under new names.
     const newLogins = left ?? [...outcomes].flatMap(([name, { hasNewLogin }]) => (hasNewLogin ? name : []));
     const again = { command: "auth logout", options: left ? ["--all"] : [] };
     for (const name of newLogins)
@@ -79,10 +79,10 @@ export const command: Command = defineCommand({
   },
 });
 
-/** git goes on asking, and gets a refusal that its users may not expect after a logout. */
+/** git goes on asking, and gets an unexpected refusal. */
 async function sayGit({ app, out }: Context): Promise<void> {
   const { gitSetups } = await import("../../git-helper.ts");
-  // Without git, or with a configuration that it cannot read, it asks nobody.
+  // Without git, or with a broken configuration, it does not ask.
   const setups = await gitSetups(app).catch((error: unknown) => {
     if (isAuthError(error)) return [];
     throw error;
@@ -93,15 +93,15 @@ async function sayGit({ app, out }: Context): Promise<void> {
     );
 }
 
-/** @returns whether the profile is gone: a new login, made in the meantime, keeps it */
+/** @returns whether the profile is gone: a new login keeps it */
 async function forget({ store }: App, name: string): Promise<boolean> {
   return (await store.change(name, (stored) => (stored?.session ? stored : undefined))) === undefined;
 }
 
 /**
- * Where the active profile was forgotten: the only one left takes its place. Folders for which it was chosen are without a choice again.
+ * After the active profile was forgotten: the only remaining one replaces it. Its directories have no choice again.
  *
- * @returns the one that is active now; where there are several, those to choose from; undefined where nothing has changed
+ * @returns the active one now; if several remain, the candidates; undefined without a change
  */
 async function activeAfter(
   { store, sharedStore }: App,
@@ -120,7 +120,7 @@ async function activeAfter(
   return wasActive && only !== undefined ? [only, ...more] : undefined;
 }
 
-/** The other profiles with a session, and who is logged in there. */
+/** Other profiles with a session, and their users. */
 async function othersLoggedIn(app: App): Promise<string[]> {
   const { name: current } = await app.profileInUse({ mayBeNew: true });
   return [...(await readAll(app.store)).profiles].flatMap(([name, profile]) =>
@@ -130,7 +130,7 @@ async function othersLoggedIn(app: App): Promise<string[]> {
 
 type Target = readonly [name: string, service: string | undefined];
 
-/** Logs out of each profile at its own service, whatever the environment says now: that is where its session has to end. */
+/** Logs out of each profile at its own service, whatever the environment says. */
 async function logOutOfEach(
   { app, signal }: Context,
   profiles: readonly Target[],
@@ -145,7 +145,7 @@ async function logOutOfEach(
       outcomes.set(name, await logout(name, { store, tokens: app.tokens(name, service), exchange, force, by }));
     } catch (error) {
       if (!(error instanceof AuthError) || error.code === "interrupted") throw error;
-      // The others still end at their services: that is what makes them safe.
+      // The others must still end at their services.
       failure ??= error;
     }
   }
@@ -182,9 +182,9 @@ async function profilesToEnd({ app }: Context, all: boolean, force: boolean): Pr
   return [[name, profile?.service]];
 }
 
-/** @returns the names of the profiles that stay because of `but` */
+/** @returns the profiles that stay because of `but` */
 async function removeEverything({ app, out }: Context, but: "sessions" | undefined): Promise<readonly string[]> {
-  // A file that cannot be read is removed too: that is what --all is for.
+  // --all also removes an unreadable file.
   const account = keychainAccount(app.local.keys);
   const { profiles, hosts } = await app.store.removeAll(but, async () => {
     if (account === undefined) return;

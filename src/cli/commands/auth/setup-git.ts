@@ -25,7 +25,7 @@ export const command: Command = defineCommand({
     if (profile === undefined) throw notLoggedIn(name, profile, app.clock.now());
     const { origin, pathname } = new URL(profile.service);
     const helper = gitHelper(identity, values.profile);
-    // The empty one first: what was set up before it, such as a helper that stores, is not asked for this address.
+    // The empty one first: earlier helpers, such as one that stores, are not asked for this URL.
     await configureGit(app.env, "--replace-all", `credential.${origin}.helper`, "");
     await configureGit(app.env, "--add", `credential.${origin}.helper`, helper);
     if (pathname !== "/") await configureGit(app.env, "--replace-all", `credential.${origin}.useHttpPath`, "true");
@@ -38,7 +38,7 @@ export const command: Command = defineCommand({
   },
 });
 
-/** Removes the entries that this command has written and no other: the user may have added some for the same address. */
+/** Removes only entries of this command: the user may have others for the same URL. */
 async function undo({ app, out }: Context, json: boolean): Promise<void> {
   const setups = await gitSetups(app);
   for (const { origin, helper } of setups) {

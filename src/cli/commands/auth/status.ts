@@ -94,10 +94,7 @@ async function ofProfile({ app, signal }: Context, check: boolean): Promise<Find
   return { found: { ...statusOf(current, app), checked }, profile: current.profile };
 }
 
-/**
- * Requests go to the profile's service, or to the one that the environment names. The profile's own session is not used: nothing is said of
- * it.
- */
+/** Requests go to the profile's service, or the environment's. The profile's own session is not used and not shown. */
 async function ofTokenSource(context: Context, source: TokenSource, check: boolean): Promise<Findings> {
   const { app, signal } = context;
   const { origin, lender } = source;
@@ -118,7 +115,7 @@ async function ofTokenSource(context: Context, source: TokenSource, check: boole
   return { found: { ...found, checked: true, user, teams } };
 }
 
-/** What the agent says: nothing is stored here, not even that there is a profile. */
+/** From the agent: nothing is stored here. */
 async function ofLender(
   { app, signal }: Context,
   { host, profile, service, user, teams, team, until }: Lender,

@@ -67,7 +67,7 @@ async function askWhich(
   for (;;) {
     const answer = await ask(out.question("Which one, by number or name? "), signal);
     if (!answer) throw new AuthError("interrupted", "no profile was chosen", { hint: `"${active}" is still active` });
-    // A profile may be called 2: a name takes precedence over a number.
+    // A profile may be called 2: names take precedence over numbers.
     const name = profiles.has(answer) ? answer : names[Number(answer) - 1];
     if (name !== undefined) return name;
     out.warn(`"${answer}" is not one of them`);

@@ -38,7 +38,7 @@ export const command: Command = defineCommand({
   },
 });
 
-/** An id takes precedence over a name, and an exact name over one that differs in case. */
+/** An id takes precedence over a name, an exact name over other case. */
 function findTeam(wanted: string, teams: readonly TeamOutput[]): TeamOutput {
   const known = teams.map(described).join(", ") || "none";
   const isSameName = ({ name }: TeamOutput): boolean => name.toLowerCase() === wanted.toLowerCase();

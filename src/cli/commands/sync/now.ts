@@ -35,7 +35,7 @@ export const command: Command = defineCommand({
       if (values.report !== undefined)
         await writeNamedFile(values.report, "report", `${JSON.stringify({ rejections }, null, 2)}\n`);
     };
-    // Before anything is sent: a report that cannot be written would be noticed too late.
+    // First: an unwritable report would be noticed too late.
     await writeReport();
     const startedAt = app.clock.monotonic();
     const onProgress = (sent: Pick<DrainReport, "events" | "artifacts">): void => {
@@ -58,7 +58,7 @@ export const command: Command = defineCommand({
       if (!isSent && left === 0 && failure === undefined) return out.answer("Nothing to send.");
       const sent = `Sent ${counted(events.delivered, "event")} and ${counted(artifacts.delivered, "artifact")}${details(events.duplicates, refused, left)}.`;
       if (failure === undefined) out.done(sent);
-      // What failed is not ticked off, and what was sent before that is not kept quiet.
+      // Failures get no tick, and what was sent before is still shown.
       else if (isSent) out.say(sent);
       for (const { id, reason, givenUp } of rejections.slice(0, 10))
         out.warn(`${id} was refused (${reason}) and ${givenUp ? "given up" : "stays queued"}`);

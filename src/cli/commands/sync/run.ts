@@ -48,7 +48,7 @@ export const command: Command = defineCommand({
     sync.start();
     out.say("Sending what is queued. Press Ctrl-C to stop.");
     try {
-      // A token from elsewhere is replaced when one is needed, or cannot be.
+      // A token from elsewhere is replaced on demand, or cannot be.
       if (app.tokenSource === undefined) await app.tokens().keepFresh({ signal });
       await new Promise<void>((resolve) =>
         signal.aborted ? resolve() : signal.addEventListener("abort", () => resolve(), { once: true }),

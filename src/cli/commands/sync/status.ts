@@ -22,7 +22,7 @@ export const command: Command = defineCommand({
   async run({ app, auth, out, signal }, values) {
     const { name, profile } = await app.profileInUse();
     const { profiles } = await readAll(app.store);
-    // The queue keeps ids only: the names come from the users who are logged in here.
+    // The queue keeps only ids: names come from logins here.
     const nameOf = ({ service, user }: Account): string =>
       [...profiles.values()].find(({ service: at, session }) => at === service && session?.user.id === user)?.session
         ?.user.email ?? user;

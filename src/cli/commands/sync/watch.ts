@@ -15,7 +15,7 @@ export const command: Command = defineCommand({
     ["sync watch --json | jq .event_type", "print JSON lines"],
   ],
   async run({ app, out, signal }, values) {
-    // Node 20 has a WebSocket behind a flag, and prints a warning about it that does not concern the user.
+    // Node 20 has a WebSocket behind a flag, with a warning that is not for users.
     if (runtimeWebSocket() === undefined)
       return restartWith(["--experimental-websocket", "--disable-warning=ExperimentalWarning"], signal);
     const show = (message: LiveMessage): void => {
@@ -43,7 +43,7 @@ export const command: Command = defineCommand({
   },
 });
 
-/** An event on one line: time, type, subject and data. All of it if it has none of these. */
+/** Time, type, subject and data on one line; the whole event if it has none of these. */
 function summary(event: Readonly<Record<string, unknown>>): string {
   const { timestamp, event_type: type, aggregate_id: about, payload } = event;
   const parts = [timestamp, type, about, payload].filter((part) => part !== undefined);

@@ -40,7 +40,7 @@ const callOptions = {
     value: "JSON",
     help: "project identity: JSON, @FILE, or - for standard input",
   },
-  // Sent again when a command whose outcome is unknown is run again.
+  // Repeat it to run a command with an unknown result again.
   "idempotency-key": {
     type: "string",
     value: "UUID",
@@ -61,7 +61,7 @@ interface Call {
 
 interface CallDefinition extends Pick<Command, "description" | "arguments"> {
   readonly options?: readonly (keyof typeof callOptions)[];
-  /** What follows the words of the command. */
+  /** What follows the command's words. */
   readonly examples: readonly (readonly [rest: string, does: string])[];
   call(call: Call): Promise<TrackerResult>;
 }
@@ -99,10 +99,7 @@ function trackerCommand(usage: string, { options = [], examples, call, ...comman
   });
 }
 
-/**
- * Shows a result of the tracker: as JSON, or its members in two columns and the items of its lists on a line each. What it
- * contains is up to the provider.
- */
+/** As JSON, or in two columns with list items on a line each. The content is the provider's. */
 function showResult(out: Output, result: TrackerResult, asJson: boolean | undefined): void {
   if (asJson) return out.json(result);
   const plain = Object.entries(result).filter(([, value]) => !Array.isArray(value));
