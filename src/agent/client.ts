@@ -11,9 +11,8 @@ import type { Clock } from "../platform/clock.ts";
 import { userName } from "../platform/paths.ts";
 import type { AgentPlace } from "./address.ts";
 import {
-  answerProof,
   loanPath,
-  proofHeader,
+  openedResponse,
   proofPath,
   requestProof,
   tokenPath,
@@ -53,7 +52,7 @@ export function agentClient(
     const body = question && JSON.stringify(question);
     const nonce = randomBytes(16).toString("base64url");
     const authorization = `HMAC ${nonce} ${requestProof(secret, nonce, method, path)}`;
-    const { status, text, proof } = await exchange(
+    const { status, sealed } = await exchange(
       { ...where, agent, method, path, headers: { ...headers, authorization } },
       body,
       clock.timeout(limitMs),
@@ -64,7 +63,8 @@ export function agentClient(
         cause,
       });
     });
-    if (!new Secret(answerProof(secret, nonce, status, text)).matches(proof)) throw notTheAgent(origin);
+    const text = openedResponse(secret, nonce, status, sealed);
+    if (text === undefined) throw notTheAgent(origin);
     const answer = parseJson(text);
     if (status === 200 && isJsonObject(answer)) return answer;
     throw refusal(status, isJsonObject(answer) ? answer : {}, origin);
@@ -121,18 +121,18 @@ function exchange(
   options: RequestOptions,
   body: string | undefined,
   signal: runtime.AbortSignal,
-): Promise<{ status: number; text: string; proof: string }> {
+): Promise<{ status: number; sealed: Buffer }> {
   return new Promise((resolve, reject) => {
     const request = httpRequest({ ...options, signal }, (response) => {
-      let text = "";
-      response.setEncoding("utf8");
-      response.on("data", (piece: string) => {
-        text += piece;
-        if (text.length > mostBytes) request.destroy(new Error("the response is too long"));
+      const pieces: Buffer[] = [];
+      let size = 0;
+      response.on("data", (piece: Buffer) => {
+        pieces.push(piece);
+        size += piece.length;
+        if (size > mostBytes) request.destroy(new Error("the response is too long"));
       });
       response.once("error", reject);
-      const proof = String(response.headers[proofHeader] ?? "");
-      response.once("end", () => resolve({ status: response.statusCode ?? 0, text, proof }));
+      response.once("end", () => resolve({ status: response.statusCode ?? 0, sealed: Buffer.concat(pieces) }));
     });
     request.once("error", (error) => {
       // The kept connection was closed before this request, as by a reopened tunnel: not received.

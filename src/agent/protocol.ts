@@ -1,4 +1,5 @@
 import { createHmac } from "node:crypto";
+import { seal, unseal } from "../auth/secure-storage/data-key.ts";
 import type { AuthErrorCode } from "../base/errors.ts";
 import type { Secret } from "../base/secret.ts";
 import type { Team, UserInfo } from "../auth/oauth/user-info.ts";
@@ -15,27 +16,30 @@ export const tokenPath = "/v1/token";
 /** `POST` with a {@link ProofQuestion}: a proof of the token's key (RFC 9449). */
 export const proofPath = "/v1/proof";
 
-/** In the response to a {@link requestProof}. */
-export const proofHeader = "proof";
-
 /**
- * Proves that a client knows the secret without revealing it. After an agent has ended, another user's program can take
- * its port, or its name in /tmp: given the secret, it could serve its own tokens, and requests with them would reach
- * that user. Without the secret it cannot make an {@link answerProof}.
+ * Proves that a client knows the secret without revealing it. After an agent or the tunnel to it has ended, another user's
+ * program can take its port, or its name in /tmp: given the secret, it could serve its own tokens, and requests with them
+ * would reach that user. It can also send the proof on to the agent, even when the tunnel is back: so what a proof gets is
+ * for the client alone, see {@link sealedResponse}.
  *
  * @param nonce - the client's, used once: an old response does not fit a new request
  */
 export function requestProof(secret: Secret, nonce: string, method: string, path: string): string {
-  return mac(secret, `request\n${nonce}\n${method}\n${path}`);
+  return createHmac("sha256", secret.reveal()).update(`request\n${nonce}\n${method}\n${path}`).digest("base64url");
 }
 
-/** Proves that the agent knows it too, and made the response. `nonce`: the request's. */
-export function answerProof(secret: Secret, nonce: string, status: number, body: string): string {
-  return mac(secret, `answer\n${nonce}\n${status}\n${body}`);
+/** Without the secret, nobody can read or make it. `nonce`: the request's. */
+export function sealedResponse(secret: Secret, nonce: string, status: number, body: string): Buffer {
+  return seal(body, Buffer.from(secret.reveal()), responseName(nonce, status));
 }
 
-function mac(secret: Secret, text: string): string {
-  return createHmac("sha256", secret.reveal()).update(text).digest("base64url");
+/** The body of a {@link sealedResponse}; undefined for anything else. */
+export function openedResponse(secret: Secret, nonce: string, status: number, sealed: Buffer): string | undefined {
+  return unseal(sealed, Buffer.from(secret.reveal()), responseName(nonce, status));
+}
+
+function responseName(nonce: string, status: number): string {
+  return `answer ${nonce} ${status}`;
 }
 
 export interface Loan {

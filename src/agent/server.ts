@@ -3,12 +3,12 @@ import type { Socket } from "node:net";
 import { AuthError, isAuthError } from "../base/errors.ts";
 import { Secret } from "../base/secret.ts";
 import { isJsonObject, parseJson, textOf, type JsonObject } from "../http/json-members.ts";
+import { limitSilentConnections } from "../platform/silent-connections.ts";
 import {
-  answerProof,
   loanPath,
-  proofHeader,
   proofPath,
   requestProof,
+  sealedResponse,
   tokenPath,
   type LentProof,
   type LentToken,
@@ -49,11 +49,14 @@ export function agentServer(lender: Lender): Server {
   };
   const server = createServer((request, response) => {
     const known = knownClient(request, lender.secret);
+    if (known !== undefined) heard(request.socket);
     answer(request, known !== undefined, lender, isAllowed)
       .catch((error: unknown) => failure(error))
-      .then(({ status, body }) => send(response, status, body, known?.proof))
+      .then(({ status, body }) => send(response, status, body, known?.sealed))
       .catch(() => response.destroy());
   });
+  // Every user can open connections to a port or a shared socket.
+  const heard = limitSilentConnections(server);
   // A client may be silent for the life of its token, and must not cause another question.
   server.keepAliveTimeout = 0;
   return server;
@@ -64,16 +67,16 @@ interface Answer {
   readonly body: Loan | LentToken | LentProof | Refusal;
 }
 
-/** How a client that knows the secret wants its responses proved, if at all. Undefined for others. */
+/** How responses are sealed for a client that proves to know the secret; not at all if it sent it. Undefined for others. */
 function knownClient(
   { method = "", url = "", headers: { authorization = "" } }: IncomingMessage,
   secret: Secret,
-): { readonly proof?: (status: number, body: string) => string } | undefined {
+): { readonly sealed?: (status: number, body: string) => Buffer } | undefined {
   const [, bearer, nonce = "", proof = ""] =
     /^(?:Bearer (\S+)|HMAC ([\w-]{22,64}) ([\w-]{43}))$/i.exec(authorization) ?? [];
   if (bearer !== undefined) return secret.matches(bearer) ? {} : undefined;
   const isKnown = nonce !== "" && new Secret(requestProof(secret, nonce, method, url)).matches(proof);
-  return isKnown ? { proof: (status, body) => answerProof(secret, nonce, status, body) } : undefined;
+  return isKnown ? { sealed: (status, body) => sealedResponse(secret, nonce, status, body) } : undefined;
 }
 
 async function answer(
@@ -155,9 +158,11 @@ function send(
   response: ServerResponse,
   status: number,
   body: object,
-  proof?: (status: number, body: string) => string,
+  sealed?: (status: number, body: string) => Buffer,
 ): void {
   const text = `${JSON.stringify(body)}\n`;
-  const proven = proof && { [proofHeader]: proof(status, text) };
-  response.writeHead(status, { "content-type": "application/json", "cache-control": "no-store", ...proven }).end(text);
+  const type = sealed === undefined ? "application/json" : "application/octet-stream";
+  response
+    .writeHead(status, { "content-type": type, "cache-control": "no-store" })
+    .end(sealed === undefined ? text : sealed(status, text));
 }

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { Socket } from "node:net";
 import { AuthError, hint, login } from "../../base/errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { connectionOwners, type ConnectionOwner, type Ends } from "../../platform/connection-owner.ts";
+import { limitSilentConnections } from "../../platform/silent-connections.ts";
 import type { AuthorizationResponse, UnrelatedRedirect } from "../oauth/authorization-code.ts";
 import { browserStart } from "./browser-start.ts";
 import { receivedRequest } from "./callback-conditions.ts";
@@ -65,10 +65,6 @@ export interface CallbackListener {
 const wrongStatePath = "/not-this-login";
 const alreadyUsedPath = "/already-used";
 const openedBeforePath = "/opened-before";
-
-// Far more than a browser opens (six), and than another user can open during its request; further silent connections
-// are closed, oldest first. A limit for each peer would separate nobody: 127.0.0.0/8 is everybody's.
-const maxSilentConnections = 256;
 
 /**
  * Listens for the redirect of one login (RFC 8252 §7.3), on loopback only. Only a GET of the exact path with the exact
@@ -205,14 +201,8 @@ function boundedServer(onRequest: (request: IncomingMessage, response: ServerRes
   );
   // Then node:http's own responses say `Connection: close` too, and no pipelined request follows.
   server.maxRequestsPerSocket = 1;
-  const silent = new Set<Socket>();
-  server.on("connection", (socket: Socket) => {
-    silent.add(socket);
-    socket.once("close", () => silent.delete(socket));
-    const [oldest] = silent;
-    if (silent.size > maxSilentConnections) oldest?.destroy();
-  });
-  server.on("request", (request: IncomingMessage) => silent.delete(request.socket));
+  const heard = limitSilentConnections(server);
+  server.on("request", (request: IncomingMessage) => heard(request.socket));
   return server;
 }
 

@@ -54,8 +54,9 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     {
       id: "agent-socket",
       text:
-        "An agent serves only clients with its 256-bit secret. Other users cannot connect to its socket, unless you share it. It gives access tokens " +
-        "and proofs for one service. A command does not send it the secret, and trusts only an agent with the same one.",
+        "An agent serves only clients with its 256-bit secret, and other connections do not hold it up. Other users cannot connect to its socket, " +
+        "unless you share it. It gives access tokens and proofs for one service. A command does not send it the secret, and trusts only an agent " +
+        "with the same one. Nobody between the two can read the response.",
     },
     {
       id: "resource-parent",

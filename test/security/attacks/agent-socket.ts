@@ -1,9 +1,13 @@
-// Programs that reach the socket of an agent and want a token, or more than that; and one that waits in the place of an agent that has ended.
+// Programs that reach the socket of an agent and want a token, or more than that, or all of its connections; one that waits in the place of an
+// agent that has ended; and one that waits where the tunnel to an agent was, and sends on to it what it is sent.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
+import { createRequire } from "node:module";
+import { connect, createServer as createTunnel, type AddressInfo } from "node:net";
 import type { AgentOutput } from "../../../src/cli/json-output.ts";
 import { askAgent } from "../../helpers/agent.ts";
+import type { CommandEnvironment } from "../../helpers/command.ts";
 import { echo } from "../../helpers/scene.ts";
 import { signIn } from "../../helpers/stored-session.ts";
 import type { Attack, Stage } from "../stage.ts";
@@ -44,6 +48,8 @@ export const attack: Attack = async (stage) => {
   for (const [issued, kind] of saas.issued) assert.ok(!all.includes(issued) || kind === "access_token", kind);
 
   await assertNobodyStandsIn(stage);
+  await assertNobodyIsBetween(stage);
+  await assertNobodyHoldsIt(stage);
   if (stage.other === undefined || socket === undefined) return "held";
   const connected = await stage.other.run(
     (path, require) =>
@@ -73,8 +79,6 @@ async function assertNobodyStandsIn(stage: Stage): Promise<void> {
   const token = { access_token: saas.issue({ user: "bob" }).access_token, token_type: "Bearer", expires_in: 3_600 };
   const server = createServer(({ url, headers }, response) => {
     heard.push(JSON.stringify(headers));
-    // It may give back all that it was told, and the greatest of headers.
-    response.setHeader("proof", headers.authorization ?? "");
     response.end(JSON.stringify(url === "/v1" ? loan : token));
   });
   stage.after(() => void server.close());
@@ -87,4 +91,81 @@ async function assertNobodyStandsIn(stage: Stage): Promise<void> {
   }
   assert.ok(heard.length > 0 && !heard.join().includes(secret));
   assert.equal(saas.count(echo), 0);
+}
+
+/** The port of a broken tunnel is anybody's too, and behind it the agent still runs. */
+async function assertNobodyIsBetween(stage: Stage): Promise<void> {
+  const { saas, env, here } = await stage.scene();
+  await signIn(saas, env);
+  const { origin, secret } = await lending(stage, env);
+  const overheard: Buffer[] = [];
+  const keep = (piece: Buffer): void => void overheard.push(piece);
+  let said = Buffer.alloc(0);
+  const tunnel = createTunnel((client) => {
+    const agent = connect(Number(new URL(origin).port), "127.0.0.1");
+    for (const [from, to] of [[client, agent] as const, [agent, client] as const])
+      from.pipe(to).on("error", () => undefined);
+    client.on("data", (piece) => (said = Buffer.concat([said, piece])));
+    agent.on("data", keep);
+  });
+  stage.after(() => void tunnel.close());
+  tunnel.listen(0, "127.0.0.1");
+  await once(tunnel, "listening");
+  const value = `http://127.0.0.1:${(tunnel.address() as AddressInfo).port}#${secret}`;
+  const { code, stdout } = await here("auth token", { SPEC_KITTY_AGENT: value });
+  assert.equal(code, 0);
+  const again = connect(Number(new URL(origin).port), "127.0.0.1").on("data", keep);
+  again.end(said);
+  await once(again, "close");
+  const all = Buffer.concat(overheard).toString("latin1");
+  assert.equal(all.match(/HTTP\/1\.1 200 /g)?.length, 4, "the agent has answered twice, and twice again");
+  assert.ok(!all.includes(stdout.trim()) && !/at_|alice/.test(all));
+}
+
+/** Every user can connect to a port. */
+async function assertNobodyHoldsIt(stage: Stage): Promise<void> {
+  const { saas, env, here } = await stage.scene();
+  await signIn(saas, env);
+  const { origin, value } = await lending(stage, env);
+  const input = { port: Number(new URL(origin).port), count: 600, kept: 300 };
+  const silent =
+    stage.other === undefined
+      ? await holdConnections(input, createRequire(import.meta.url))
+      : await stage.other.run(holdConnections, input);
+  assert.ok(silent <= input.kept, `${silent} silent connections are open`);
+  const { code, stdout } = await here("auth whoami", { SPEC_KITTY_AGENT: value });
+  assert.deepEqual([code, stdout], [0, "alice@example.com\n"]);
+}
+
+/** Opens connections, and says nothing on any. @returns how many are still open; waits for a while until they are few enough */
+function holdConnections(
+  { port, count, kept }: { port: number; count: number; kept: number },
+  require: NodeJS.Require,
+): Promise<number> {
+  const net = require("node:net") as typeof import("node:net");
+  return new Promise((resolve) => {
+    let open = count;
+    const late = setTimeout(() => resolve(open), 10_000);
+    for (let index = 0; index < count; index += 1) {
+      const socket = net.connect(port, "127.0.0.1").resume();
+      socket
+        .on("error", () => undefined)
+        .once("close", () => {
+          open -= 1;
+          if (open > kept) return;
+          clearTimeout(late);
+          resolve(open);
+        });
+    }
+  });
+}
+
+async function lending(
+  stage: Stage,
+  env: CommandEnvironment,
+): Promise<{ origin: string; value: string; secret: string }> {
+  const running = stage.start(["auth", "agent", "--json", "--port", "0"], env);
+  await running.shows(/^Lending/m);
+  const { value, origin = "" } = JSON.parse(running.stdout()) as AgentOutput;
+  return { origin, value, secret: value.slice(value.lastIndexOf("#") + 1) };
 }
