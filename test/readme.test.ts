@@ -13,6 +13,7 @@ import { ownIdentity } from "../src/base/identity.ts";
 import { page } from "../src/base/text.ts";
 import { topicTable } from "../src/cli/command-table.ts";
 import { MockProvider } from "./conformance/mock-provider.ts";
+import { anchorOf } from "./docs/markdown.ts";
 import { pictureFile, record, screens } from "./docs/screens.ts";
 import { rowsOf, textOf } from "./docs/terminal-picture.ts";
 import { approveDevice } from "./fake-saas/user.ts";
@@ -147,12 +148,7 @@ test("the README has its sections in the order in which a newcomer needs them, a
 
 /** What links to the headings of a document end with. */
 function anchorsOf(document: string): string[] {
-  return [...read(document).matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) =>
-    title
-      .toLowerCase()
-      .replace(/[^\w -]/g, "")
-      .replaceAll(" ", "-"),
-  );
+  return [...read(document).matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) => anchorOf(title));
 }
 
 /** What npm puts into the package: what the manifest names, and the first two always. */

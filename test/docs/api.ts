@@ -1,13 +1,13 @@
 import { join } from "node:path";
-import { commonOptions, type OptionSpec } from "../../src/cli/command.ts";
-import { commandTable } from "../../src/cli/command-table.ts";
-import { filesIn, root, textOf } from "../helpers/import-graph.ts";
+import { root, textOf } from "../helpers/import-graph.ts";
+import { findings, optionsOfCommands } from "./command-tables.ts";
+import { codeOf } from "./declaration-code.ts";
 import { declarationIn, entryPointsOf, exportsOf, unexportedBehind, type Declaration } from "./declarations.ts";
-import { withPart } from "./part.ts";
+import { partsOf, summaryOf } from "./doc-comment.ts";
+import { anchorOf, withPart } from "./markdown.ts";
 
-/** Types of other libraries and of the runtime, as far as they are used, and what its comment says in full: their pages have no code for them. */
-const withoutCode = new Set([
-  "AuthErrorCode",
+/** Shapes of what other libraries and the runtime make: no caller writes them, so a page only has their names. */
+const byName = new Set([
   "Clock",
   "Environment",
   "EtcdClient",
@@ -25,15 +25,17 @@ const withoutCode = new Set([
   "OutputStream",
   "PostgresClient",
   "PostgresPool",
+  "RedirectScope",
   "RequestHeaders",
   "Socket",
   "SocketConstructor",
 ]);
 
-/** What callers write themselves: each sentence is a requirement, so none is left out. */
-const written = new Set(["SharedStore", "SimpleKeychain"]);
+/** What its comment says in full. */
+const withoutCode = new Set(["AuthErrorCode"]);
 
 const folder = "src/docs/api";
+const index = `${folder}/README.md`;
 const made = "<!-- Made by npm run api-docs. -->";
 
 interface Page {
@@ -50,18 +52,14 @@ interface Entry extends Declaration {
 /** The pages of the API by their paths, as the declarations in `dist/` and the tables of the commands are now. */
 export async function apiPages(): Promise<Map<string, string>> {
   const pages = declaredPages();
-  for (const name of withoutCode) {
+  for (const name of [...byName, ...withoutCode]) {
     if (!pages.some(({ entries }) => entries.some((one) => one.name === name))) throw new Error(`nothing is ${name}`);
   }
-  const index = `${folder}/README.md`;
-  const names = pages.flatMap(({ path, entries }) =>
-    entries.filter(({ isExported }) => isExported).map(({ name }) => ({ name, page: path.replace(`${folder}/`, "") })),
-  );
   return new Map([
-    [index, withPart(textOf(index), "names", listOf(names))],
+    [index, withPart(textOf(index), "names", listOf(pages))],
     ...pages.map(({ path, title, about, entries }): [string, string] => [
       path,
-      pageOf(title, [...about, ...entries.map(textOfEntry)]),
+      pageOf(title, [...about, ...entries.filter(({ name }) => !byName.has(name)).map(textOfEntry), ...named(entries)]),
     ]),
     [`${folder}/options.md`, pageOf("Options of the commands", await optionsOfCommands())],
   ]);
@@ -119,121 +117,48 @@ function byKind(one: Declaration, other: Declaration): number {
   return kinds.indexOf(one.kind) - kinds.indexOf(other.kind);
 }
 
-/** Every name with a link to its place. */
-function listOf(names: readonly { name: string; page: string }[]): string {
-  const sorted = [...names].sort((one, other) => (one.name.toLowerCase() < other.name.toLowerCase() ? -1 : 1));
-  return sorted.map(({ name, page }) => `[${name}](${page}#${name.toLowerCase()})`).join(",\n");
+/** Every exported name with a link to its place. */
+function listOf(pages: readonly Page[]): string {
+  const links = pages.flatMap(({ path, entries }) =>
+    entries
+      .filter(({ isExported }) => isExported)
+      .map(({ name }) => {
+        const place = byName.has(name) ? "by-name" : name.toLowerCase();
+        return { name, link: `[${name}](${path.replace(`${folder}/`, "")}#${place})` };
+      }),
+  );
+  return links
+    .sort((one, other) => (one.name.toLowerCase() < other.name.toLowerCase() ? -1 : 1))
+    .map(({ link }) => link)
+    .join(",\n");
+}
+
+function named(entries: readonly Entry[]): string[] {
+  const names = entries
+    .filter(({ name, isExported }) => byName.has(name) && isExported)
+    .map(({ name }) => `\`${name}\``);
+  return names.length === 0 ? [] : [`## By name\n\nWhat other libraries or this one make: ${names.join(", ")}.`];
 }
 
 /** The doc comment in Markdown, and below it the declaration with the comments of its members. */
 function textOfEntry(entry: Entry): string {
-  const hasCode = !withoutCode.has(entry.name);
-  const [text = "", ...tags] = partsOf(entry.comment);
+  const { name, kind, comment, isExported } = entry;
+  const hasCode = !withoutCode.has(name);
+  const example = examples.get(name);
+  const [text = "", ...tags] = partsOf(comment);
   return [
-    `## \`${entry.name}\``,
-    hasCode ? summaryOf(entry.comment) : text,
+    `## \`${name}\``,
+    (kind === "function" && example === undefined) || !hasCode ? text : summaryOf(comment),
     tags.map((tag) => `- ${tag}`).join("\n"),
-    entry.isExported ? "" : "Not exported.",
+    example === undefined ? "" : `[An example](README.md#${example}).`,
+    isExported ? "" : "Not exported.",
     hasCode ? `\`\`\`ts\n${codeOf(entry)}\n\`\`\`` : "",
   ]
     .filter(Boolean)
     .join("\n\n");
 }
 
-/** A doc comment: what it says, and one text a tag. A parameter whose type says all is left out. */
-function partsOf(comment: string): string[] {
-  return comment
-    .replace(/^\s*\* ?/gm, "")
-    .trim()
-    .split(/^@(?=\w)/m)
-    .filter((part) => !/^param \w+ - see \{@link/.test(part))
-    .map((part) =>
-      part
-        .trim()
-        .replace(/^param (\w+) - /, "`$1`: ")
-        .replace(/^returns /, "Returns ")
-        .replace(/^throws /, "Throws ")
-        .replace(/\{@link ([\w.]+)\}/g, "`$1`"),
-    );
-}
-
-/** The first sentence of a doc comment, and what it says of defaults. */
-function summaryOf(comment: string): string {
-  const [text = ""] = partsOf(comment);
-  const [first = "", ...more] = text.replace(/\s+/g, " ").split(/(?<=[.?])(?<!\betc\.|§[\d.]+) (?=[A-Z`"(])/);
-  return [first, ...more.filter((sentence) => /default/.test(sentence))].join(" ");
-}
-
-/** A declaration as callers read it: without what says where it is made, and with line comments. */
-function codeOf({ name, text }: Declaration): string {
-  const code = text
-    .replace(/^export (declare )?|^declare /, "")
-    .replace(/^ +#private;\n/m, "")
-    // The library makes them.
-    .replace(/(?:^ {4}\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n)?^ {4}constructor\((?:.*\);|[\s\S]*?^ {4}\}\);)\n/m, "")
-    .replace(/\bruntime\./g, "")
-    .replace(/^( *)readonly /gm, "$1")
-    .replace(/^( +\w+\?: .*) \| undefined;$/gm, "$1;")
-    .replace(/^( +\w+\?: )\((.*=> .*)\);$/gm, "$1$2;")
-    // The compiler begins each member of such a union in the first column.
-    .replace(
-      / = \n([\s\S]*)$/,
-      (_, members: string) => ` =\n${members.replace(/^/gm, "    ").replace(/^ {4}\{/m, "    | {")}`,
-    )
-    .replace(/^ +\| \{/gm, "    | {")
-    .replace(/^( *)\/\*\*((?:(?!\*\/)[\s\S])*)\*\/$/gm, (_, indent: string, comment: string) =>
-      lineComments(written.has(name) ? partsOf(comment) : [summaryOf(comment)], indent),
-    )
-    .replace(/^(?: {4})+/gm, (indent) => " ".repeat(indent.length / 2));
-  if (/\btypeof \w|\/\*/.test(code)) throw new Error(`${name} has a form that no page can show:\n${code}`);
-  return code;
-}
-
-function lineComments(texts: readonly string[], indent: string): string {
-  const lines = texts.flatMap((text) => wrapped(text.replace(/\s+/g, " "), 110 - indent.length / 2));
-  return lines.map((line) => `${indent}// ${line}`).join("\n");
-}
-
-function wrapped(text: string, width: number): string[] {
-  return text.match(new RegExp(`\\S.{0,${width - 1}}(?= |$)`, "g")) ?? [];
-}
-
-/** What each command takes; what all commands of a group take is said once. */
-async function optionsOfCommands(): Promise<string[]> {
-  const all = await Promise.all(
-    commandTable.map(async ({ words: [group = ""], load }) => ({ group, command: await load() })),
-  );
-  const groups = [...new Set(all.map(({ group }) => group))].map((group) => {
-    const commands = all.filter((one) => one.group === group).map(({ command }) => command);
-    const lists = commands.map(({ options }) => namesOf(options));
-    const shared =
-      commands.length < 2 ? [] : (lists[0] ?? []).filter((one) => lists.every((list) => list.includes(one)));
-    const rows = commands.map(({ usage, options }) => {
-      const own = namesOf(options).filter((one) => !shared.includes(one) && !common.includes(one));
-      return `- \`${usage}\`${own.length === 0 ? "" : `: ${own.join(", ")}`}`;
-    });
-    return [
-      ...(shared.length === 0 ? [] : [`Every \`${group}\` command: ${shared.join(", ")}.`]),
-      rows.join("\n"),
-    ].join("\n\n");
-  });
-  return [`\`spec-kitty help …\` explains each. Every command: ${common.join(", ")}.`, ...groups];
-}
-
-const common = namesOf(commonOptions);
-
-/** Options as they are typed, in backticks. */
-function namesOf(options: Readonly<Record<string, OptionSpec>>): string[] {
-  return Object.entries(options).map(
-    ([name, { type, value, short }]) =>
-      `\`${short === undefined ? "" : `-${short}, `}--${name}${type !== "boolean" ? ` ${value ?? "VALUE"}` : ""}\``,
-  );
-}
-
-function findings(): string {
-  const found = filesIn("src/doctor").flatMap((file) => [
-    ...textOf(file).matchAll(/\breportOn\(\s*"(D\d+)",\s*"([^"]+)"/g),
-  ]);
-  if (found.length === 0) throw new Error("the doctor has no findings");
-  return [...new Set(found.map(([, number, subject]) => `\`${number}\` ${subject}`))].sort().join(", ");
-}
+/** The places in the index of the functions that it describes by hand. */
+const examples = new Map(
+  [...textOf(index).matchAll(/^### (`(\w+)\(.*)$/gm)].map(([, title = "", name = ""]) => [name, anchorOf(title)]),
+);

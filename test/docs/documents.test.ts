@@ -16,18 +16,23 @@ test("what the documents take from the code is as the code is now: the API, the 
 test("the pages of the API have every export of every entry point, by its name, and the index links to each", async () => {
   const pages = [...(await apiPages())];
   const [[, index = ""] = []] = pages;
-  const placed = pages.flatMap(([path, text]) =>
-    [...text.matchAll(/^## `(\w+)`$/gm)].map(([, name = ""]) => ({ name, page: path.replace("src/docs/api/", "") })),
-  );
+  const placed = pages.flatMap(([path, text]) => {
+    const [, list = ""] = /^## By name\n\n(.*)$/m.exec(text) ?? [];
+    const page = path.replace("src/docs/api/", "");
+    return [
+      ...[...text.matchAll(/^## `(\w+)`$/gm)].map(([, name = ""]) => ({ name, link: `${page}#${name.toLowerCase()}` })),
+      ...[...list.matchAll(/`(\w+)`/g)].map(([, name = ""]) => ({ name, link: `${page}#by-name` })),
+    ];
+  });
   for (const { name: entry, types } of entryPointsOf(root)) {
     for (const { name } of exportsOf(types)) {
       const [found, ...more] = placed.filter((one) => one.name === name);
       assert.ok(found !== undefined, `${entry} exports ${name}`);
       assert.deepEqual(more, []);
-      assert.ok(index.includes(`[${name}](${found.page}#${name.toLowerCase()})`), name);
+      assert.ok(index.includes(`[${name}](${found.link})`), name);
     }
   }
-  assert.ok(placed.some(({ name, page }) => name === "AuthStatus" && page === "json-output.md"));
+  assert.ok(placed.some(({ name, link }) => name === "AuthStatus" && link === "json-output.md#authstatus"));
 });
 
 test("the pages of the API are those that are made, and show each member of a union, the options of each command and the doctor's numbers", async () => {

@@ -1,0 +1,39 @@
+import type { Declaration } from "./declarations.ts";
+import { partsOf, summaryOf } from "./doc-comment.ts";
+
+/** What callers write themselves: each sentence is a requirement, so none is left out. */
+const written = new Set(["SharedStore", "SimpleKeychain"]);
+
+/** A declaration as callers read it: without what says where it is made, and with line comments. */
+export function codeOf({ name, text }: Declaration): string {
+  const code = text
+    .replace(/^export (declare )?|^declare /, "")
+    .replace(/^ +#private;\n/m, "")
+    // The library makes them.
+    .replace(/(?:^ {4}\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n)?^ {4}constructor\((?:.*\);|[\s\S]*?^ {4}\}\);)\n/m, "")
+    .replace(/\bruntime\./g, "")
+    .replace(/^( *)readonly /gm, "$1")
+    .replace(/^( +\w+\?: .*) \| undefined;$/gm, "$1;")
+    .replace(/^( +\w+\?: )\((.*=> .*)\);$/gm, "$1$2;")
+    // The compiler begins each member of such a union in the first column.
+    .replace(
+      / = \n([\s\S]*)$/,
+      (_, members: string) => ` =\n${members.replace(/^/gm, "    ").replace(/^ {4}\{/m, "    | {")}`,
+    )
+    .replace(/^ +\| \{/gm, "    | {")
+    .replace(/^( *)\/\*\*((?:(?!\*\/)[\s\S])*)\*\/$/gm, (_, indent: string, comment: string) =>
+      lineComments(written.has(name) ? partsOf(comment) : [summaryOf(comment)], indent),
+    )
+    .replace(/^(?: {4})+/gm, (indent) => " ".repeat(indent.length / 2));
+  if (/\btypeof \w|\bimport\(|\/\*/.test(code)) throw new Error(`${name} has a form that no page can show:\n${code}`);
+  return code;
+}
+
+function lineComments(texts: readonly string[], indent: string): string {
+  const lines = texts.flatMap((text) => wrapped(text.replace(/\s+/g, " "), 110 - indent.length / 2));
+  return lines.map((line) => `${indent}// ${line}`).join("\n");
+}
+
+function wrapped(text: string, width: number): string[] {
+  return text.match(new RegExp(`\\S.{0,${width - 1}}(?= |$)`, "g")) ?? [];
+}

@@ -1,0 +1,23 @@
+/** A doc comment: what it says, and one text a tag. A parameter whose type says all is left out. */
+export function partsOf(comment: string): string[] {
+  return comment
+    .replace(/^\s*\* ?/gm, "")
+    .trim()
+    .split(/^@(?=\w)/m)
+    .filter((part) => !/^param \w+ - see \{@link/.test(part))
+    .map((part) =>
+      part
+        .trim()
+        .replace(/^param (\w+) - /, "`$1`: ")
+        .replace(/^returns /, "Returns ")
+        .replace(/^throws /, "Throws ")
+        .replace(/\{@link ([\w.]+)\}/g, "`$1`"),
+    );
+}
+
+/** The first sentence of a doc comment, and what it says of defaults. */
+export function summaryOf(comment: string): string {
+  const [text = ""] = partsOf(comment);
+  const [first = "", ...more] = text.replace(/\s+/g, " ").split(/(?<=[.?])(?<!\betc\.|§[\d.]+) (?=[A-Z`"(])/);
+  return [first, ...more.filter((sentence) => /default/.test(sentence))].join(" ");
+}
