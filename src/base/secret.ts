@@ -69,13 +69,18 @@ export function redact(text: string): string {
   if (text.length < leastLength) return text;
   let clean = text;
   for (const value of live.keys()) {
-    if (value.length < leastLength) continue;
-    const inForm = new URLSearchParams({ "": value }).toString().slice(1);
-    for (const spelling of new Set([value, encodeURIComponent(value), inForm, JSON.stringify(value).slice(1, -1)])) {
+    if (value.length < leastLength || value.length > clean.length) continue;
+    for (const spelling of spellings(value))
       if (clean.includes(spelling)) clean = clean.replaceAll(spelling, "[secret]");
-    }
   }
   return clean;
+}
+
+function spellings(value: string): Iterable<string> {
+  // No encoding changes most tokens, and there may be thousands.
+  if (/^[\w.*-]*$/.test(value)) return [value];
+  const inForm = new URLSearchParams({ "": value }).toString().slice(1);
+  return new Set([value, encodeURIComponent(value), inForm, JSON.stringify(value).slice(1, -1)]);
 }
 
 /**

@@ -15,6 +15,7 @@ import { contention } from "../helpers/contention.ts";
 import { sessionOf, storeSession } from "../helpers/stored-session.ts";
 import { authorizedFetch } from "./authorized-fetch.ts";
 import type { ColdStart } from "./cold-start.ts";
+import { loginCosts } from "./login.ts";
 import type { CallCost } from "./valid-token.ts";
 
 /** A limit, and what was measured: the limit is kept when `measured` is below it. */
@@ -52,6 +53,9 @@ export async function judgeLimits(
   };
   await judge("NFR-001 browser login, from the click to the stored session", "ms", 1_000, browserLogin);
   await judge("NFR-002 device login, the machine's part", "ms", 1_000, deviceLogin);
+  await judge("a login through the browser in a test of an author, processor time", "ms", 20, async () =>
+    Math.max(...(await loginCosts()).map(({ cpuMs }) => cpuMs)),
+  );
   await judge("NFR-004 what a refresh adds to the service's time, p99 of 200", "ms", 20, refreshes, 20);
   const token = calls.find(({ client }) => client === "ours")?.ratio ?? Number.NaN;
   await judge("auth.getToken() with a good token against a bare async function", "times", 2, async () => token, 1);

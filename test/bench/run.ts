@@ -1,4 +1,4 @@
-// `npm run bench [-- --json | --markdown | start | kills | agents | explore]`: what an access token costs, ours and other libraries', all measured in this one run. The
+// `npm run bench [-- --json | --markdown | start | logins | kills | agents | explore]`: what an access token costs, ours and other libraries', all measured in this one run. The
 // limits that only a clock can judge are judged here: the exit code is 1 when one is missed. KILL_ROUNDS: default 1000.
 import { parseArgs } from "node:util";
 import { coldStart, coldStartRows, coldStartTitle } from "./cold-start.ts";
@@ -17,6 +17,16 @@ if (process.argv[2] === "start") {
   const start = await coldStart(40);
   const rows = coldStartRows(start).map(([what = "", ...figures]) => [what.padEnd(28), ...figures].join("  "));
   console.log(`Node ${process.version}\n\n${coldStartTitle(start)}:\n\n${rows.join("\n")}`);
+  process.exit();
+}
+
+if (process.argv[2] === "logins") {
+  const { loginCosts } = await import("./login.ts");
+  console.log(
+    `Node ${process.version}\n\nA login in a test with spec-kitty/testing, medians of 60, processor time and by the clock:\n`,
+  );
+  for (const { way, cpuMs, ms } of await loginCosts())
+    console.log(`${way.padEnd(22)} ${cpuMs.toFixed(1).padStart(5)} ms ${ms.toFixed(1).padStart(6)} ms`);
   process.exit();
 }
 

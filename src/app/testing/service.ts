@@ -8,7 +8,7 @@ import type { Auth } from "../auth.ts";
 import { createAuth } from "../create-auth.ts";
 import type { AuthOptions } from "../options.ts";
 import type { AppOverrides } from "../overrides.ts";
-import { browse } from "./browser.ts";
+import { browse, loopbackRequest } from "./browser.ts";
 import { ManualClock } from "./clock.ts";
 import { handlerOf, type Answer, type FakeRequest } from "./http.ts";
 import type { IssuerUser } from "./issuer.ts";
@@ -283,8 +283,9 @@ function serviceAt(
     },
     visit: (address) =>
       held(() =>
-        browse(address, ((to: string, init) =>
-          (to.startsWith(`${url}/`) ? service.fetch : fetch)(to, init as never)) as typeof fetch),
+        browse(address, async (to, init) =>
+          to.startsWith(`${url}/`) ? ((await service.fetch(to, init)) as Response) : loopbackRequest(to, init),
+        ),
       ),
     revoke() {
       for (const id of provider.sessions.keys()) provider.revoke(id);
