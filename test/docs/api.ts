@@ -123,7 +123,7 @@ function listOf(pages: readonly Page[]): string {
     entries
       .filter(({ isExported }) => isExported)
       .map(({ name }) => {
-        const place = byName.has(name) ? "by-name" : name.toLowerCase();
+        const place = byName.has(name) ? "other-types" : name.toLowerCase();
         return { name, link: `[${name}](${path.replace(`${folder}/`, "")}#${place})` };
       }),
   );
@@ -133,11 +133,11 @@ function listOf(pages: readonly Page[]): string {
     .join(",\n");
 }
 
+/** What a page says of the types that it only names. */
 function named(entries: readonly Entry[]): string[] {
-  const names = entries
-    .filter(({ name, isExported }) => byName.has(name) && isExported)
-    .map(({ name }) => `\`${name}\``);
-  return names.length === 0 ? [] : [`## By name\n\nWhat other libraries or this one make: ${names.join(", ")}.`];
+  const names = entries.filter(({ name, isExported }) => byName.has(name) && isExported);
+  const list = names.map(({ name }) => `\`${name}\``).join(", ");
+  return list === "" ? [] : [`## Other types\n\nThe declarations have the members of these: ${list}.`];
 }
 
 /** The doc comment in Markdown, and below it the declaration with the comments of its members. */

@@ -15,7 +15,11 @@ export function codeOf({ name, text }: Declaration): string {
     .replace(/^( *)readonly /gm, "$1")
     .replace(/^( +\w+\?: .*) \| undefined;$/gm, "$1;")
     .replace(/^( +\w+\?: )\((.*=> .*)\);$/gm, "$1$2;")
-    // The compiler begins each member of such a union in the first column.
+    .replace(/\{ [\w, .]+ \}(\??): /g, "options$1: ")
+    // The compiler begins each member of a union in the first column if one has a comment.
+    .replace(/^.* = \{\n[\s\S]*^\} \| \{$[\s\S]*/m, (union) =>
+      union.replace("{", "\n{").replace(/^\} \| \{/gm, "}\n | {"),
+    )
     .replace(
       / = \n([\s\S]*)$/,
       (_, members: string) => ` =\n${members.replace(/^/gm, "    ").replace(/^ {4}\{/m, "    | {")}`,

@@ -15,9 +15,9 @@ export function partsOf(comment: string): string[] {
     );
 }
 
-/** The first sentence of a doc comment, and what it says of defaults. */
+/** The first sentence of a doc comment, and those about a value or a default. */
 export function summaryOf(comment: string): string {
   const [text = ""] = partsOf(comment);
-  const [first = "", ...more] = text.replace(/\s+/g, " ").split(/(?<=[.?])(?<!\betc\.|§[\d.]+) (?=[A-Z`"(])/);
-  return [first, ...more.filter((sentence) => /default/.test(sentence))].join(" ");
+  const [first = "", ...more] = text.replace(/\s+/g, " ").split(/(?<=[.?])(?<!§[\d.]+) (?=[A-Z`"(])/);
+  return [first, ...more.filter((sentence) => /^"|^`(?!``)|default/.test(sentence))].join(" ");
 }

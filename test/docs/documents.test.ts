@@ -17,11 +17,11 @@ test("the pages of the API have every export of every entry point, by its name, 
   const pages = [...(await apiPages())];
   const [[, index = ""] = []] = pages;
   const placed = pages.flatMap(([path, text]) => {
-    const [, list = ""] = /^## By name\n\n(.*)$/m.exec(text) ?? [];
+    const [, list = ""] = /^## Other types\n\n(.*)$/m.exec(text) ?? [];
     const page = path.replace("src/docs/api/", "");
     return [
       ...[...text.matchAll(/^## `(\w+)`$/gm)].map(([, name = ""]) => ({ name, link: `${page}#${name.toLowerCase()}` })),
-      ...[...list.matchAll(/`(\w+)`/g)].map(([, name = ""]) => ({ name, link: `${page}#by-name` })),
+      ...[...list.matchAll(/`(\w+)`/g)].map(([, name = ""]) => ({ name, link: `${page}#other-types` })),
     ];
   });
   for (const { name: entry, types } of entryPointsOf(root)) {
