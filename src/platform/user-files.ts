@@ -123,6 +123,12 @@ export async function openUserFile(path: string): Promise<UserFileWriter> {
   // Given by a shell, as in `-o >(sort)`.
   const place = /^\/dev\/(stdout|stderr|fd\/\d+)$/.test(path) ? path : placeOf(path);
   const found = await lstat(place).catch(() => undefined);
+  // Its reader would be that user, who can put one wherever everybody can write.
+  if (found?.isFIFO() && !isTrustedOwner(found.uid)) {
+    throw new AuthError("usage_invalid", `"${path}" is a pipe of another user (uid ${found.uid})`, {
+      hint: "Name a file in a directory that only you can change",
+    });
+  }
   const temporary = found === undefined || found.isFile() ? temporaryPath(place) : undefined;
   // With the replaced file's mode, which its owner may have restricted.
   const file = await open(temporary ?? place, temporary === undefined ? "w" : "wx", found && found.mode & 0o777);

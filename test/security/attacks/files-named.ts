@@ -1,4 +1,4 @@
-// A clone with links in the place of files that its user names, and a pipe that nobody writes to.
+// A clone with links in the place of files that its user names, and another user's pipe in the place of an output.
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -38,6 +38,30 @@ export const attack: Attack = async (stage) => {
     assert.equal((await here(`api ${echo} -o ${join(clone, "file.md")}`)).code, 2, "nothing is written through one");
     assert.equal(readFileSync(secret, "utf8"), "hunter2");
   }
+  const theirs = isWindows ? undefined : await stage.other?.run(makePipe, null);
+  if (theirs !== undefined) {
+    stage.after(() => stage.other?.run(removePipe, theirs));
+    const { code, stderr } = await here(`api ${echo} -o ${theirs}`);
+    assert.equal(code, 2, "nothing is written into another user's pipe");
+    assert.match(stderr, /is a pipe of another user/);
+  }
   assert.equal(saas.count(echo), 0);
   return "held";
 };
+
+/** A pipe that everybody can write to, and that its owner reads. */
+function makePipe(_: null, require: NodeJS.Require): string {
+  const fs = require("node:fs") as typeof import("node:fs");
+  const { execFileSync } = require("node:child_process") as typeof import("node:child_process");
+  const folder = fs.mkdtempSync("/tmp/pipe-");
+  fs.chmodSync(folder, 0o755);
+  execFileSync("mkfifo", ["-m", "666", `${folder}/out.json`]);
+  // With a reader, to open it does not wait.
+  fs.openSync(`${folder}/out.json`, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+  return `${folder}/out.json`;
+}
+
+function removePipe(path: string, require: NodeJS.Require): void {
+  const { rmSync } = require("node:fs") as typeof import("node:fs");
+  rmSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+}
