@@ -20,7 +20,9 @@ export type { Hint } from "./hint.ts";
  * - `access_denied`: the user or the service refused.
  * - `service_rejected`: the service refused the request itself (RFC 6749 §5.2 other than a dead grant).
  * - `service_answer_invalid`: the response violates the protocol.
- * - `storage_*`, `keychain_unavailable`: stored credentials could not be used; they are unchanged.
+ * - `timed_out`, `interrupted`: it took too long, or the user stopped it.
+ * - `storage_unsafe`, `storage_damaged`, `storage_unreadable`, `storage_unwritable`, `keychain_unavailable`: stored
+ *   credentials could not be used; they are unchanged.
  */
 export type AuthErrorCode = (typeof codes)[number] | (string & {});
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { exitCodes } from "../../src/cli/exit-code.ts";
 import { scratchFolder } from "../helpers/command.ts";
 import { filesIn, root, textOf } from "../helpers/import-graph.ts";
 import { apiPages } from "./api.ts";
@@ -35,7 +36,7 @@ test("the pages of the API have every export of every entry point, by its name, 
   assert.ok(placed.some(({ name, link }) => name === "AuthStatus" && link === "json-output.md#authstatus"));
 });
 
-test("the pages of the API are those that are made, and show each member of a union, the options of each command and the doctor's numbers", async () => {
+test("the pages of the API are those that are made, and show each member of a union, each error code, the options of each command and the doctor's numbers", async () => {
   const pages = await apiPages();
   assert.deepEqual(filesIn("src/docs/api", /./).sort(), [...pages.keys()].sort());
   const page = (name: string): string => pages.get(`src/docs/api/${name}.md`) ?? assert.fail(name);
@@ -48,6 +49,8 @@ test("the pages of the API are those that are made, and show each member of a un
   assert.deepEqual(kinds("spec-kitty", "ConsentQuestion"), ["file", "host", "resource", "profile"]);
   assert.deepEqual(kinds("sync", "EmitReport"), ["queued", "refused", "failed"]);
   assert.deepEqual(kinds("sync", "LiveFrame"), ["snapshot", "event", "ping", "answer", "ignored"]);
+  const [, codes = ""] = page("spec-kitty").split("\n## `AuthErrorCode`\n");
+  for (const code of Object.keys(exitCodes)) assert.ok(codes.split("\n## ")[0]?.includes(`\`${code}\``), code);
   assert.match(page("options"), /^- `auth switch \[PROFILE\]`: `--here`$/m);
   assert.match(page("json-output"), /`D403` file,/);
 });
