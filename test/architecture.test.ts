@@ -94,7 +94,7 @@ test("imports go downwards", () => {
   );
 });
 
-test("no files import each other in a circle, and no folders, imports of types included", () => {
+test("no files import each other in a circle, and no directories, imports of types included", () => {
   assert.deepEqual(circlesOf(graph), []);
   assert.deepEqual(circlesOf(neighbourGraph(graph)), []);
   // The rule finds what it is for.

@@ -181,7 +181,7 @@ test("every file and every heading that a document names or links to is there, a
   }
 });
 
-test("src/README.md has a paragraph for every folder with a layer of its own", () => {
+test("src/README.md has a paragraph for every directory with a layer of its own", () => {
   const folders = (below: string): string[] =>
     readdirSync(join(root, "src", below), { withFileTypes: true })
       .filter((entry) => entry.isDirectory())
@@ -299,7 +299,7 @@ test("every program in the README and its pages compiles against the package's o
   }
 });
 
-test("the README's two tools run as they stand, but for the addresses and the client: one by its commands, one by functions", async (t) => {
+test("the README's two tools run as they stand, but for the URLs and the client: one by its commands, one by functions", async (t) => {
   const { saas, folder, env } = await scene(t);
   const [commands = "", functions = "", ...more] = blocks("js");
   assert.deepEqual(more, []);

@@ -121,7 +121,7 @@ export class SyncQueue {
   }
 
   #scope(folder: string, account: Account | undefined): QueueScope {
-    // Whoever can change it could give one account's events to another.
+    // A user who can change it could give one account's events to another.
     checkFolder(this.#root);
     const path = join(this.#root, folder);
     return {

@@ -10,7 +10,7 @@ import { runHere } from "../helpers/command-here.ts";
 import { noTerminal, startOnTerminal } from "../helpers/pseudo-terminal.ts";
 import { storedProfile } from "../helpers/stored-session.ts";
 
-test("S-010 a link or a named pipe in place of the file shows nothing of its target, and nobody waits for it", {
+test("S-010 a link or a named pipe in place of the file shows nothing of its target, and no command waits for it", {
   skip: process.platform === "win32" && "no named pipes in folders there",
 }, async (t) => {
   const { env, folder, project } = await twoAccounts(t);
@@ -30,7 +30,7 @@ test("S-010 a link or a named pipe in place of the file shows nothing of its tar
   assert.deepEqual(await whoami(), ignored);
 });
 
-test("a choice with --here is that of the folder a process works in, and of those below it", async (t) => {
+test("a choice with --here is that of the directory a process works in, and of those below it", async (t) => {
   const { env, folder, project, run } = await twoAccounts(t);
   const projects = join(folder, "projects");
   const { code, stdout } = await runCommand(t, ["auth", "switch", "work", "--here"], env, { cwd: projects });
@@ -99,7 +99,9 @@ test("auth switch makes another account the active one, and warns when something
   assert.match(wrong.stderr, /^error: there is no profile "nobody"\nhint: Known: default, work\./);
 });
 
-test("auth switch without a name asks on a terminal, and takes a number or a name", { skip: noTerminal }, async (t) => {
+test("auth switch without a name prompts on a terminal, and takes a number or a name", {
+  skip: noTerminal,
+}, async (t) => {
   const { env, here } = await twoAccounts(t);
   for (const [typed, expected] of [
     ["2\n", "bob@example.com\n"],

@@ -89,7 +89,7 @@ test("FR-011 a token that the service refuses from a borrower leads to the agent
   assert.equal(at.saas.counters.refreshes, 1);
 });
 
-test("FR-012 a session that the service has ended ends on the lender's machine, and a borrower is told where to look", async (t) => {
+test("FR-012 a session that the service has ended ends on the lender's machine, and the borrower's error says where to look", async (t) => {
   const at = await host(t);
   const { value } = await lend(t, at);
   const { env } = borrower(t, value);
@@ -259,7 +259,7 @@ test("with --confirm each new client waits for the user's yes", { skip: noTermin
   assert.match(alone.stderr, /^error: --confirm needs a terminal/);
 });
 
-test("--verbose says who got a token, and --port serves on loopback to whoever knows the secret", async (t) => {
+test("--verbose says who got a token, and --port serves on loopback to every client with the secret", async (t) => {
   const at = await host(t);
   const agent = await lend(t, at, "--port", "0", "--verbose");
   assert.match(agent.origin ?? "", /^http:\/\/127\.0\.0\.1:\d+$/);

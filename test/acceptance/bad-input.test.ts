@@ -207,7 +207,7 @@ test("a response whose body hangs gets 10 seconds", async (t) => {
   assertFailure(await running.ended, { code: 3, error: /did not respond in time/, hint: /try again/ });
 });
 
-test("when /api/v1/me fails after the exchange, the user is told, nothing is stored, and the server session is ended", async (t) => {
+test("when /api/v1/me fails after the exchange, the user sees why, nothing is stored, and the server session is ended", async (t) => {
   const { saas, run, folder } = await scene(t);
   saas.faults.next("/api/v1/me", { status: 500 });
   const error = /logged in, but the service does not name the user: .*\/api\/v1\/me" returned 500/;
@@ -310,7 +310,7 @@ test("a home that does not exist and cannot be created is an error at login, and
   assert.equal((await here("auth login --storage memory")).code, 0);
 });
 
-test("a configuration folder that does not exist is created, for this user alone", async (t) => {
+test("a configuration directory that does not exist is created, for this user alone", async (t) => {
   const { run, folder } = await scene(t, {}, { SPEC_KITTY_CONFIG_DIR: undefined });
   assert.equal((await run("auth login")).code, 0);
   assert.equal(lstatSync(join(folder, ".config/spec-kitty")).mode & 0o777, 0o700);
@@ -328,7 +328,7 @@ async function runNowhere(t: TestContext, args: string, env: CommandEnvironment)
   );
 }
 
-test("a login works in a deleted folder, and a relative SPEC_KITTY_CONFIG_DIR is an error there that says so", {
+test("a login works in a deleted directory, and a relative SPEC_KITTY_CONFIG_DIR is an error there that says so", {
   skip: process.platform === "win32" && "a folder in use cannot be deleted there",
 }, async (t) => {
   const { env } = await scene(t);
@@ -434,7 +434,7 @@ for (const [stage, fault, path] of [
 }
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  test(`${signal} before the browser answers ends the login at once and leaves nothing behind`, async (t) => {
+  test(`${signal} before the browser responds ends the login at once and leaves nothing behind`, async (t) => {
     const { env, folder } = await scene(t);
     const port = await freePort();
     const running = startCommand(t, ["auth", "login", "--no-browser", "--port", String(port)], env);

@@ -26,7 +26,7 @@ function alone(t: TestContext, args: readonly string[], more: CommandEnvironment
   return runCommand(t, args, commandEnvironment(scratchFolder(t), undefined, more));
 }
 
-test("FR-008 help is an answer: of the tool, and of a command", async (t) => {
+test("FR-008 help goes to stdout: of the tool, and of a command", async (t) => {
   for (const [args, usage] of [
     [[], /^Usage: spec-kitty COMMAND/],
     [["auth", "login", "-h"], /^Usage: spec-kitty auth login \[URL\]/],
@@ -109,7 +109,7 @@ function assertHarmless({ stdout, stderr }: Pick<CommandResult, "stdout" | "stde
   }
 }
 
-test("S-008 the user code and its address stay text on one line", async (t) => {
+test("S-008 the user code and its URL stay text on one line", async (t) => {
   const { saas, env } = await scene(t);
   saas.faults.next("/oauth/device", {
     edit: (answer) => ({

@@ -173,7 +173,7 @@ test(
 );
 
 test(
-  "NFR-017 a command that is killed in another container in the middle of its refresh keeps nobody from the next one",
+  "NFR-017 a command that is killed in another container in the middle of its refresh does not block the next one",
   namespaces,
   async (t) => {
     const stage = await scene(t);
@@ -216,7 +216,7 @@ async function sharedFolder(): Promise<{ path: string; machine: (own: boolean) =
 }
 
 test(
-  "NFR-017 in a folder without sockets the lock of a killed holder of this machine is free within a second too",
+  "NFR-017 in a directory without sockets the lock of a killed holder of this machine is free within a second too",
   namespaces,
   async () => {
     const { path, machine } = await sharedFolder();

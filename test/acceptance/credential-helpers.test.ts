@@ -60,7 +60,7 @@ function attributes(text: string): Record<string, string> {
   );
 }
 
-test("git is given the access token as Bearer, with its expiry, and told to keep no copy", withBearer, async (t) => {
+test("git gets the access token as Bearer, with its expiry and an order to keep no copy", withBearer, async (t) => {
   const at = await loggedIn(t);
   const { code, stdout, stderr } = await git(
     at,
@@ -224,7 +224,7 @@ test("S-001 docker-credential gives none where the service is a path of a host, 
   assert.deepEqual([code, stdout], [1, "credentials not found in native keychain\n"]);
 });
 
-test("S-001 bazel-credential gives a header and its expiry for an address on the service, and nothing for any other", async (t) => {
+test("S-001 bazel-credential gives a header and its expiry for a URL on the service, and nothing for any other", async (t) => {
   const at = await loggedIn(t);
   const ask = (uri: string): Promise<CommandResult> =>
     withInput(JSON.stringify({ uri }), () => at.here("auth bazel-credential get"));

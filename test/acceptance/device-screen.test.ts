@@ -62,7 +62,7 @@ test("--no-qr draws nothing, a narrow screen has a shorter countdown, and Ctrl-C
   assert.equal(saas.counters.logins, 0);
 });
 
-test("S-008 neither the code nor the address from the service can move the cursor", { skip: noTmux }, async (t) => {
+test("S-008 neither the code nor the URL from the service can move the cursor", { skip: noTmux }, async (t) => {
   const { saas, env } = await scene(t, { deviceIntervalSeconds: 1 });
   const hostile = {
     user_code: "AB\u001b[2J\u001b]0;owned\u0007\nerror: CD",

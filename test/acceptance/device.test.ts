@@ -147,7 +147,7 @@ test("NFR-003 polling ends when the code expires", async (t) => {
   assert.equal(filesUnder(join(at.folder, "config")).size, 0);
 });
 
-test("--timeout limits how long a device login waits, and the hint keeps --force and the address", async (t) => {
+test("--timeout limits how long a device login waits, and the hint keeps --force and the URL", async (t) => {
   const { at, clock } = await timed(t, { deviceIntervalSeconds: 5 });
   const { code, stdout, stderr } = await runHere(
     ["auth", "login", at.saas.url, "--headless", "--force", "--timeout", "12"],

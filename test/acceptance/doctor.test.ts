@@ -107,7 +107,7 @@ test("a session whose key is in a keychain not responding is critical", async (t
   assert.deepEqual(severities(report, "critical"), ["D401", "D601"]);
 });
 
-test("a service that never answers costs the doctor 3 s, not 10, and Ctrl-C ends it earlier", unix, async (t) => {
+test("a service that never responds costs the doctor 3 s, not 10, and Ctrl-C ends it earlier", unix, async (t) => {
   const at = await scene(t);
   at.saas.faults.always("/api/v1/me", { hang: true });
   // Only the step has this limit: with any other, the limit on all of it, or on a request, is what ends the wait.

@@ -82,7 +82,7 @@ test("FR-025 a revocation that a command notices is recorded once, and every com
   for (const secret of at.saas.issued.keys()) assert.ok(!JSON.stringify([ended, told]).includes(secret));
 });
 
-test("FR-025 of several processes that are told of a revocation at once, one records it, and all say the same", async (t) => {
+test("FR-025 of several processes that notice a revocation at once, one records it, and all say the same", async (t) => {
   const at = await staleLogin(t);
   revokeAll(at);
   const results = await Promise.all(["auth token", "auth refresh", "api /api/v1/me"].map((line) => at.run(line)));
@@ -96,7 +96,7 @@ test("FR-025 of several processes that are told of a revocation at once, one rec
   assert.match(stdout, /^ {2}Reason +".*\/oauth\/token" returned 40\d "invalid_grant"/m);
 });
 
-test("FR-025 a login that the service had said would expire is nobody's only after a command has asked; until then the clock here may be wrong", async (t) => {
+test("FR-025 a login past its announced expiry counts as ended only after a request; until then the clock here may be wrong", async (t) => {
   const at = await scene(t);
   const expiredAt = Date.now() - 86_400_000;
   const session = { ...sessionOf(at.saas), refreshTokenExpiresAt: new Date(expiredAt).toISOString() };
@@ -122,7 +122,7 @@ test("FR-025 a login that the service had said would expire is nobody's only aft
   assert.ok(after.stdout.includes(`  Ended      ${why}\n`), after.stdout);
 });
 
-test("a clock that is corrected makes no login look absent: each command that looks says who it is, and the token is good", async (t) => {
+test("a clock that is corrected makes no login look absent: each command names its user, and the token is good", async (t) => {
   const at = await scene(t);
   // A day ahead of the service at the login, and right since.
   const session = { ...sessionOf(at.saas, { leftMs: 3_600_000 }), clockOffsetMs: 40 * 86_400_000 };

@@ -22,7 +22,7 @@ const asRoot = { skip: process.getuid?.() !== 0 && "needs root" };
 const emit = `sync emit WPStatusChanged --aggregate WP01 --payload {"wp_id":"WP01","from_lane":"planned","to_lane":"claimed"}`;
 
 test(
-  "a login refuses a configuration folder below one that everybody can change, and asks the service nothing",
+  "a login refuses a configuration directory below one that everybody can change, and asks the service nothing",
   unix,
   async (t) => {
     const { saas, env, folder, run, here } = await scene(t);
@@ -54,7 +54,7 @@ test(
   },
 );
 
-test("a login refuses a way to its folder that leads over a link of another user's", asRoot, async (t) => {
+test("a login refuses a way to its directory that leads over a link of another user's", asRoot, async (t) => {
   const { folder, here, saas } = await scene(t);
   const [shared, mine] = [join(folder, "shared"), join(folder, "mine")];
   mkdirSync(shared);
@@ -81,7 +81,7 @@ test("a login refuses a way to its folder that leads over a link of another user
   assert.equal(saas.requests.length, requests);
 });
 
-test("root in somebody else's home creates nothing there", asRoot, async (t) => {
+test("root in another user's home creates nothing there", asRoot, async (t) => {
   const { env, folder, run, here, saas } = await scene(t);
   const home = join(folder, "home");
   mkdirSync(home);
@@ -137,7 +137,7 @@ for (const [what, make] of [
   ["a named pipe", (path: string) => void execFileSync("mkfifo", ["-m", "600", path])],
 ] as const) {
   test(
-    `with ${what} in place of the configuration folder nothing waits, and nothing is advised that would change it`,
+    `with ${what} in place of the configuration directory nothing waits, and nothing is advised that would change it`,
     unix,
     async (t) => {
       const { folder, run, here } = await scene(t);
@@ -173,7 +173,7 @@ for (const [what, make] of [
   );
 }
 
-test("the doctor advises nothing for a folder that holds other things, or is somebody else's", unix, async (t) => {
+test("the doctor advises nothing for a directory that holds other things, or is another user's", unix, async (t) => {
   const { folder, here } = await scene(t);
   const shared = join(folder, "shared");
   mkdirSync(shared, { mode: 0o755 });
@@ -267,7 +267,7 @@ test("no file of the queue has an email address in the clear", async (t) => {
   );
 });
 
-test("S-005 the keys of two folders have different salts and nonces, so that one guess at a passphrase is not one at both", async (t) => {
+test("S-005 the keys of two directories have different salts and nonces, so that one guess at a passphrase is not one at both", async (t) => {
   const sealed = async (): Promise<{ way: { salt: string }; wrapped: string }> => {
     const at = await scene(t, {}, { SPEC_KITTY_PASSPHRASE: "the same for both" });
     assert.equal((await at.here("auth login")).code, 0);

@@ -21,7 +21,7 @@ function put(path: string, text: string): void {
   writeFileSync(path, text);
 }
 
-test("S-012 what somebody has put in a node_modules above the package is not run for the keychain", async (t) => {
+test("S-012 another user's module in a node_modules above the package is not run for the keychain", async (t) => {
   const folder = scratchFolder(t);
   const program = copiedTo(join(folder, "shared", "tools", "package"));
   const modules = join(folder, "shared", "node_modules", "@napi-rs");
@@ -49,7 +49,7 @@ test("S-012 what somebody has put in a node_modules above the package is not run
   assert.match(stderr, /^hint: Store the key elsewhere: spec-kitty auth login --storage file/m);
 });
 
-test("S-012 a library that every user could replace is not loaded, and the error says how to close its folder", {
+test("S-012 a library that every user could replace is not loaded, and the error says how to close its directory", {
   skip: process.platform === "win32" && "modes say nothing on Windows",
 }, async (t) => {
   const folder = scratchFolder(t);

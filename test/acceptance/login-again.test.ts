@@ -126,7 +126,7 @@ test("S-015 a profile without a session is still bound to its service and its is
   assert.equal((await it.here(`auth login --issuer ${it.saas.url}`)).code, 0, "the service itself is no other issuer");
 });
 
-test("S-015 on a terminal the user is asked about the change of a profile, with both services named, and a yes goes on", {
+test("S-015 on a terminal a login that changes a profile prompts with both services, and a yes goes on", {
   skip: noTerminal,
 }, async (t) => {
   const it = await scene(t);

@@ -13,7 +13,7 @@ import { signIn, storedSession } from "../helpers/stored-session.ts";
 const success = "✓ Logged in as alice@example.com (Acme Corp). Access token valid for 1 hour.\n";
 const address = /http:\/\/127\.0\.0\.1:\d+\S*\/oauth\/authorize\?\S+/;
 
-test("FR-001 C-005 NFR-007 one command logs in through the browser, and asks the user nothing", async (t) => {
+test("FR-001 C-005 NFR-007 one command logs in through the browser, without a question", async (t) => {
   const { saas, config, folder, run } = await scene(t);
   const { code, stdout, stderr } = await run("auth login");
   assert.equal(stdout, success);
@@ -68,7 +68,7 @@ test("FR-005 the login announces that it waits 5 minutes, gives up after them, a
   }
 });
 
-test("--timeout is the time that the login takes when nobody answers: the wait for a late browser is a hundredth of it", async (t) => {
+test("--timeout limits a login without a response: the wait for a late browser is a hundredth of it", async (t) => {
   const { env } = await scene(t);
   // Ten seconds are the limit on a service's answer, and the service is as fast as ever.
   const timers = `const timer = globalThis.setTimeout; globalThis.setTimeout = (run, ms, ...rest) => (process.stderr.write("timer " + ms + "\\n"), timer(run, ms === 10_000 ? ms : ms / 50, ...rest));`;
@@ -291,7 +291,7 @@ test("--explain shows the whole login that would be, and why, stores nothing and
   assert.equal(filesUnder(join(folder, "config")).size, 0);
 });
 
-test("FR-002 over SSH, at an issuer without a login with a code, the address is opened elsewhere and the last page's is pasted", {
+test("FR-002 over SSH, at an issuer without a login with a code, the URL is opened elsewhere and the last page's is pasted", {
   skip: noTerminal,
 }, async (t) => {
   const { provider, env: own, session } = await provided(t);
@@ -320,7 +320,7 @@ test("FR-002 over SSH, at an issuer without a login with a code, the address is 
   );
 });
 
-test("a browser that cannot be started is a warning, and the address on the screen still works", async (t) => {
+test("a browser that cannot be started is a warning, and the URL on the screen still works", async (t) => {
   const { env } = await scene(t, {}, { BROWSER: "/nowhere/browser" });
   const running = startCommand(t, ["auth", "login"], env);
   const [link] = await running.shows(address);
@@ -331,7 +331,7 @@ test("a browser that cannot be started is a warning, and the address on the scre
   assert.equal((await running.ended).stdout, success);
 });
 
-test("an address that the terminal has cut off is not used, and the login still waits", {
+test("a URL that the terminal has cut off is not used, and the login still waits", {
   skip: noTerminal,
 }, async (t) => {
   const { saas, env } = await scene(t);
@@ -347,7 +347,7 @@ test("an address that the terminal has cut off is not used, and the login still 
   assert.equal(saas.count("/oauth/token"), 0);
 });
 
-test("a long address is a link where the terminal has links", { skip: noTerminal }, async (t) => {
+test("a long URL is a link where the terminal has links", { skip: noTerminal }, async (t) => {
   const { env } = await scene(t);
   const running = startOnTerminal(t, ["auth", "login", "--no-browser"], { ...env, VTE_VERSION: "7600" });
   await running.shows(/Waiting for the browser/);
@@ -380,7 +380,7 @@ test("if the browser cannot reach this machine, the pasted URL of the failed pag
   assert.equal((await storedSession(env))?.user.email, "alice@example.com");
 });
 
-test("FR-007 on a terminal the user is asked about the encrypted file, and a no stores nothing", {
+test("FR-007 on a terminal a login prompts before the encrypted file, and a no stores nothing", {
   skip: noTerminal,
 }, async (t) => {
   const { saas, env, folder, here } = await scene(t, {}, { SPEC_KITTY_STORAGE: undefined });
@@ -427,7 +427,7 @@ test("an option with an impossible value is refused before anything happens", as
   assert.deepEqual(readdirSync(folder), []);
 });
 
-test("an address without a scheme is not guessed, and the hint has it in full", async (t) => {
+test("a URL without a scheme is not guessed, and the hint has it in full", async (t) => {
   const { here, saas } = await scene(t);
   const { host } = new URL(saas.url);
   for (const [line, hint] of [

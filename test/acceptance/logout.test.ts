@@ -137,7 +137,7 @@ test("Ctrl-C while a provider revokes the tokens keeps the session, whatever was
   assert.ok(await session());
 });
 
-test("Ctrl-C while the service is told keeps the session", async (t) => {
+test("Ctrl-C during the request for a logout keeps the session", async (t) => {
   const { saas, here, env } = await scene(t);
   await signIn(saas, env);
   saas.faults.next("/api/v1/logout", { hang: true });

@@ -51,7 +51,7 @@ test("with --json a failure is JSON on stdout, with the same words and exit code
   assert.deepEqual([code, (JSON.parse(stdout) as Failure).error.code], [3, "network_unavailable"]);
 });
 
-test("every command takes --json, --verbose and --debug, and whoami answers with JSON", async (t) => {
+test("every command takes --json, --verbose and --debug, and whoami prints JSON", async (t) => {
   const { here, saas, env } = await scene(t);
   await signIn(saas, env);
   assert.deepEqual(JSON.parse((await here("auth whoami --json")).stdout), {
@@ -69,7 +69,7 @@ test("every command takes --json, --verbose and --debug, and whoami answers with
   }
 });
 
-test("the answer of a command that fails on purpose is not followed by a second JSON value", async (t) => {
+test("the output of a command that fails on purpose is not followed by a second JSON value", async (t) => {
   const { run, here, saas, env } = await scene(t);
   const { code, stdout } = await run("auth status --json");
   assert.deepEqual([code, (JSON.parse(stdout) as { authenticated: boolean }).authenticated], [4, false]);
@@ -148,7 +148,7 @@ function gitConfig(at: Scene): string {
     .stdout;
 }
 
-test("auth setup-git makes git ask this tool, and nothing else, for the service's address, however often it is run", {
+test("auth setup-git makes git ask this tool, and nothing else, for the service's URL, however often it is run", {
   skip: missing("git"),
 }, async (t) => {
   const at = await scene(t, {}, { GIT_CONFIG_NOSYSTEM: "1" });
@@ -205,7 +205,7 @@ test("auth setup-git says when there is no git, and makes git tell the path for 
 });
 
 for (const how of ["--verbose", "SPEC_KITTY_TRACE"] as const) {
-  test(`S-005 ${how} tells of each request and its answer on stderr, without a secret`, async (t) => {
+  test(`S-005 ${how} tells of each request and its response on stderr, without a secret`, async (t) => {
     const at = await scene(t);
     await storeSession(at.saas, at.env, sessionOf(at.saas));
     const before = await storedSession(at.env);
@@ -243,7 +243,7 @@ for (const how of ["--verbose", "SPEC_KITTY_TRACE"] as const) {
   });
 }
 
-test("--verbose says why no answer came", async (t) => {
+test("--verbose says why no response came", async (t) => {
   const { here, saas } = await scene(t);
   await saas.stop();
   const { code, stderr } = await here("auth whoami --verbose", { SPEC_KITTY_ACCESS_TOKEN: "at_given" });

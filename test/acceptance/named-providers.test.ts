@@ -139,7 +139,7 @@ test("--provider github: in the browser with a secret, and the profile remembers
   assert.equal(again.code, 0, again.stderr);
 });
 
-test("--provider github: without a client of the user's own nobody is asked anything, and the hint names its documentation", async (t) => {
+test("--provider github: without a client of the user's own no request is sent, and the hint names its documentation", async (t) => {
   const { run, saas } = await scene(t);
   const { code, stderr } = await run("auth login --provider github");
   assert.equal(code, 2);

@@ -4,7 +4,7 @@ import type { DoctorReport } from "../../src/cli/json-output.ts";
 import { startFakeSaas } from "../fake-saas/server.ts";
 import { runCommand, type CommandResult } from "../helpers/command.ts";
 
-test("without a home folder a token from the environment is enough for what needs no store, and the doctor reports the home", {
+test("without a home directory a token from the environment is enough for what needs no store, and the doctor reports the home", {
   skip: process.platform === "win32" && "its folders are named by variables",
 }, async (t) => {
   const saas = await startFakeSaas();

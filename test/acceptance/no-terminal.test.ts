@@ -31,7 +31,7 @@ async function runWith(
   return { code, signal, stdout, stderr };
 }
 
-test("a question without a terminal fails without waiting, and names the option that would have answered it", async (t) => {
+test("a question without a terminal fails without waiting, and names the option to use instead", async (t) => {
   const { saas, env } = await scene(t);
   await signIn(saas, env);
   await signIn(saas, env, { profile: "work" });

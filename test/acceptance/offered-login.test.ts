@@ -77,7 +77,7 @@ test("a script on a terminal is offered no login", {
   assert.match(stdout, /hint: /);
 });
 
-test("where nobody has logged in yet the offer names nobody, and a no ends with the hint and exit 4", async (t) => {
+test("before the first login the offer names no user, and a no ends with the hint and exit 4", async (t) => {
   const at = await scene(t);
   const first = await typed(at, "auth whoami", ["y"]);
   assert.ok(first.stderr.startsWith('error: not logged in (profile "default")\nLog in now? [Y/n] '), first.stderr);

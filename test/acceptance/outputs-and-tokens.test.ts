@@ -24,7 +24,7 @@ test("S-005 a token in the environment that no header takes is refused before it
   assert.equal(saas.requests.length, 0);
 });
 
-test("an answer that cannot be written is a failure of one line, and the work is done to its end", {
+test("output that cannot be written is a failure of one line, and the work is done to its end", {
   skip: !existsSync("/dev/full") && "no /dev/full here",
 }, async (t) => {
   const { saas, env } = await scene(t);
@@ -44,7 +44,7 @@ test("an answer that cannot be written is a failure of one line, and the work is
   assert.equal(await storedSession(env), undefined);
 });
 
-test("an answer or a report damages no other file: no link is followed to write it, and what is not a file stays what it is", {
+test("an output file or a report damages no other file: no link is followed to write it, and what is not a file stays what it is", {
   skip: process.platform === "win32" && "links need a right there, and named pipes are no files",
 }, async (t) => {
   const { saas, env, run, here, folder } = await scene(t);

@@ -62,7 +62,7 @@ test("NFR-010 a file that cannot be flushed is opened so that each write waits f
   assert.equal(flagsOf([]) & dsync, 0, "elsewhere it is flushed once, at its end");
 });
 
-test("a folder that the permission model closes is named, and nothing is reported as a defect", async (t) => {
+test("a directory that the permission model closes is named, and nothing is reported as a defect", async (t) => {
   const { saas, env, folder } = await scene(t);
   await storeSession(saas, env, sessionOf(saas));
   const root = new URL("../..", import.meta.url).pathname;

@@ -71,7 +71,7 @@ test("four processes that add 25 each under the lock lose no addition", async ()
 });
 
 test(
-  "the lock of a holder killed with -9 goes to everybody of dozens who wait, and to nobody before",
+  "the lock of a holder killed with -9 goes to each of dozens of waiters in turn, and to none before",
   unix,
   async () => {
     const at = folder();
@@ -134,7 +134,7 @@ test("a process that ends while it holds the lock leaves it to the next one", as
   if (process.platform === "linux") assert.deepEqual(readdirSync(at), []);
 });
 
-test("a killed holder that nobody waits for, a zombie, is dead", linux, async () => {
+test("a killed holder that its parent does not wait for, a zombie, is dead", linux, async () => {
   const path = join(folder(), "lock");
   // The shell starts the holder and then becomes `sleep`, a parent that never waits for a child.
   const script = `"$@" <&3 3<&- & exec sleep 600 3<&-`;
@@ -181,7 +181,7 @@ test("a waiter leaves nothing next to the lock, so a killed one does neither", l
   assert.deepEqual(readdirSync(at), []);
 });
 
-test("every spelling of the folder leads to the same lock", async () => {
+test("every spelling of the directory leads to the same lock", async () => {
   const at = folder();
   mkdirSync(join(at, "real"));
   symlinkSync(join(at, "real"), join(at, "link"), "junction");

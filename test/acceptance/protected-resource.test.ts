@@ -75,7 +75,7 @@ test("a resource leads to its issuer, where this program registers itself, and g
   assert.ok(requests.every(({ path, headers }) => path === "/mcp" || headers.authorization === undefined));
 });
 
-test("the client that was registered is kept with the profile, for its issuer alone, and a forced login registers anew", async (t) => {
+test("the client that was registered is kept with the profile, for its issuer alone, and a forced login registers again", async (t) => {
   const { provider, here, address } = await resource(t, { registers: true });
   for (const [args, clients] of [
     [`auth login ${address}`, 1],
@@ -108,7 +108,7 @@ test("the scope of the challenge takes precedence over the metadata, and --scope
   assert.equal(await scope(`${address} --scope tools:call --profile other`), "tools:call");
 });
 
-test("a client of the user's own is used as it is, and its document's address is one", async (t) => {
+test("a client of the user's own is used as it is, and its document's URL is one", async (t) => {
   const { provider, here, address } = await resource(t, {});
   assert.equal((await here(`auth login ${address} --client-id cli_native`, away)).code, 0);
   const { code, stderr } = await here(`auth login ${address} --profile second`, away);
@@ -122,7 +122,7 @@ test("a client of the user's own is used as it is, and its document's address is
   );
 });
 
-test("metadata at the well-known address lead there too, where the refusal does not name them", async (t) => {
+test("metadata at the well-known URL lead there too, where the refusal does not name them", async (t) => {
   for (const path of [`${wellKnown}/mcp`, wellKnown]) {
     const { here, address, session } = await resource(t, { registers: true }, { path, isNamed: false });
     assert.equal((await here(`auth login ${address}`, away)).code, 0);
@@ -130,7 +130,7 @@ test("metadata at the well-known address lead there too, where the refusal does 
   }
 });
 
-test("S-001 metadata of another host are not those of the resource: nobody is sent anywhere, and no token goes there", async (t) => {
+test("S-001 metadata of another host are not those of the resource: no browser opens, and no token goes there", async (t) => {
   const { provider, run, address, session } = await resource(
     t,
     { registers: true },
@@ -158,7 +158,7 @@ for (const [title, edited] of [
   ],
   ["that name an issuer in plain http", { authorization_servers: ["http://login.example"] }],
 ] as const) {
-  test(`S-001 metadata ${title} are not those of the resource: nobody is sent anywhere, and no token goes there`, async (t) => {
+  test(`S-001 metadata ${title} are not those of the resource: no browser opens, and no token goes there`, async (t) => {
     const { provider, here, address, session } = await resource(t, { registers: true }, { edited });
     const { code, stderr } = await here(`auth login ${address}`, away);
     assert.equal(code, 1, stderr);
@@ -193,7 +193,7 @@ test("S-011 a tenant that names the whole host as its resource gets no token, un
   }
 });
 
-test("S-011 tokens that are good for more than the address need consent that names both, and are then of the host's own words", async (t) => {
+test("S-011 tokens that are good for more than the URL need consent that names both, and are then of the host's own words", async (t) => {
   const { provider, service, here, address, session } = await tenant(t, {});
   const { code, stderr } = await here(`auth login ${address}`, away);
   assert.equal(code, 2);

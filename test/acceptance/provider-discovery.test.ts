@@ -9,7 +9,7 @@ import { storedProfile } from "../helpers/stored-session.ts";
 
 const nowhere = { SPEC_KITTY_SAAS_URL: undefined };
 
-test("FR-022 one address is enough: it is the issuer and the service, and is known at the next login", async (t) => {
+test("FR-022 one URL is enough: it is the issuer and the service, and is known at the next login", async (t) => {
   const { provider, run, env } = await provided(t, { registers: true });
   const { stdout, stderr } = await run(`auth login ${provider.issuer} --scope openid`, nowhere);
   assert.match(stdout, /^✓ Logged in as alice@example\.com\./, stderr);
@@ -29,7 +29,7 @@ test("FR-022 ADDRESS is the issuer of the service that --service names", async (
   assert.deepEqual([profile?.service, profile?.issuer], [service, provider.issuer]);
 });
 
-test("an address that is neither an issuer nor a service ends the login at once, and nobody is sent anywhere", async (t) => {
+test("a URL that is neither an issuer nor a service ends the login at once, and no browser opens", async (t) => {
   const { service, requests, run, here } = await provided(t);
   for (const [args, how] of [
     [`auth login ${service}`, run],
@@ -59,7 +59,7 @@ const troubles: [string, Fault, RegExp][] = [
   ["hangs up", { reset: "before" }, /^error: cannot reach "\S+\/\.well-known\/oauth-authorization-server"/m],
 ];
 for (const [title, fault, message] of troubles) {
-  test(`a service that ${title} when it is asked what it is ends the login with exit code 3, before anybody is sent anywhere`, async (t) => {
+  test(`a service that ${title} when its metadata are requested ends the login with exit code 3, before a browser opens`, async (t) => {
     const { saas, env } = await scene(t);
     saas.faults.next("/.well-known/oauth-authorization-server", fault);
     const running = startCommand(t, ["auth", "login"], env, { nodeArgs: fault.hang ? hurried(10_000, 2_000) : [] });

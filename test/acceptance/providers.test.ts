@@ -98,7 +98,7 @@ test("--prompt, --login-hint, --audience and --resource go along, and the standa
   assert.equal(provider.requests.findLast(({ path }) => path === "/token")?.form["resource"], "https://api.example/v1");
 });
 
-test("a provider that answers consent_required has denied the login: exit code 5", async (t) => {
+test("a provider that responds consent_required has denied the login: exit code 5", async (t) => {
   const { provider, run, session } = await provided(t);
   provider.misbehaviour = {
     redirect: (parameters) => (parameters.delete("code"), parameters.set("error", "consent_required")),
@@ -124,7 +124,7 @@ test("a client secret from a file is presented by this login and by the next com
   for (const [path, content] of filesUnder(env["HOME"] ?? "")) assert.ok(!content.includes(secret), path);
 });
 
-test("invalid_scope says which scopes were sent and which the provider lists, and the hint repeats the address", async (t) => {
+test("invalid_scope says which scopes were sent and which the provider lists, and the hint repeats the URL", async (t) => {
   const { provider, env, session } = await provided(t);
   provider.misbehaviour = {
     metadata: (metadata) => ({ ...metadata, scopes_supported: ["openid", "projects"] }),
@@ -188,7 +188,7 @@ test("logout says which tokens were revoked, and warns of the one that was not",
   assert.equal(await session(), undefined);
 });
 
-test("an ID token of somebody else's in a refresh ends the session, and the command says why", async (t) => {
+test("an ID token of another user's in a refresh ends the session, and the command says why", async (t) => {
   const { provider, run, here } = await provided(t);
   await here(`${loginAt(provider)} --profile work`);
   provider.misbehaviour = { refreshedIdToken: (claims) => ({ ...claims, sub: "u_mallory" }) };

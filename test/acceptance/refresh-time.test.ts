@@ -13,7 +13,7 @@ import { loginFile, sessionOf, storeSession } from "../helpers/stored-session.ts
 
 const library = JSON.stringify(new URL("../../dist/app/app.js", import.meta.url).href);
 
-test("NFR-004 a refresh sends one request, and waits for nothing but the service's answer and the disk", async (t) => {
+test("NFR-004 a refresh sends one request, and waits for nothing but the service's response and the disk", async (t) => {
   const { saas, env } = await scene(t);
   await storeSession(saas, env, sessionOf(saas));
   const waits: number[] = [];
@@ -27,7 +27,7 @@ test("NFR-004 a refresh sends one request, and waits for nothing but the service
   assert.equal(saas.counters.reuses, 0);
 });
 
-test("NFR-006 a process that waits for another's refresh uses the token that was stored, and asks the service for none", {
+test("NFR-006 a process that waits for another's refresh uses the token that was stored, and requests none from the service", {
   skip: process.platform !== "linux" && "watches the lock as Linux keeps it",
 }, async (t) => {
   const { saas, env } = await scene(t);

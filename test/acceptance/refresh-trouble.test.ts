@@ -166,7 +166,7 @@ test("S-004 a service that is down, busy or broken costs exit 3, one line and no
   assert.equal(saas.counters.reuses, 0);
 });
 
-test("NFR-009 a worker thread that is ended in the middle of its refresh keeps nobody from the next one, though its process lives on", async (t) => {
+test("NFR-009 a worker thread that is ended in the middle of its refresh does not block the next one, though its process lives on", async (t) => {
   const { saas, env, run } = await sceneWithExpiredSession(t);
   saas.faults.next("/oauth/token", { hang: true });
   const library = new URL("../../dist/index.js", import.meta.url).href;
@@ -195,7 +195,7 @@ test("NFR-010 Ctrl-C in the middle of a refresh does not lose what the service h
   assert.deepEqual([stage.saas.counters.refreshes, stage.saas.counters.reuses], [1, 0]);
 });
 
-test("NFR-010 in a folder that cannot be written nothing is sent, and the session is as it was", {
+test("NFR-010 in a directory that cannot be written nothing is sent, and the session is as it was", {
   skip: process.platform === "win32" && "modes say nothing there",
 }, async (t) => {
   // Root may write anywhere, unless the file system itself may not be written.
@@ -319,7 +319,7 @@ test("NFR-010 however few files the disk can still have, a refresh is either not
   assert.deepEqual([...new Set(outcomes)], ["not begun", "refreshed"], outcomes.join(", "));
 });
 
-test("NFR-010 a disk that fills up while the service works has room for the answer all the same: it was taken before", async (t) => {
+test("NFR-010 a disk that fills up while the service works has room for the response all the same: it was taken before", async (t) => {
   const stage = await sceneOnSmallDisk(t);
   if (stage === undefined) return;
   const { saas, here, fill, makeRoom } = stage;

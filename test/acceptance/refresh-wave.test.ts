@@ -35,7 +35,7 @@ test("FR-010 NFR-008 NFR-009 24 processes with the same expired session refresh 
   assert.equal((await here("auth refresh")).code, 0, "the session lives");
 });
 
-test("FR-010 the same folder under other names, from other places, is the same session: one refresh", async (t) => {
+test("FR-010 the same directory under other names, from other places, is the same session: one refresh", async (t) => {
   const { saas, folder, env } = await sceneWithExpiredSession(t);
   // No SPEC_KITTY_CONFIG_DIR: found through the home folder, by its name and by a symbolic link to it.
   mkdirSync(join(folder, ".config"), { mode: 0o700 });
@@ -62,7 +62,7 @@ test("FR-010 the same folder under other names, from other places, is the same s
   assert.deepEqual({ refreshes: saas.counters.refreshes, reuses: saas.counters.reuses }, { refreshes: 1, reuses: 0 });
 });
 
-test("NFR-009 a holder that is stopped for two seconds in the middle of its refresh keeps its turn, and nobody refreshes a second time", {
+test("NFR-009 a holder that is stopped for two seconds in the middle of its refresh keeps its turn, and there is no second refresh", {
   skip: process.platform === "win32" && "needs signals",
 }, async (t) => {
   const { saas, env, here } = await sceneWithExpiredSession(t);

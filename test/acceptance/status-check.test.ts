@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { scene } from "../helpers/scene.ts";
 import { signIn } from "../helpers/stored-session.ts";
 
-test("FR-015 auth status sends nothing; with --check it asks the service who is logged in, once", async (t) => {
+test("FR-015 auth status sends nothing; with --check it requests the user from the service, once", async (t) => {
   const { saas, run, here, env } = await scene(t);
   await signIn(saas, env);
   assert.equal((await run("auth status")).code, 0);

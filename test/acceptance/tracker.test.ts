@@ -7,7 +7,7 @@ import { loggedInScene } from "../helpers/queue.ts";
 
 const base = "/api/v1/tracker/";
 
-test("FR-016 tracker status shows what the tracker answers, a wrong option is exit 2, and a failure that may pass is exit 3", async (t) => {
+test("FR-016 tracker status shows the tracker's response, a wrong option is exit 2, and a failure that may pass is exit 3", async (t) => {
   const { saas, run } = await loggedInScene(t);
   const call = "tracker status --provider linear --project kitty";
   assert.deepEqual(await run(call), {

@@ -102,7 +102,7 @@ test("S-011 an issuer with the device_authorization_endpoint of another server g
   );
 });
 
-test("S-011 a host that was agreed to by name is remembered by the profile, for this issuer alone", async (t) => {
+test("S-011 a host that was agreed to by name is saved by the profile, for this issuer alone", async (t) => {
   let host = "";
   const change = (metadata: Record<string, unknown>): Record<string, unknown> => ({
     ...metadata,
@@ -123,7 +123,7 @@ test("S-011 a host that was agreed to by name is remembered by the profile, for 
   assert.match(stderr, /and that was not agreed to$/m);
 });
 
-test("S-011 on a terminal the user is asked, with both hosts named, and only a yes goes on", {
+test("S-011 on a terminal a prompt names both hosts, and only a yes goes on", {
   skip: noTerminal,
 }, async (t) => {
   let host = "";
@@ -233,7 +233,7 @@ test("S-011 nothing here shows that a hostile issuer has registered the redirect
   assert.ok(at.issuer.paths.includes("/token"), "the model admits it: the code went to the issuer");
 });
 
-test("--redirect-path is for issuers that know only one, and is remembered; a new profile is told what the issuer must know", async (t) => {
+test("--redirect-path is for issuers that know only one, and is saved; a new profile's login says what the issuer must know", async (t) => {
   const at = await stage(t);
   const first = await at.here(`auth login --issuer ${at.issuer.issuer} --scope openid`);
   assert.match(

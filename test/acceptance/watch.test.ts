@@ -151,7 +151,7 @@ test("a service that drops the connection without closing it is connected to aga
   await interrupt(at, running);
 });
 
-test("S-014 a message of the live connection that never ends is not held in memory: exit 1, and who to tell", async (t) => {
+test("S-014 a message of the live connection that never ends is not held in memory: exit 1, and whom to contact", async (t) => {
   const at = await watched(t);
   const running = at.watch();
   await showsEvent(at, running, "before");
@@ -195,7 +195,7 @@ async function sleepingService(t: TestContext): Promise<{ url: string; upgrades(
   return { url: `${service.replace("http:", "ws:")}/ws`, upgrades: () => upgrades };
 }
 
-test("Ctrl-C ends a watch at once even if the service does not answer: about the user, a ticket, an upgrade or a close", async (t) => {
+test("Ctrl-C ends a watch at once even if the service does not respond: about the user, a ticket, an upgrade or a close", async (t) => {
   const at = await watched(t);
   const sleeping = await sleepingService(t);
   const token = at.saas.issue().access_token;

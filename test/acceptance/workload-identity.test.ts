@@ -66,7 +66,7 @@ test("FR-024 GitLab's token is taken from the tool's variable, or from one that 
   );
 });
 
-test("FR-024 the projected token of Kubernetes is read anew for each exchange, so that a rotated one is used", async (t) => {
+test("FR-024 the projected token of Kubernetes is read again for each exchange, so that a rotated one is used", async (t) => {
   const at = await trusting(t);
   const { path, rotate } = projectedToken(join(at.folder, "tokens"), "spec-kitty");
   const clock = new ManualClock();
@@ -106,7 +106,7 @@ test("FR-024 a file and a program give the identity token, the program without a
   }
 });
 
-test("what is asked for is what the variables say, in the standard's words", async (t) => {
+test("the exchange requests what the variables say, in the standard's words", async (t) => {
   const at = await trusting(t);
   const env = {
     SPEC_KITTY_IDENTITY: "gitlab",
@@ -187,7 +187,7 @@ test("FR-024 one exchange serves all callers of a process, and another follows s
   assert.equal(next[0].token, next[1].token);
 });
 
-test("a token that the service refuses leads to one exchange for all whom it was refused, and to one replay of each request", async (t) => {
+test("a token that the service refuses leads to one exchange for all callers, and to one replay of each request", async (t) => {
   const at = await trusting(t);
   const { auth } = program(at);
   await auth.getToken();

@@ -39,14 +39,14 @@ test("FR-021 an MCP server gets no token while not logged in; its refusal is a l
   await assert.rejects(mcpFetch(auth)("/a"), { code: "not_authenticated" });
 });
 
-test("FR-021 a session that was revoked is another login for an MCP server, unless nobody is to be asked", async () => {
+test("FR-021 a session that was revoked leads to another login for an MCP server, unless no user can be asked", async () => {
   const { auth, service } = fakeAuth({ revoked: true, api });
   assert.equal((await mcpFetch(auth, {})("/a")).status, 200);
   service.revoke();
   await assert.rejects(mcpFetch(auth)("/a"), { code: "session_ended" });
 });
 
-test("FR-021 a login that is denied denies all requests that wait for it, and is not asked for again by them", async () => {
+test("FR-021 a login that is denied denies all requests that wait for it, and none of them starts another", async () => {
   const { auth, service } = fakeAuth({ user: null, api });
   const fetch = mcpFetch(auth, {});
   const results = await Promise.allSettled([fetch("/a"), fetch("/b")]);
@@ -71,7 +71,7 @@ test("FR-021 a scope that an MCP server misses is requested with those of the lo
   assert.deepEqual(asked(service, "/oauth/token"), ["POST 200", "POST 200"]);
 });
 
-test("S-001 an MCP server's challenge counts only where its tokens go: another address is passed through, without a login", async () => {
+test("S-001 an MCP server's challenge counts only where its tokens go: another URL is passed through, without a login", async () => {
   const { auth, service } = fakeAuth({ user: null });
   await assert.rejects(mcpFetch(auth, {})("https://elsewhere.example/"), TypeError);
   assert.deepEqual(service.requests, []);
@@ -107,7 +107,7 @@ function nobody(t: TestContext, service: string, issuer = service): ReturnType<t
   });
 }
 
-test("S-013 what is sent to an MCP server stays within its address, also while nobody is logged in", async (t) => {
+test("S-013 what is sent to an MCP server stays within its URL, also before a login", async (t) => {
   const thief = await serve(t, () => ({}));
   for (const status of [301, 302, 307, 308]) {
     const server = await serve(t, () => ({ status, headers: { location: thief.origin } }));

@@ -155,7 +155,7 @@ test("a login that is denied, or ended by its signal, leaves the one before as i
   assert.deepEqual(await auth.getToken(), before);
 });
 
-test("the address of a page that did not load can be handed in", async (t) => {
+test("the URL of a page that did not load can be handed in", async (t) => {
   const { acme } = await stage(t);
   const session = await acme().login({
     flow: "browser",
@@ -207,7 +207,7 @@ test("FR-010 several in one process, of one name, refresh once; of another name 
   assert.equal((await work.session())?.user?.email, "bob@example.com");
 });
 
-test("the end of a session is told with its reason, and a listener that throws breaks nothing", async (t) => {
+test("the end of a session is an event with its reason, and a listener that throws breaks nothing", async (t) => {
   const clock = movableClock();
   const { saas, acme } = await stage(t, { now: () => clock.now() });
   const auth = acme({ clock, commands: { login: "acme sign-in" } });
@@ -228,7 +228,7 @@ test("the end of a session is told with its reason, and a listener that throws b
   assert.deepEqual(ended, [{ profile: "default", reason: "revoked" }]);
 });
 
-test("a session that another program ends is told of once, when this one finds out", async (t) => {
+test("a session that another program ends is one event, when this one notices", async (t) => {
   const clock = movableClock();
   const { acme } = await stage(t, { now: () => clock.now() });
   const [auth, other] = [acme({ clock }), acme({ clock })];
@@ -263,7 +263,7 @@ test("without a keychain a login asks for consent to the file, through the callb
   assert.deepEqual(asked, [{ about: "file", reason: "this program uses no keychain" }]);
 });
 
-test("S-018 a keychain of the program keeps the key; a login that begins anew leaves what cannot be opened where it is", async (t) => {
+test("S-018 a keychain of the program keeps the key; a login that begins again leaves what cannot be opened where it is", async (t) => {
   const { home, acme } = await stage(t);
   const keys = new Map<string, string>();
   const folder = join(home, "elsewhere");
@@ -344,7 +344,7 @@ test("as a credential of the Azure SDK the token comes with its expiry, in time 
   assert.equal(saas.counters.refreshes, 1);
 });
 
-test("S-005 a log is told of requests and of what happens to the session, without a secret, and may throw", async (t) => {
+test("S-005 a log receives requests and changes of the session, without a secret, and may throw", async (t) => {
   const clock = movableClock();
   const { saas, acme } = await stage(t, { now: () => clock.now() });
   const events: AuthEvent[] = [];
@@ -371,7 +371,7 @@ test("S-005 a log is told of requests and of what happens to the session, withou
   );
 });
 
-test("where no browser can be shown and the issuer has no login with a code, a program shows the address, and cannot do without", async (t) => {
+test("where no browser can be shown and the issuer has no login with a code, a program shows the URL, and cannot do without", async (t) => {
   const provider = await MockProvider.start({});
   t.after(() => provider.close());
   const { home, acme } = await stage(t);
@@ -397,7 +397,7 @@ test("where no browser can be shown and the issuer has no login with a code, a p
   await assert.rejects(auth.login({ flow: "device", onCode }), { hint: "Use the browser login." });
 });
 
-test("FR-021 at an issuer with metadata a program asks for nothing of the default service: not its client, its scopes or its API", async (t) => {
+test("FR-021 at an issuer with metadata a program requests nothing of the default service: not its client, its scopes or its API", async (t) => {
   const provider = await MockProvider.start({});
   t.after(() => provider.close());
   const { acme } = await stage(t);
@@ -455,7 +455,7 @@ test("FR-021 a program without a client ID registers one at its issuer, and wher
   assert.ok(!(await login(false)).paths.includes("/authorize"));
 });
 
-test("FR-021 getTokenManager and createAuthorizedFetch are the same login, and take its options: a profile, a folder, a storage", async (t) => {
+test("FR-021 getTokenManager and createAuthorizedFetch are the same login, and take its options: a profile, a directory, a storage", async (t) => {
   const { home, acme } = await stage(t);
   const folder = join(home, "shared");
   const work = acme({ folder, profile: "work" });
@@ -498,7 +498,7 @@ test("a program lists the accounts of its tool and changes the one in use, for i
   assert.deepEqual(await shown(), ["default alice@example.com", "* work nobody"]);
 });
 
-test("the session has the claims of the ID token, and the token itself where only a program that asks for it sees it", async (t) => {
+test("the session has the claims of the ID token, and the token itself where only a program that reads it sees it", async (t) => {
   const provider = await MockProvider.start({});
   t.after(() => provider.close());
   const { acme } = await stage(t);
@@ -556,7 +556,7 @@ test("a token in the tool's variable is given out as it is, without a login and 
   assert.equal(((await (await auth.fetch("/api/v1/me")).json()) as { email: string }).email, "bob@example.com");
 });
 
-test("tokens from elsewhere are told of by session(), and a login that would not be used says so", async (t) => {
+test("session() shows tokens from elsewhere, and a login that would not be used is an error", async (t) => {
   const { saas, home, acme } = await stage(t);
   const { access_token } = saas.issue({ user: "bob" });
   const given = acme({ env: { ...machine(home), ACME_ACCESS_TOKEN: access_token } });

@@ -40,7 +40,7 @@ test("FR-026 a program's login goes through its browser at a fake service, in ev
   assert.equal((await auth.logout()).service, "ended");
 });
 
-test("FR-021 whose token a variable has is asked of the tool's own issuer", async () => {
+test("FR-021 the owner of a variable's token is requested from the tool's own issuer", async () => {
   const service = fakeService();
   const auth = createAuth({ ...acme, ...service.options });
   await auth.login();
@@ -56,7 +56,7 @@ test("FR-021 whose token a variable has is asked of the tool's own issuer", asyn
   ]);
 });
 
-test("FR-026 a login that nobody answers times out at once: waiting takes none of the machine's time", async () => {
+test("FR-026 a login without a response times out at once: waiting takes none of the machine's time", async () => {
   const service = fakeService();
   const start = service.clock.now();
   const auth = createAuth({ ...acme, ...service.options });
@@ -129,7 +129,7 @@ test("FR-026 the commands of a tool run at a fake service: what they print, thei
   assert.equal(existsSync(service.options.folder), false);
 });
 
-test("FR-026 on a terminal a command asks what the test has typed", async () => {
+test("FR-026 on a terminal a prompt gets what the test has typed", async () => {
   const service = fakeService();
   for (const profile of ["default", "home", "work"]) service.logIn({ profile, user: `${profile}@example.com` });
   const { code, stdout, stderr } = await run(service, "auth switch", { input: ["2"], isTTY: true });

@@ -180,7 +180,7 @@ test("S-001 a request that was refused as one user is not replayed as another us
   }
 });
 
-test("a session_invalid that answers the replay ends the session too", async (t) => {
+test("a session_invalid in response to the replay ends the session too", async (t) => {
   const world = await authorized(t);
   world.saas.faults.next(path, { status: 401, body: { error: "invalid_token" } });
   world.saas.faults.next(path, { status: 401, body: { error: "session_invalid" } });
@@ -223,7 +223,7 @@ test("a token from the environment is sent as is, and its 401 comes back", async
   assert.ok(await world.stored(), "the stored session was not the one that was refused");
 });
 
-test("S-001 an absolute address elsewhere gets no token, and what it answers touches no session", async (t) => {
+test("S-001 an absolute URL elsewhere gets no token, and its response changes no session", async (t) => {
   const world = await authorized(t);
   const { url, authorizations } = await stranger(t, 401, '{"error":"session_invalid"}');
   assert.equal((await world.fetch(`${url}/x`)).status, 401);
@@ -232,7 +232,7 @@ test("S-001 an absolute address elsewhere gets no token, and what it answers tou
   assert.ok(await world.stored());
 });
 
-test("a request to another address needs no login", async (t) => {
+test("a request to another URL needs no login", async (t) => {
   const { url } = await stranger(t);
   const nobody = (): Promise<never> => Promise.reject(new NotAuthenticatedError("not logged in"));
   const tokens = { service: async () => "https://service.example", getCredential: nobody, sessionRefused: nobody };
@@ -355,7 +355,7 @@ test("a stream that was refused is an error that says so, never an empty body", 
   );
 });
 
-test("what may be repeated is repeated after 429, 5xx and no answer, 2 times at most", async (t) => {
+test("what may be repeated is repeated after 429, 5xx and no response, 2 times at most", async (t) => {
   const world = await authorized(t);
   world.saas.faults.next(path, { status: 503 });
   world.saas.faults.next(path, { reset: "before" });
@@ -396,7 +396,7 @@ test("a POST is sent once, unless an Idempotency-Key makes it safe to repeat; re
   assert.equal(requestsTo(world).length, 5);
 });
 
-test("S-004 no answer is a network error that quotes the address without its query", async (t) => {
+test("S-004 no response is a network error that quotes the URL without its query", async (t) => {
   const world = await authorized(t);
   await world.saas.stop();
   await assert.rejects(world.fetch(`${path}?q=1`), (error) => {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { parseServiceUrl, shownAddress } from "../../src/base/address.ts";
 import { refusedWith } from "../helpers/hint.ts";
 
-test("the address of a service is one of https, or of this machine, and nothing but a base", () => {
+test("the URL of a service is one of https, or of this machine, and nothing but a base", () => {
   for (const [what, error] of [
     ["service.example", /SPEC_KITTY_SAAS_URL is "service\.example", not a URL such as https:/],
     ["ftp://service.example", /must be https, not "ftp:"/],
@@ -28,7 +28,7 @@ test("the address of a service is one of https, or of this machine, and nothing 
   );
 });
 
-test("S-005 an address in a message has no query and no fragment, where codes and states are", () => {
+test("S-005 a URL in a message has no query and no fragment, where codes and states are", () => {
   for (const address of ["http://127.0.0.1:1/callback?code=c0de&state=s", "http://127.0.0.1:1/callback#code=c0de"])
     for (const given of [address, new URL(address)]) assert.equal(shownAddress(given), '"http://127.0.0.1:1/callback"');
 });

@@ -156,7 +156,7 @@ for (const [what, text, posix, powerShell] of commands) {
   });
 }
 
-test("a name that cannot name a folder and a variable is refused", () => {
+test("a name that cannot name a directory and a variable is refused", () => {
   for (const name of ["", "Acme", "acme cli", "acme--cli", "-acme", "acme-", "9lives", "acme/cli"]) {
     assert.throws(() => createIdentity({ name, version: "1.0.0" }), TypeError, name);
   }

@@ -10,7 +10,7 @@ const before = process.cwd();
 after(() => process.chdir(before));
 
 test(
-  "every command that needs no file of the folder works in a deleted one, and one that does says so",
+  "every command that needs no file of the directory works in a deleted one, and one that does says so",
   windows,
   async (t) => {
     const { here } = await scene(t);

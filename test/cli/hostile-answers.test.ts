@@ -20,7 +20,7 @@ for (const bytes of [100_000, 3_000_000]) {
   });
 }
 
-test("S-005 --debug shows nothing of an answer that is not HTTP and quotes what was sent", async (t) => {
+test("S-005 --debug shows nothing of a response that is not HTTP and quotes what was sent", async (t) => {
   const { here } = await scene(t);
   const service = await rawService(t, (socket, request) =>
     socket.end(`HTTP/1.1 200 OK\r\nno header ${request.toString().replaceAll("\r\n", " ")}\r\n\r\n`),

@@ -84,7 +84,7 @@ for (const [path, member, args] of [
   ["/api/v1/tracker/status/", "connected", "tracker status --provider github --project p"],
   ["/api/v1/tracker/status/", "connected", "tracker status --provider github --project p --json"],
 ] as const) {
-  test(`S-014 an answer whose "${member}" is nested without an end is an error of the service in "${args}"`, async (t) => {
+  test(`S-014 a response whose "${member}" is nested without an end is an error of the service in "${args}"`, async (t) => {
     const { saas, env, here } = await scene(t);
     if (args !== "auth login") await signIn(saas, env);
     saas.faults.always(path, { body: `{"${member}":${"[".repeat(400_000)}${"]".repeat(400_000)}}` });

@@ -24,7 +24,7 @@ test("color is for terminals; FORCE_COLOR forces it, NO_COLOR and a dumb termina
   assert.deepEqual([said(true, { NO_COLOR: "1", FORCE_COLOR: "1" }), said(true, { NO_COLOR: "" })], [red, red]);
 });
 
-test("an address is a link where the terminal is known to have links, and plain text elsewhere", () => {
+test("a URL is a link where the terminal is known to have links, and plain text elsewhere", () => {
   const shown = (isTTY: boolean, env: Record<string, string>): string =>
     written(isTTY, env, (out) => out.address("https://a.example/?b=c"));
   const [plain, link] = [

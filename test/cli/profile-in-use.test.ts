@@ -10,7 +10,7 @@ import { runCommand, type CommandEnvironment } from "../helpers/command.ts";
 import { withInput } from "../helpers/command-here.ts";
 import { storedSession } from "../helpers/stored-session.ts";
 
-test("the option takes precedence over the variable, that over the folder's choice, that over the active profile; status says which", async (t) => {
+test("the option takes precedence over the variable, that over the directory's choice, that over the active profile; status says which", async (t) => {
   const { folder, project, here, inProject } = await twoAccounts(t);
   await here("auth login --profile other");
   const chosen = async (args = "", more: CommandEnvironment = {}): Promise<string | undefined> => {
@@ -52,7 +52,7 @@ test("the option takes precedence over the variable, that over the folder's choi
   );
 });
 
-test("a profile that was chosen for a folder and is gone is an error, and no other account is used", async (t) => {
+test("a profile that was chosen for a directory and is gone is an error, and no other account is used", async (t) => {
   const { env, project, inProject } = await twoAccounts(t);
   await inProject("auth switch work --here");
   await createApp({ env }).store.change("work", () => undefined);
@@ -81,7 +81,7 @@ test("a profile that was chosen for a folder and is gone is an error, and no oth
   assert.equal((await inProject("auth whoami")).stdout, "alice@example.com\n");
 });
 
-test("S-010 a file that came with a folder decides nothing: whose token is printed, sent, refreshed or ended is as without it", async (t) => {
+test("S-010 a file that came with a directory decides nothing: whose token is printed, sent, refreshed or ended is as without it", async (t) => {
   const { saas, env, project, inProject, here } = await twoAccounts(t);
   const other = await startFakeSaas();
   t.after(() => other.close());
@@ -166,7 +166,7 @@ test("S-010 a file that does not name one of the user's profiles is ignored, wit
   );
 });
 
-test("a profile that does not exist is an error for every command but login, which names who named it, and those that exist", async (t) => {
+test("a profile that does not exist is an error for every command but login, which names its source, and the profiles that exist", async (t) => {
   const { config, inProject } = await twoAccounts(t);
   writeFileSync(join(config, "..", "spec.md"), "# Spec");
   const payload = '{"wp_id":"WP01","title":"A","mission_slug":"m"}';
@@ -203,7 +203,7 @@ test("a profile that does not exist is an error for every command but login, whi
   assert.equal((await inProject("auth list")).stdout.match(/logged in/g)?.length, 2, "nobody was logged out");
 });
 
-test("a token in the environment is shown as one, takes precedence over every profile, and the service is asked for its user", async (t) => {
+test("a token in the environment is shown as one, takes precedence over every profile, and its user comes from the service", async (t) => {
   const { saas, inProject, project } = await twoAccounts(t);
   const token = saas.issue({ user: "bob" }).access_token;
   const sent = saas.requests.length;
@@ -252,7 +252,7 @@ test("a token in the environment is shown as one, takes precedence over every pr
   );
 });
 
-test("S-001 each of two accounts is asked about at its own service", async (t) => {
+test("S-001 the requests for each of two accounts go to its own service", async (t) => {
   const { saas, inProject, here } = await twoAccounts(t);
   const elsewhere = await startFakeSaas();
   t.after(() => elsewhere.close());

@@ -46,7 +46,7 @@ test("happy-path: pushed request, bound tokens, nonces of both servers, and a bo
   assert.equal(new Set(keys).size, 1);
 });
 
-test("happy-path: the authorization address holds nothing but the client and the reference", async (t) => {
+test("happy-path: the authorization URL holds nothing but the client and the reference", async (t) => {
   const { provider, client } = await start(t);
   await client.login();
   const pushed = provider.requests.find(({ path, status }) => path === "/par" && status === 201);

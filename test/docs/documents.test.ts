@@ -104,7 +104,7 @@ test("the doc comment of every exported function describes each parameter", () =
   );
 });
 
-test("the types of no entry point lead a compiler to the sealed file, the keychain, the queue's folder or a process lock", () => {
+test("the types of no entry point lead a compiler to the sealed file, the keychain, the queue's directory or a process lock", () => {
   const behind = entryPointsOf(root).flatMap(({ types }) => filesBehind(types));
   assert.ok(
     behind.some((file) => file.endsWith("events.d.ts")),

@@ -124,7 +124,7 @@ test("a login that has expired, or is about to, is a warning", async (t) => {
   assert.deepEqual(severities(await until(4), "warning"), []);
 });
 
-test("an account of an issuer that names nobody is called as everywhere else, not by a random id", async (t) => {
+test("an account of an issuer that names no user is called as everywhere else, not by a random id", async (t) => {
   const at = await scene(t);
   const session = sessionOf(at.saas, { leftMs: 60_000 });
   await storeSession(at.saas, at.env, {
@@ -146,7 +146,7 @@ test("a file that others can read is critical, and the suggested command fixes i
 });
 
 test(
-  "a folder that others can change is critical; one that they can list is a warning, and so are open files in it",
+  "a directory that others can change is critical; one that they can list is a warning, and so are open files in it",
   unix,
   async (t) => {
     const at = await healthyScene(t);
@@ -164,7 +164,7 @@ test(
 );
 
 test(
-  "a folder above that others can change is a warning, through links too; a sticky one or one of the user's own group is not",
+  "a directory above that others can change is a warning, through links too; a sticky one or one of the user's own group is not",
   unix,
   async (t) => {
     const at = await healthyScene(t);
@@ -206,7 +206,7 @@ function openToAll(t: TestContext): { node: string; program: string } {
   return { node, program: pathToFileURL(join(folder, "dist", "cli", "main.js")).href };
 }
 
-test("a folder above that a group can change is a warning unless the group is the user's own; another user's always is", {
+test("a directory above that a group can change is a warning unless the group is the user's own; another user's always is", {
   skip: process.getuid?.() !== 0 && "needs root",
 }, async (t) => {
   const { node, program } = openToAll(t);

@@ -87,7 +87,7 @@ test("the script copies what the service says, and without a session or a servic
   assert.match(stderr, /^cannot reach /);
 });
 
-test("the server goes on after a refresh, says when the session ended, and ends when it is told to", async (t) => {
+test("the server goes on after a refresh, says when the session ended, and ends at a signal", async (t) => {
   const { saas, folder, env, program, auth, logIn } = await stage(t, "server.js");
   await logIn();
   const running = startCommand(t, [], env, { program, cwd: folder });

@@ -83,7 +83,7 @@ test("the user who denies, or chooses another account, gets what was chosen", as
   assert.equal((await me(saas, json["access_token"])).json["user_id"], "u_bob");
 });
 
-test("a wrong verifier, another redirect address and an expired code are refused", async (t) => {
+test("a wrong verifier, another redirect URL and an expired code are refused", async (t) => {
   const saas = await fake(t);
   const other = randomBytes(32).toString("base64url");
   for (const change of [
@@ -108,7 +108,7 @@ test("a code is good once; its second use ends the session of the first", async 
   assert.deepEqual([who.status, who.json["error"]], [401, "session_invalid"]);
 });
 
-test("a client or redirect address that is not registered gets a page, other mistakes a redirect", async (t) => {
+test("a client or redirect URL that is not registered gets a page, other mistakes a redirect", async (t) => {
   const saas = await fake(t);
   for (const redirect_uri of [
     "https://127.0.0.1/callback",
@@ -244,7 +244,7 @@ test("faults answer, hold, cut and change, each as often as asked", async (t) =>
   assert.equal((await get()).status, 200);
 });
 
-test("a reset after the work leaves the refresh token consumed, and a gate holds the answer of work already done", async (t) => {
+test("a reset after the work leaves the refresh token consumed, and a gate holds the response of work already done", async (t) => {
   const saas = await fake(t);
   const { refresh_token } = saas.issue();
   saas.faults.next("/oauth/token", { reset: "after" });
@@ -258,7 +258,7 @@ test("a reset after the work leaves the refresh token consumed, and a gate holds
   assert.equal((await pending).status, 200);
 });
 
-test("a restart keeps the address, the sessions and the count", async (t) => {
+test("a restart keeps the URL, the sessions and the count", async (t) => {
   const saas = await fake(t, { basePath: "/base" });
   const { access_token } = saas.issue();
   const { url } = saas;

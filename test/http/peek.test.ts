@@ -61,7 +61,7 @@ test("a connection that is lost during the look is an error for the next reader"
   await assert.rejects(response.text(), /connection lost/);
 });
 
-test("S-014 a connection that is lost after the look, before anybody reads on, does not end the program", async (t) => {
+test("S-014 a connection that is lost after the look, before the rest is read, does not end the program", async (t) => {
   const rejections: unknown[] = [];
   const note = (reason: unknown): void => void rejections.push(reason);
   process.on("unhandledRejection", note);
@@ -81,7 +81,7 @@ test("S-014 a connection that is lost after the look, before anybody reads on, d
   await assert.rejects(response.text(), /connection lost/);
 });
 
-test("a response keeps its address and whether it was redirected", async (t) => {
+test("a response keeps its URL and whether it was redirected", async (t) => {
   const server = createServer((request, response) =>
     (request.url === "/from" ? response.writeHead(302, { location: "/to" }) : response.writeHead(401)).end("no"),
   );

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { readJsonObject, send } from "../../src/http/request.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 
-test("a signal that ends a request ends it with its own reason, also while the answer's body is read", async (t) => {
+test("a signal that ends a request ends it with its own reason, also while the response's body is read", async (t) => {
   const server = createServer((_, response) => void response.write("{")).listen(0, "127.0.0.1");
   t.after(() => server.close().closeAllConnections());
   await once(server, "listening");

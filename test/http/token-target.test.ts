@@ -72,7 +72,7 @@ test("S-001 nothing in a path becomes a part of the host", () => {
   }
 });
 
-test("S-001 an absolute address is the service only with the same origin and below the same path", () => {
+test("S-001 an absolute URL is the service only with the same origin and below the same path", () => {
   const isService = (address: string): boolean => targetOf(address, base).isService;
   assert.ok(isService("https://service.example/base/x"));
   assert.ok(isService("https://service.example/base"));

@@ -49,7 +49,7 @@ test("a client of the Azure SDK takes the login as its credential", async (t) =>
   assert.deepEqual([status, (JSON.parse(bodyAsText ?? "") as { email: string }).email], [200, "alice@example.com"]);
 });
 
-test("a client of google-auth-library sends the login's headers to the service, and to no other address", async (t) => {
+test("a client of google-auth-library sends the login's headers to the service, and to no other URL", async (t) => {
   const { saas, auth } = await loggedIn(t);
   const google = new GoogleAuth({ authClient: Object.assign(new PassThroughClient(), googleHeaders(auth)) });
   const headers = await google.getRequestHeaders(`${saas.url}/api/v1/me`);

@@ -250,7 +250,7 @@ for (const [bundler, type] of [
   ["rollup esm", "module"],
 ] as const) {
   test(
-    `NFR-015 S-012 bundled by ${bundler} and read from a pipe, a program takes nothing from the working folder and is not run again`,
+    `NFR-015 S-012 bundled by ${bundler} and read from a pipe, a program takes nothing from the working directory and is not run again`,
     options,
     async (t) => {
       // Where such a program claims to be, a cloned repository can have files of these names, and a library.

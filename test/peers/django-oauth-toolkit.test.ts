@@ -37,7 +37,7 @@ test("Django OAuth Toolkit: login with an ID token, refresh with rotation, a wav
   assert.match((await does("auth", "logout")).stderr, /^warning: .*cannot end a session/m);
 });
 
-test("Django OAuth Toolkit: a refresh token that is presented twice ends the session, and the owner is told", {
+test("Django OAuth Toolkit: a refresh token that is presented twice ends the session, and the owner sees why", {
   skip,
 }, async (t) => {
   const { address, does, run, session } = await stage(t, server);
@@ -55,7 +55,9 @@ test("Django OAuth Toolkit: a refresh token that is presented twice ends the ses
   assert.match(stderr, /Session expired or revoked/);
 });
 
-test("Django OAuth Toolkit: a user who says no, and a device login that it does not have", { skip }, async (t) => {
+test("Django OAuth Toolkit: a user who denies the login, and a device login that it does not have", {
+  skip,
+}, async (t) => {
   const { address, env, run } = await stage(t, server);
   assert.equal(
     (await runCommand(t, ["auth", "login", address, ...login], { ...env, FORM_USER_ANSWER: "deny" })).code,

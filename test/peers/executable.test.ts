@@ -66,28 +66,32 @@ test("FR-027 NFR-009 sixteen executables with an expired token make one refresh"
   assert.equal(saas.count("/oauth/token"), 1);
 });
 
-test("FR-027 the executable works in a root folder that holds what ldd names and nothing else", options, async (t) => {
-  const saas = await startFakeSaas({ deviceIntervalSeconds: 1 });
-  t.after(() => saas.close());
-  const folder = scratchFolder(t);
-  const program = executable.program ?? "";
-  for (const [, path = ""] of execFileSync("ldd", [program], { encoding: "utf8" }).matchAll(/(\/\S+) \(0x/g)) {
-    mkdirSync(join(folder, dirname(path)), { recursive: true });
-    copyFileSync(path, join(folder, path));
-  }
-  mkdirSync(join(folder, "home"));
-  cpSync(program, join(folder, "spec-kitty"));
-  const env = { HOME: "/home", PATH: process.env["PATH"], SPEC_KITTY_SAAS_URL: saas.url, SPEC_KITTY_STORAGE: "file" };
-  const inside = { runtime: ["unshare", "--map-root-user", "--root", folder], program: "/spec-kitty" } as const;
-  const run = (...args: string[]) => startCommand(t, args, env, inside);
-  const login = run("auth", "login", "--headless");
-  const [, code = ""] = await login.shows(/and enter this code:\n\n {2}(\S+)\n/);
-  await approveDevice(`${saas.url}/device`, code);
-  const outcome = await login.ended;
-  assert.equal(outcome.code, 0, outcome.stderr);
-  assert.equal((await run("auth", "whoami").ended).stdout, "alice@example.com\n");
-  assert.match((await run("api", "GET", "/api/v1/me").ended).stdout, /"email":"alice@example.com"/);
-});
+test(
+  "FR-027 the executable works in a root directory that holds what ldd names and nothing else",
+  options,
+  async (t) => {
+    const saas = await startFakeSaas({ deviceIntervalSeconds: 1 });
+    t.after(() => saas.close());
+    const folder = scratchFolder(t);
+    const program = executable.program ?? "";
+    for (const [, path = ""] of execFileSync("ldd", [program], { encoding: "utf8" }).matchAll(/(\/\S+) \(0x/g)) {
+      mkdirSync(join(folder, dirname(path)), { recursive: true });
+      copyFileSync(path, join(folder, path));
+    }
+    mkdirSync(join(folder, "home"));
+    cpSync(program, join(folder, "spec-kitty"));
+    const env = { HOME: "/home", PATH: process.env["PATH"], SPEC_KITTY_SAAS_URL: saas.url, SPEC_KITTY_STORAGE: "file" };
+    const inside = { runtime: ["unshare", "--map-root-user", "--root", folder], program: "/spec-kitty" } as const;
+    const run = (...args: string[]) => startCommand(t, args, env, inside);
+    const login = run("auth", "login", "--headless");
+    const [, code = ""] = await login.shows(/and enter this code:\n\n {2}(\S+)\n/);
+    await approveDevice(`${saas.url}/device`, code);
+    const outcome = await login.ended;
+    assert.equal(outcome.code, 0, outcome.stderr);
+    assert.equal((await run("auth", "whoami").ended).stdout, "alice@example.com\n");
+    assert.match((await run("api", "GET", "/api/v1/me").ended).stdout, /"email":"alice@example.com"/);
+  },
+);
 
 test(
   "FR-027 FR-006 the executable brings the keychain's library along, and writes it again if it was changed",

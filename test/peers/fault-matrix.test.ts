@@ -72,7 +72,7 @@ const faults: Record<string, Fault> = {
 
 for (const [what, fault] of Object.entries(faults))
   test(
-    `NFR-010 NFR-016 a real disk that is ${what} logs nobody out, whenever that comes and whatever is done`,
+    `NFR-010 NFR-016 a real disk that is ${what} ends no session, whenever that comes and whatever is done`,
     {
       skip: process.getuid?.() !== 0 && "needs root",
     },

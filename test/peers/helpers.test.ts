@@ -178,7 +178,7 @@ test("Skopeo reads an image of a registry on the service's host with the token, 
   assert.ok(other.shown.length > 0 && !other.shown.includes(basic));
 });
 
-test("rclone lists a folder with the token, and asks for it again when it is refused", async (t) => {
+test("rclone lists a directory with the token, and runs the command again when it is refused", async (t) => {
   const at = await stage(t);
   let refusals = 0;
   const listing = `<?xml version="1.0"?><d:multistatus xmlns:d="DAV:">${["/dav/", "/dav/file.txt"]

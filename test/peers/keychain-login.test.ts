@@ -61,14 +61,14 @@ test("a login into a keychain that is locked is refused and falls to no other st
   await refusesLogin(on, /locked/);
 });
 
-test("a login into a keychain that never answers is refused after 3 s and falls to no other store", async (t) => {
+test("a login into a keychain that never responds is refused after 3 s and falls to no other store", async (t) => {
   await refusesLogin(
     await desktopWith(t, (desktop) => desktop.startScripted("--stall", "all")),
     /(does not respond|did not respond within 3 s)/,
   );
 });
 
-test("a login into a keychain whose prompt nobody answers is refused after 3 s and falls to no other store", async (t) => {
+test("a login into a keychain whose prompt gets no response is refused after 3 s and falls to no other store", async (t) => {
   const on = await desktopWith(t, (desktop) => desktop.startScripted("--prompt", "--stall", "Completed"));
   await refusesLogin(on, /(does not respond|did not respond within 3 s)/);
 });

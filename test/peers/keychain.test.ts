@@ -79,7 +79,7 @@ test("a session without a bus is an error that says so", async (t) => {
   );
 });
 
-test("a Secret Service that never answers is given up in time, and the process ends", async (t) => {
+test("a Secret Service that never responds is given up in time, and the process ends", async (t) => {
   const desktop = await session(t);
   await desktop.startScripted("--stall", "all");
   for (const operation of ["read", "write", "remove"])
@@ -111,7 +111,7 @@ test("a prompt that the service completes itself is waited for", async (t) => {
   );
 });
 
-test("a prompt that nobody answers is given up in time, and the process ends", async (t) => {
+test("a prompt without a response is given up in time, and the process ends", async (t) => {
   const desktop = await session(t);
   await desktop.startScripted("--prompt", "--stall", "Completed");
   await refuses(desktop, "write", /(does not respond|did not respond within 3 s)/);

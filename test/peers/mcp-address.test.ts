@@ -20,7 +20,7 @@ async function whoami(address: string, token: string): Promise<string> {
   }
 }
 
-test("an MCP server's address is enough: its issuer is found, a client is registered, and the token works in the SDK's client", async (t) => {
+test("an MCP server's URL is enough: its issuer is found, a client is registered, and the token works in the SDK's client", async (t) => {
   const { address, does, run, asked, session } = await stage(t, server);
   const login = await does("auth", "login", address);
   assert.match(

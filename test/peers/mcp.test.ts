@@ -144,7 +144,7 @@ test("logged out: a server that needs no login is sent no token and asks for non
   assert.deepEqual(saas.requests, []);
 });
 
-test("logged out, and nobody to ask: the client ends with an error that says what to type", async (t) => {
+test("logged out, and no user to ask: the client ends with an error that says what to type", async (t) => {
   const { url, auth } = await stage(t);
   await assert.rejects(tools(url, mcpFetch(auth)), { code: "not_authenticated", hint: "Run: acme auth login" });
 });
@@ -165,7 +165,7 @@ test("logged in: a token that the server refuses early is replaced within the re
   assert.deepEqual([saas.counters.logins, saas.counters.refreshes, saas.counters.reuses], [1, 1, 0]);
 });
 
-test("revoked: the user logs in again and the connection goes on; with nobody to ask, the error says what to type", async (t) => {
+test("revoked: the user logs in again and the connection goes on; with no user to ask, the error says what to type", async (t) => {
   const { saas, url, auth } = await stage(t);
   await auth.login(byBrowser);
   const revoke = (): void => [...saas.sessions.keys()].forEach((id) => saas.revoke(id));

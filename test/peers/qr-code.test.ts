@@ -92,7 +92,7 @@ for (const level of ["L", "M"] as const)
       }
     });
 
-test("an address with a code is read with a quiet zone of 2, and with the colors the other way round", () => {
+test("a URL with a code is read with a quiet zone of 2, and with the colors the other way round", () => {
   const text = "https://example.com/device?user_code=WDJB-MJHT";
   const modules = qrCode(text);
   assert.ok(modules !== undefined);

@@ -164,7 +164,7 @@ test("NFR-017 over sshfs the lock of a killed process of the same machine is fre
   assert.deepEqual([code, stderr], [0, ""]);
 });
 
-test("a folder whose server is gone is an error that says so, and nothing is sent", { skip }, async (t) => {
+test("a directory whose server is gone is an error that says so, and nothing is sent", { skip }, async (t) => {
   const at = await sharedScene(t);
   if (mount === undefined) return assert.fail();
   const ended = once(mount, "exit");

@@ -11,7 +11,7 @@ let windows: Windows;
 before(() => void (skip === false && (windows = startWindows())));
 after(() => skip === false && windows.stop());
 
-test("S-016 on Windows no git and no browser of the working folder is started", { skip }, async (t) => {
+test("S-016 on Windows no git and no browser of the working directory is started", { skip }, async (t) => {
   const { run } = await loggedInOnWindows(t, windows);
   const clone = join(windows.drive, "clone");
   mkdirSync(clone);

@@ -55,7 +55,7 @@ const waits = /^Waiting for (process \d+|another process) to refresh the session
 /** What those say that wait for a second, for a process or for the service. */
 const announced = /^Waiting for .* to refresh the session …\n/gm;
 
-test("FR-010 NFR-014 a folder of Windows and Linux: 4 and 4 processes with the same expired session refresh once, whoever begins", {
+test("FR-010 NFR-014 a directory of Windows and Linux: 4 and 4 processes with the same expired session refresh once, whichever begins", {
   skip,
 }, async (t) => {
   const at = await sharedScene(t);
@@ -87,7 +87,7 @@ for (const [killed, begins, goesOn] of [
   ["Windows", "startThere", "startHere"],
   ["Linux", "startHere", "startThere"],
 ] as const) {
-  test(`NFR-017 in a folder of Windows and Linux the lock of a process killed on ${killed} is free after 30 s for the other`, {
+  test(`NFR-017 in a directory of Windows and Linux the lock of a process killed on ${killed} is free after 30 s for the other`, {
     skip,
   }, async (t) => {
     const at = await sharedScene(t);

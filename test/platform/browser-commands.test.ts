@@ -22,12 +22,12 @@ const table: [string, NodeJS.Platform, Record<string, string>, string[]][] = [
   ],
 ];
 for (const [name, platform, env, expected] of table) {
-  test(`on ${name} the address is one argument of each launcher that the system has, the best first`, () => {
+  test(`on ${name} the URL is one argument of each launcher that the system has, the best first`, () => {
     assert.deepEqual(lines(browserCommands(address, platform, env)), expected);
   });
 }
 
-test("on Windows absolute paths are used, and PowerShell gets the address encoded", () => {
+test("on Windows absolute paths are used, and PowerShell gets the URL encoded", () => {
   const [first, second, ...rest] = browserCommands("https://login.example.com/it's", "win32", {
     SystemRoot: "D:\\Win",
   });
@@ -43,7 +43,7 @@ test("on Windows absolute paths are used, and PowerShell gets the address encode
   assert.deepEqual(rest, []);
 });
 
-test("S-009 on macOS no command line has the address, and AppleScript gets it quoted", () => {
+test("S-009 on macOS no command line has the URL, and AppleScript gets it quoted", () => {
   assert.deepEqual(browserCommands('https://login.example.com/?a="\\', "darwin", {}), [
     {
       program: "/usr/bin/osascript",

@@ -425,7 +425,7 @@ test("a missing terminal decides nothing", () => {
     assert.equal(describeEnvironment({ ...facts, stdinIsTTY: false }).login, describeEnvironment(facts).login);
 });
 
-test("no address of the user is reported", () => {
+test("no URL of the user is reported", () => {
   assert.doesNotMatch(
     JSON.stringify(describeEnvironment({ ...desk, env: { ...ssh, JENKINS_URL: "https://alice:pw@192.0.2.9/" } })),
     /192\.0\.2|pw/,

@@ -44,7 +44,7 @@ for (const text of [
   });
 }
 
-test("S-009 where others must not read the address, no program is started with it in its command line", async (t) => {
+test("S-009 where others must not read the URL, no program is started with it in its command line", async (t) => {
   const { open, folder, opened } = await desktop(t, { "my browser": "exit 0", "xdg-open": "exit 0" });
   const outcome = await open(address, { BROWSER: join(folder, "my browser") }, false);
   assert.match("failed" in outcome ? outcome.failed : "", /its command line would show the URL to other users/);
@@ -65,7 +65,7 @@ test("BROWSER is tried before the system's own browsers, and a path with blanks 
   assert.deepEqual(await opened(), [`my browser [${address}]`]);
 });
 
-test("when nothing works the outcome says what each launcher said, without the address", async (t) => {
+test("when nothing works the outcome says what each launcher said, without the URL", async (t) => {
   const { open, folder } = await desktop(t, { "xdg-open": "exit 3", gio: "kill -9 $$" });
   const unusable = join(folder, "xdg-open", "below-a-file");
   const outcome = await open(address, { BROWSER: `${unusable}:${folder}` });

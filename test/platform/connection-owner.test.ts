@@ -75,7 +75,7 @@ test("S-009 a peer that is not on the list, or gone, is foreign", here, async (t
   assert.equal(await ownerOf({ localAddress: "127.0.0.1", localPort: port }), "foreign");
 });
 
-test("S-009 a connection is known by both of its ends, address and port", here, async (t) => {
+test("S-009 a connection is known by both of its ends, URL and port", here, async (t) => {
   const { port, connected, ownerOf } = await listening(t);
   const client = connect(port, "127.0.0.1");
   t.after(() => client.destroy());
@@ -85,7 +85,7 @@ test("S-009 a connection is known by both of its ends, address and port", here, 
     assert.equal(await ownerOf({ ...ends, ...other }), "foreign", JSON.stringify(other));
 });
 
-test("where the list does not even have the port that listens, nobody says whose connections are", () => {
+test("where the list does not even have the port that listens, the owners of connections are unknown", () => {
   assert.equal(connectionOwners(1, systemClock), undefined);
 });
 

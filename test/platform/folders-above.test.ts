@@ -10,7 +10,7 @@ const asRoot = {
   skip: process.platform !== "linux" ? "needs Linux" : process.geteuid?.() !== 0 && "needs root to act as other users",
 };
 
-test("S-012 a folder above that belongs to the user nobody counts as another user's", asRoot, (t) => {
+test("S-012 a directory above that belongs to the user nobody counts as another user's", asRoot, (t) => {
   const shared = join(scratchFolder(t), "shared");
   mkdirSync(join(shared, "inside"), { recursive: true, mode: 0o755 });
   assert.deepEqual(openFoldersAbove(join(shared, "inside")), []);
@@ -19,7 +19,7 @@ test("S-012 a folder above that belongs to the user nobody counts as another use
 });
 
 test(
-  "S-012 the group that is named after the user is trusted as long as nobody else is in it, also as their first group",
+  "S-012 the group that is named after the user is trusted while it has no other member, also as their first group",
   asRoot,
   (t) => {
     const root = scratchFolder(t);

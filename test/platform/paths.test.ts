@@ -71,7 +71,7 @@ for (const [title, platform, env, home, expected] of configured) {
 }
 
 for (const platform of ["linux", "darwin", "win32"] as const) {
-  test(`without a home folder, or with one that depends on where a command is run, the error on ${platform} names the variable that helps`, () => {
+  test(`without a home directory, or with one that depends on where a command is run, the error on ${platform} names the variable that helps`, () => {
     for (const home of ["", ".", "home/a"]) {
       assert.throws(
         () => configFolder(ownIdentity, {}, platform, () => home),
@@ -142,7 +142,7 @@ for (const [platform, variable] of [
   ["darwin", /HOME/],
   ["win32", /LOCALAPPDATA/],
 ] as const) {
-  test(`without a home folder for the secret, the error on ${platform} names the variable that helps, and the passphrase`, () => {
+  test(`without a home directory for the secret, the error on ${platform} names the variable that helps, and the passphrase`, () => {
     assert.throws(
       () => stateFolder(ownIdentity, {}, platform, () => ""),
       refusedWith("configuration_invalid", /no home directory/, variable),

@@ -44,7 +44,7 @@ async function start(listener: RequestListener, behaviour: Partial<ProxyBehaviou
 const url = new URL("http://service.test/oauth/token?code=a-code");
 type Failure = AuthError;
 
-test("a request goes to the proxy with the whole address, and the answer is like that of fetch", async () => {
+test("a request goes to the proxy with the whole URL, and the response is like that of fetch", async () => {
   const seen: unknown[] = [];
   await using setting = await start(async (request, response) => {
     let body = "";
@@ -93,7 +93,7 @@ test("a request goes to the proxy with the whole address, and the answer is like
   );
 });
 
-test("an answer that cannot have a body has none, whatever its headers say", async () => {
+test("a response that cannot have a body has none, whatever its headers say", async () => {
   await using setting = await start(
     (request, response) => void response.writeHead(request.url === "/304" ? 304 : 204, { "x-a": "1" }).end(),
   );

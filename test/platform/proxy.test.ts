@@ -60,7 +60,7 @@ test("requests to this machine never go through a proxy", () => {
     assert.ok(at(`https://${host}/`, env), host);
 });
 
-test("NO_PROXY names hosts, what is below them, ports, addresses, ranges, or everything", () => {
+test("NO_PROXY names hosts, what is below them, ports, URLs, ranges, or everything", () => {
   const direct: [string, string][] = [
     ["*", "https://service.test/"],
     ["service.test", "https://service.test/"],
@@ -117,7 +117,7 @@ test("the user name and password of a proxy are sent decoded and shown nowhere",
   );
 });
 
-test("a variable that does not hold a proxy's address is refused, and its value is not repeated", () => {
+test("a variable that does not hold a proxy's URL is refused, and its value is not repeated", () => {
   for (const value of [
     "http://kim:hunter2@",
     "socks5://kim:hunter2@proxy.test",

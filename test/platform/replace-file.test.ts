@@ -9,7 +9,7 @@ import { unreadable } from "../../src/platform/private-files.ts";
 import { scratchFolder } from "../helpers/command.ts";
 import { replaced } from "../helpers/replaced.ts";
 
-test("a file is replaced as a whole, and nothing else is left in its folder", (t) => {
+test("a file is replaced as a whole, and nothing else is left in its directory", (t) => {
   const path = join(scratchFolder(t), "file");
   for (const content of ["a long first content", "short", ""]) {
     replaceFile(path, content, { flush: content !== "short" });
@@ -205,7 +205,7 @@ test("a link in the file's place is replaced, and what it leads to is not touche
   );
 });
 
-test("what killed writers left is found, in folders below too, and what a living one writes is not", (t) => {
+test("what killed writers left is found, in directories below too, and what a living one writes is not", (t) => {
   const folder = scratchFolder(t);
   const { pid: dead } = spawnSync(process.execPath, ["-e", ""]);
   mkdirSync(join(folder, "queue"));

@@ -125,7 +125,7 @@ test("every request says what sends it, unless the caller has said so, and keeps
   }
 });
 
-test("a variable that does not hold a proxy's address makes each request an error, and nothing is sent directly", async (context) => {
+test("a variable that does not hold a proxy's URL makes each request an error, and nothing is sent directly", async (context) => {
   const spy = context.mock.method(globalThis, "fetch", async () => new Response());
   await assert.rejects(systemFetch({ HTTPS_PROXY: "socks5://proxy.test" }, ownIdentity)("https://service.test/"), {
     code: "configuration_invalid",

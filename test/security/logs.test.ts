@@ -42,7 +42,7 @@ test("S-005 --verbose shows a header or a parameter only if its name is known to
     assert.ok(stderr.includes(shown), `${shown} in\n${stderr}`);
 });
 
-test("S-005 no message and no cause shows a user name, a password or an unknown parameter of an address", () => {
+test("S-005 no message and no cause shows a user name, a password or an unknown parameter of a URL", () => {
   const said =
     "cannot be constructed: https://hunter2:hunter2@service.example/a?jwt=hunter2&page=1#hunter2 (it has credentials)";
   const error = new AuthError("network_unavailable", said, {
@@ -67,5 +67,5 @@ for (const [address, shown] of [
   ["https://host/a@b?=hunter2", "https://host/a@b?=[secret]"],
   ["https://host?page=1?jwt=hunter2", "https://host?page=1?jwt=[secret]"],
 ] as const) {
-  test(`S-005 the address ${address} is logged as ${shown}`, () => assert.equal(maskedAddress(address), shown));
+  test(`S-005 the URL ${address} is logged as ${shown}`, () => assert.equal(maskedAddress(address), shown));
 }

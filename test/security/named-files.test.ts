@@ -71,7 +71,7 @@ for (const [what, target, error] of [
 }
 
 test(
-  "S-016 no option that takes a file follows a link out of the file's folder, and none waits for a pipe or a device",
+  "S-016 no option that takes a file follows a link out of the file's directory, and none waits for a pipe or a device",
   links,
   async (t) => {
     const at = await cloned(t);
@@ -109,7 +109,7 @@ test(
   },
 );
 
-test("a link that stays in its folder is followed, and so is one above the working folder", links, async (t) => {
+test("a link that stays in its directory is followed, and so is one above the working directory", links, async (t) => {
   const at = await cloned(t);
   writeFileSync(join(at.clone, "docs", "plan.json"), '{"is":"the plan"}');
   symlinkSync("docs/plan.json", join(at.clone, "plan.json"));
@@ -162,7 +162,7 @@ test("S-016 standard input is read up to the limit and no further", async (t) =>
   assert.match(stderr, /^error: --payload: standard input is longer than 16777216 bytes, the maximum\nhint: [^\n]+\n$/);
 });
 
-test("S-016 no output goes through a link out of the file's folder", links, async (t) => {
+test("S-016 no output goes through a link out of the file's directory", links, async (t) => {
   const at = await cloned(t);
   symlinkSync(at.secret, join(at.clone, "out.json"));
   symlinkSync(at.folder, join(at.clone, "up"));
@@ -225,7 +225,7 @@ test("S-005 what is written in the place of a file is as closed to others as tha
 });
 
 test(
-  "S-016 a folder that another user exchanges for a link while a file in it is opened leads nowhere",
+  "S-016 a directory that another user exchanges for a link while a file in it is opened leads nowhere",
   here,
   async (t) => {
     const at = await cloned(t);

@@ -56,7 +56,7 @@ test("S-009 root writes nothing through another user's link, by any command", {
   assert.equal(saas.counters.refreshes, 0);
 });
 
-test("S-009 a folder that another user makes in the very moment in which it was missing is not trusted", {
+test("S-009 a directory that another user makes in the very moment in which it was missing is not trusted", {
   skip: process.platform === "win32" && "the access list of the profile folder keeps others out",
 }, async (t) => {
   const folder = join(scratchFolder(t), "theirs");

@@ -24,7 +24,7 @@ function hostileFolder(t: Pick<TestContext, "after">, ...names: string[]): { clo
 /** What a careless profile leaves in PATH: empty entries and relative ones. */
 const careless = ["", ".", "bin", "./bin", ""].join(delimiter);
 
-test("S-016 auth setup-git starts no git of the working folder", posix, async (t) => {
+test("S-016 auth setup-git starts no git of the working directory", posix, async (t) => {
   const { env } = await loggedInScene(t);
   const { clone, trace } = hostileFolder(t, "git");
   const { code, stdout, stderr } = await runCommand(
@@ -39,7 +39,7 @@ test("S-016 auth setup-git starts no git of the working folder", posix, async (t
 });
 
 test(
-  "S-016 a login starts no browser of the working folder, whether BROWSER names it or the system does",
+  "S-016 a login starts no browser of the working directory, whether BROWSER names it or the system does",
   posix,
   async (t) => {
     const { env } = await loggedInScene(t);

@@ -88,7 +88,7 @@ for (const [title, answer] of [
   ["422", { status: 422 }],
   ["404 namespace_not_found", { status: 404, body: { error: "namespace_not_found" } }],
 ] as const) {
-  test(`${title} is final: the artifact goes to the dead-letter folder with the reason`, async (t) => {
+  test(`${title} is final: the artifact goes to the dead-letter directory with the reason`, async (t) => {
     const { saas, folder, runtime, waiting, dead } = await stage(t);
     await runtime.upload(artifact());
     saas.faults.next(path, answer);

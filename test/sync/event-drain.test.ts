@@ -152,7 +152,7 @@ test("after a partial success, accepted events are removed and the others stay, 
   assert.equal(waiting(), 0);
 });
 
-test("an event that is refused twenty times goes to the dead-letter folder, complete, with the last reason", async (t) => {
+test("an event that is refused twenty times goes to the dead-letter directory, complete, with the last reason", async (t) => {
   const { saas, folder, runtime, rejections, emit, waiting } = await stage(t);
   const [id = ""] = await emit(1);
   saas.judge = () => ({ status: "rejected", error_message: "odd project" });
@@ -170,7 +170,7 @@ test("an event that is refused twenty times goes to the dead-letter folder, comp
   assert.equal(saas.events.get(id)?.deliveries, 20);
 });
 
-test("an answer whose results are empty leaves every event untouched and ends the pass", async (t) => {
+test("a response whose results are empty leaves every event untouched and ends the pass", async (t) => {
   const { saas, runtime, emitTogether, waiting } = await stage(t);
   await emitTogether(1500);
   saas.judge = () => "omit";
@@ -285,7 +285,7 @@ for (const [title, fault, code, retryAfterMs] of [
   });
 }
 
-test("an answer that breaks off counts as no answer", async (t) => {
+test("a response that breaks off counts as no response", async (t) => {
   const { saas, runtime, emit, waiting } = await stage(t);
   await emit(3);
   saas.faults.next(batchPath, { malformed: true });
@@ -320,7 +320,7 @@ for (const [damage, damaged] of [
   ["given an event ID that is none", (text) => text.replace(/"event_id":"\w+"/, '"event_id":"../01"')],
   ["given an order that is none", (text) => text.replace(/"lamport_clock":\d+/, '"lamport_clock":-1')],
 ] satisfies [string, (text: string) => string][]) {
-  test(`a file that was ${damage} goes to the dead-letter folder, and its intact events are delivered`, async (t) => {
+  test(`a file that was ${damage} goes to the dead-letter directory, and its intact events are delivered`, async (t) => {
     const { saas, folder, runtime, rejections, emitTogether, waiting } = await stage(t);
     await emitTogether(5);
     const path =
@@ -415,7 +415,7 @@ test("a drain whose lock another process has taken over sends nothing more", asy
   assert.deepEqual([saas.count(batchPath), waiting()], [1, 2]);
 });
 
-test("a failure that is the service's ends the drain for every team: each is not asked in turn", async (t) => {
+test("a failure that is the service's ends the drain for every team, without a request for each", async (t) => {
   const { saas, folder, runtime, emit } = await stage(t);
   await emit(1);
   await runtimeFor(folder, saas, alice(saas.url, "tm_two")).emit(history("of the second team"));
@@ -469,7 +469,7 @@ test("the service can lower a limit, and neither raise one nor lower it to nothi
   );
 });
 
-test("a signal ends a drain that waits for an answer, and its events stay queued", async (t) => {
+test("a signal ends a drain that waits for a response, and its events stay queued", async (t) => {
   const { saas, runtime, emit, waiting } = await stage(t);
   await emit(2);
   saas.faults.next(batchPath, { hang: true });

@@ -9,7 +9,7 @@ import { createLamportClock } from "../../src/sync/lamport-clock.ts";
 import { typescript } from "../helpers/command.ts";
 import { temporaryFolder } from "./support.ts";
 
-test("each event gets the next number, across clocks of the same folder", async (t) => {
+test("each event gets the next number, across clocks of the same directory", async (t) => {
   const folder = temporaryFolder(t);
   assert.equal(await createLamportClock(folder, systemClock).tick(1), 1);
   assert.equal(await createLamportClock(folder, systemClock).tick(3), 2);

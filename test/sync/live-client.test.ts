@@ -261,7 +261,7 @@ withWebSocket(import.meta.url, (WebSocket) => {
     assert.equal(stage.saas.frames.length, 3);
   });
 
-  test("an event without an answer counts as not delivered", async (t) => {
+  test("an event without a response counts as not delivered", async (t) => {
     const stage = await live(t);
     await stage.saas.until(() => snapshots(stage) === 1);
     stage.saas.judge = () => "omit";
@@ -408,7 +408,7 @@ withWebSocket(import.meta.url, (WebSocket) => {
     assert.equal(upgrades(stage), 1);
   });
 
-  test("an upgrade without an answer is given up after 10 seconds and tried again", async (t) => {
+  test("an upgrade without a response is given up after 10 seconds and tried again", async (t) => {
     const stage = await live(t);
     await stage.saas.until(() => snapshots(stage) === 1);
     stage.saas.faults.next("/ws", { delayMs: 600_000 });

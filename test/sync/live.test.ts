@@ -104,7 +104,7 @@ withWebSocket(import.meta.url, () => {
     assert.deepEqual([waiting(), ...arrived()], [0, ["batch", 1], ["batch", 1]]);
   });
 
-  test("an event that is refused over the connection stays queued until a drain moves it to the dead-letter folder", async (t) => {
+  test("an event that is refused over the connection stays queued until a drain moves it to the dead-letter directory", async (t) => {
     const { saas, sync, emit, connect, waiting } = await program(t);
     await connect();
     saas.judge = () => ({ status: "rejected", error_category: "schema_mismatch" });

@@ -372,7 +372,7 @@ test("S-016 an event goes into no file that others can read, and through no link
   assert.equal(readFileSync(elsewhere, "utf8"), `\n${item(1).text}`);
 });
 
-test("NFR-013 a queue in a folder that others can change is not used", {
+test("NFR-013 a queue in a directory that others can change is not used", {
   skip: process.platform === "win32" && "there are no modes there",
 }, (t) => {
   const folder = temporaryFolder(t);

@@ -149,7 +149,7 @@ test("the end of the process flushes once, and no listener is left behind", asyn
   assert.equal(exit.listenerCount("beforeExit"), 0);
 });
 
-test("the folder of the queue is refused when others may write in it", async (t) => {
+test("the directory of the queue is refused when others may write in it", async (t) => {
   const saas = await fakeSaas(t);
   const folder = join(temporaryFolder(t), "queue");
   mkdirSync(folder);

@@ -333,7 +333,7 @@ test("a result may be larger than any answer of the OAuth protocol", async (t) =
   assert.ok("access_token" in (await tracker.pull(routing)));
 });
 
-test("a client that was called before anybody had logged in works after a login", async (t) => {
+test("a client that was called before the first login works after a login", async (t) => {
   const at = await scene(t);
   const app = createApp({ env: at.env });
   const tracker = trackerClientOf(app);

@@ -12,7 +12,7 @@ const nowhere = { SPEC_KITTY_SAAS_URL: undefined };
 const wellKnown = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
 const aDayLater = { clock: { ...systemClock, now: () => systemClock.now() + 86_400_001 } };
 
-test("FR-022 one address is enough: the issuer is the service, as ADDRESS or with --issuer, with or without its last slash", async (t) => {
+test("FR-022 one URL is enough: the issuer is the service, as ADDRESS or with --issuer, with or without its last slash", async (t) => {
   const { provider, here, env, session } = await provided(t);
   const { stdout, stderr } = await here(loginAt(provider), nowhere);
   assert.match(stdout, /^✓ Logged in as alice@example\.com\./, stderr);
@@ -74,7 +74,7 @@ test("FR-022 ADDRESS is the issuer of the service that the variable or --service
   );
 });
 
-test("a profile's first login asks twice what the server is, before the browser is opened; nothing else does for a day", async (t) => {
+test("a profile's first login requests metadata twice, before the browser is opened; nothing else does for a day", async (t) => {
   const { saas, here } = await scene(t);
   await here("auth login");
   assert.deepEqual(
@@ -119,7 +119,7 @@ test("metadata that was read is used again, a day later where the issuer is in t
   assert.equal(asked(provider), 6);
 });
 
-test("a service that was in trouble when it was asked what it is, is asked again at the next login", async (t) => {
+test("metadata that a service in trouble did not send are requested again at the next login", async (t) => {
   const { saas, here } = await scene(t);
   saas.faults.next(wellKnown[0] ?? "", { status: 503 });
   for (const args of ["auth login", "auth login --force"]) assert.equal((await here(args)).code, 0);
@@ -152,7 +152,7 @@ for (const [title, fault] of pages) {
 const scopeIn = (stderr: string): string | null =>
   new URL(/http:\S+\/authorize\S*/.exec(stderr)?.[0] ?? "").searchParams.get("scope");
 
-test("--issuer and --client-id are remembered by the profile, for its service alone, and status shows the issuer", async (t) => {
+test("--issuer and --client-id are saved by the profile, for its service alone, and status shows the issuer", async (t) => {
   const { provider, service, here } = await provided(t, {}, { "/api/v1/me": me });
   assert.equal((await here(`${loginAt(provider)} --client-id cli_native`)).code, 0);
   assert.match((await here("auth status")).stdout, new RegExp(`Issuer +${provider.issuer}`));
@@ -176,7 +176,7 @@ test("--issuer and --client-id are remembered by the profile, for its service al
   );
 });
 
-test("--scope is remembered by the profile, for its issuer alone, until another is given", async (t) => {
+test("--scope is saved by the profile, for its issuer alone, until another is given", async (t) => {
   const { provider, here } = await provided(t, {}, { "/api/v1/me": me });
   const elsewhere = await MockProvider.start();
   t.after(() => elsewhere.close());

@@ -113,7 +113,7 @@ test("where the service has no API the user is the provider's, and there are no 
   assert.match(team.stdout + team.stderr, /in no team/i);
 });
 
-test("where nobody but the ID token says who it is, it is believed, and --check refreshes", async (t) => {
+test("where only the ID token names the user, it is believed, and --check refreshes", async (t) => {
   const { provider, here } = await provided(t);
   provider.misbehaviour = { metadata: ({ userinfo_endpoint: _, ...metadata }) => metadata };
   assert.match((await here(loginAt(provider))).stdout, /Logged in as alice@example\.com\./);

@@ -83,7 +83,7 @@ test("what a profile remembers of its issuer is in the next plan, and nothing of
   );
 });
 
-test("a plan binds tokens where the issuer can and the user wants it, and registers a client where nobody has named one", () => {
+test("a plan binds tokens where the issuer can and the user wants it, and registers a client where none is named", () => {
   const able = {
     ...server,
     dpop_signing_alg_values_supported: ["ES256"],
@@ -97,7 +97,7 @@ test("a plan binds tokens where the issuer can and the user wants it, and regist
   assert.equal(planned({}, able).registersAt, undefined);
 });
 
-test("S-011 a stranger's issuer where nobody can register is not asked with the client and the scopes of the defaults", () => {
+test("S-011 an unknown issuer without registration does not get the client and the scopes of the defaults", () => {
   const nobodys = { issuer };
   for (const asked of [{}, { flow: "device" }, { open: false }] as const)
     assert.throws(
@@ -119,7 +119,7 @@ test("S-011 a stranger's issuer where nobody can register is not asked with the 
   );
 });
 
-test("without metadata no ID token is asked for, and what an answer did not settle is not remembered", () => {
+test("without metadata no ID token is requested, and what a response did not settle is not saved", () => {
   const asked = { scope: "openid" };
   assert.equal(planned(asked).request.isOpenId, true);
   assert.equal(planned().profile.metadata?.server, server);
@@ -127,7 +127,7 @@ test("without metadata no ID token is asked for, and what an answer did not sett
   assert.deepEqual([unsettled.request.isOpenId, unsettled.profile.metadata], [false, undefined]);
 });
 
-test("only a service of the default's kind is asked who the user is at an endpoint that nobody has named", () => {
+test("only at a service of the default's kind is the user requested from an endpoint that nothing names", () => {
   const hasOwnApi = (options: Parameters<typeof planned>[3], profile?: Profile, tool: object = {}): boolean => {
     const { settings } = createApp({ env: {}, options: { ...options }, ...tool });
     return planned({ settings: { ...settings, clientId: { value: "given", source: "clientId" } } }, server, profile)

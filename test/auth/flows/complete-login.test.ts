@@ -27,7 +27,7 @@ for (const [what, fault, code, error] of [
   ["answers with HTML", { body: "<h1>hello</h1>" }, 1, /logged in, but .* without a "user_id"/],
   ["breaks the connection", { reset: "before", times: 5 }, 3, /logged in, but .*cannot reach/],
 ] as [string, Fault, number, RegExp][]) {
-  test(`when /api/v1/me ${what} after the exchange, the user is told, nothing is stored, and the server session is ended`, async (t) => {
+  test(`when /api/v1/me ${what} after the exchange, the user sees why, nothing is stored, and the server session is ended`, async (t) => {
     const { saas, here, folder } = await scene(t);
     saas.faults.next("/api/v1/me", fault);
     const failed = await here("auth login");
@@ -173,7 +173,7 @@ test("S-015 a login that is interrupted at the last moment is not stored, and it
   assert.deepEqual(revoked, ["rt_new", "at_new"]);
 });
 
-test("a login in the browser that asked for an ID token needs one; with a code a server may give none", async () => {
+test("a login in the browser that requested an ID token needs one; with a code a server may give none", async () => {
   const without = await complete({ isOpenId: true });
   assert.equal(without.error instanceof AuthError && without.error.code, "service_answer_invalid");
   assert.deepEqual([without.session, without.revoked], [undefined, ["rt_new", "at_new"]]);

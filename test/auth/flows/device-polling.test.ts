@@ -104,7 +104,7 @@ test("slow_down is recognized by its name, whatever its status, and a Retry-Afte
   assert.equal(waiting(step(state, pending)).ms, 10_000);
 });
 
-test("the interval starts at the answer, however slow that was", () => {
+test("the interval starts at the response, however slow that was", () => {
   const first = waiting(startPolling(authorization, at(0)));
   const second = waiting(nextPoll(first, pending, at(5000 + 9000), 0.5));
   assert.deepEqual([second.ms, second.reading, second.leftMs], [5000, at(14_000), 886_000]);
@@ -118,7 +118,7 @@ test("lost connections and 5xx are retried, each time later by 1, 2, 4 … 60 se
   }
 });
 
-test("an answer ends the back-off", () => {
+test("a response ends the back-off", () => {
   assert.equal(waiting(steps([lost, lost, lost, pending])).ms, 5000);
   assert.equal(waiting(steps([lost, lost, lost, pending, lost])).ms, 5750);
 });
@@ -191,7 +191,7 @@ test("NFR-003 a code that lives longer than 15 minutes is polled for 15 minutes"
   assert.equal(now.monotonic - at(0).monotonic, 15 * minutes - 5000);
 });
 
-test("NFR-003 polling a server that never answers ends when the code expires", () => {
+test("NFR-003 polling a server that never responds ends when the code expires", () => {
   let state = startPolling(authorization, at(0));
   let now = at(0);
   for (; state.kind === "wait"; state = step(state, lost)) now = later(state.reading, state.ms);

@@ -20,7 +20,7 @@ async function started(
 
 const owned = (owner: ConnectionOwner): Parameters<typeof listen>[0] => ({ ownerOf: async () => owner });
 
-test("S-009 what a browser is started with holds neither state nor the service's address, and leads there once, ever", async (t) => {
+test("S-009 what a browser is started with holds neither state nor the service's URL, and leads there once, ever", async (t) => {
   const { address } = await started(t);
   assert.doesNotMatch(address, /state|service\.example/);
   // 128 bits, anew for each login: another user cannot guess where it starts.
@@ -48,7 +48,7 @@ test("S-009 a second opening by the user's own connection does not end the login
   await completed;
 });
 
-test("S-009 where nobody says whose the connections are, a second opening ends the login with an explanation", async (t) => {
+test("S-009 where the owner of a connection is unknown, a second opening ends the login with an explanation", async (t) => {
   for (const owners of [
     ["unknown", "unknown"],
     ["own", "unknown"],
@@ -77,13 +77,13 @@ test("S-009 no response sets a cookie, which every port of this host would get a
   assert.equal((await redirected).headers["set-cookie"], undefined);
 });
 
-test("a browser that loads the address ahead of time does not use it up", async (t) => {
+test("a browser that loads the URL ahead of time does not use it up", async (t) => {
   const { address } = await started(t);
   assert.equal((await ask(address, { headers: { "sec-purpose": "prefetch" } })).status, 425);
   assert.equal((await ask(address)).headers["location"], service);
 });
 
-test("while the address was not opened here, a browser elsewhere completes the login", async (t) => {
+test("while the URL was not opened here, a browser elsewhere completes the login", async (t) => {
   const { callback, listener } = await started(t);
   const completed = ask(callback).catch(() => undefined);
   assert.equal((await listener.callback).kind, "code");
@@ -91,7 +91,7 @@ test("while the address was not opened here, a browser elsewhere completes the l
   await completed;
 });
 
-test("S-009 another user of the machine gets a refusal, whatever that user knows, and does not use the address up", async (t) => {
+test("S-009 another user of the machine gets a refusal, whatever that user knows, and does not use the URL up", async (t) => {
   let owner: ConnectionOwner = "foreign";
   const { address, callback } = await started(t, { ownerOf: async () => owner });
   for (const url of [address, callback]) assert.equal((await ask(url)).status, 403);
@@ -120,7 +120,7 @@ test("S-006 only for what would otherwise count is it looked up whose the connec
   assert.equal(looks, 1);
 });
 
-test("S-009 a request whose sender is gone before it can be asked about neither uses the address up nor ends the login", async (t) => {
+test("S-009 a request whose sender is gone before the look-up neither uses the URL up nor ends the login", async (t) => {
   const { address, listener } = await started(t);
   if (!listener.tellsOwners) return t.skip("the system does not name the owner of a connection");
   const { port, pathname, host } = new URL(address);

@@ -15,7 +15,7 @@ test("the redirect URI has the literal loopback address, or localhost on request
   await Promise.all([literal.close(), named.close()]);
 });
 
-test("it listens on the loopback address only, and answers for one host only", async () => {
+test("it listens on the loopback address only, and responds for one host only", async () => {
   const listener = await listen({ redirectHost: "localhost" });
   const port = portOf(listener);
   assert.equal((await ask(`http://127.0.0.1:${port}/callback${query}`)).status, 421);
@@ -44,7 +44,7 @@ test("with localhost the browser may come over IPv4 or IPv6", async (t) => {
   }
 });
 
-test("the browser that brings the response waits for the outcome, and its address then holds neither code nor state", async () => {
+test("the browser that brings the response waits for the outcome, and its URL then holds neither code nor state", async () => {
   for (const [outcome, status, text] of [
     [{ kind: "success", account: "alice@example.com" }, 200, /close this window and return to the terminal/],
     [{ kind: "denied", said: "not today" }, 403, /not today/],
@@ -91,7 +91,7 @@ test("the wait for a browser that never fetches the outcome ends after the given
   await portClosed();
 });
 
-test("after the timeout, every late browser is told so for a while", async () => {
+test("after the timeout, late browsers see that for a while", async () => {
   const clock = manualClock();
   const listener = await listen({ clock });
   listener.callback.catch(() => undefined);
@@ -116,7 +116,7 @@ test("with no browser waiting, the listener closes at once", async () => {
   await portClosed();
 });
 
-test("a pasted redirect address works like the redirect itself", async () => {
+test("a pasted redirect URL works like the redirect itself", async () => {
   const listener = await listen();
   listener.accept(`  ${listener.redirectUri}${query}\r\n`);
   const answer = await listener.callback;
@@ -125,7 +125,7 @@ test("a pasted redirect address works like the redirect itself", async () => {
   await listener.close();
 });
 
-test("a pasted address that is not the response is refused without being quoted, and the login still waits", async () => {
+test("a pasted URL that is not the response is refused without being quoted, and the login still waits", async () => {
   const listener = await listen();
   const port = portOf(listener);
   for (const [pasted, why] of [

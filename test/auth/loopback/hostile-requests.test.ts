@@ -159,7 +159,7 @@ test("S-006 a peer that sends one byte a second does not delay the genuine callb
   assert.equal(await ended, "", "it is cut off at the end");
 });
 
-test("S-006 of more silent sockets than any browser opens, the oldest is cut off without an answer", async () => {
+test("S-006 of more silent sockets than any browser opens, the oldest is cut off without a response", async () => {
   const listener = await listen();
   const oldest = heard(await open(portOf(listener)));
   await Promise.all(Array.from({ length: 256 }, () => open(portOf(listener))));
@@ -201,7 +201,7 @@ test("S-006 a browser that leaves before the outcome is known does not harm the 
   await listener.finish({ kind: "success", account: "alice@example.com" });
 });
 
-test("another program that asks for the outcome neither learns who has logged in nor keeps the browser from its page", async () => {
+test("another program that requests the outcome neither learns the user nor keeps the browser from its page", async () => {
   const listener = await listen();
   await genuineLogin(
     listener,

@@ -59,13 +59,13 @@ test("FR-018 without an interval the default is 5 seconds", async () => {
     assert.equal((await deviceAuthorizationResponse(answer({ ...example, interval }), server)).interval, 5);
 });
 
-test("the address that holds the code is optional, and unknown members are ignored", async () => {
+test("the URL that holds the code is optional, and unknown members are ignored", async () => {
   const { verification_uri_complete: _, ...rest } = example;
   const authorization = await deviceAuthorizationResponse(answer({ ...rest, message: "hello" }), server);
   assert.equal(authorization.verification_uri_complete, undefined);
 });
 
-test("S-007 the address of the page is shown as a browser reads it", async () => {
+test("S-007 the URL of the page is shown as a browser reads it", async () => {
   for (const [written, shown] of [
     ["https://example.com", "https://example.com"],
     ["HTTPS://Example.com:443/device", "https://example.com/device"],
@@ -127,7 +127,7 @@ for (const [name, values] of Object.entries(wrong))
       );
   });
 
-test("an answer that is not a JSON object is refused", async () => {
+test("a response that is not a JSON object is refused", async () => {
   for (const body of ["<html>", "[]", "null", '"text"', ""])
     await assert.rejects(deviceAuthorizationResponse(answer(body), server), { code: "service_answer_invalid" });
 });
@@ -167,7 +167,7 @@ test("while the user has not decided, a poll fails with the server's error name"
   await assert.rejects(poll, (error) => error instanceof ServiceError && error.error === "authorization_pending");
 });
 
-test("a server without a device endpoint is not asked, and the hint says what works instead", async () => {
+test("a server without a device endpoint gets no request, and the hint says what works instead", async () => {
   const { options, asked } = service(answer(example));
   const { device_authorization_endpoint: _, ...other } = server;
   await assert.rejects(

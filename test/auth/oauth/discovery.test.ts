@@ -47,7 +47,7 @@ test("the well-known part comes before the path by RFC 8414 §3.1 and after it b
   for (const address of asked) assert.ok(reason.message.includes(`"${address}" returned 404`), reason.message);
 });
 
-test("an issuer without a path, with a trailing / or with a port is asked at the right addresses", async () => {
+test("an issuer without a path, with a trailing / or with a port gets requests at the right URLs", async () => {
   for (const root of ["https://login.example.com", "https://login.example.com/"]) {
     assert.deepEqual((await discover({}, root)).asked, [
       "https://login.example.com/.well-known/oauth-authorization-server",
@@ -61,7 +61,7 @@ test("an issuer without a path, with a trailing / or with a port is asked at the
   ]);
 });
 
-test("the first metadata found is used, and the second address is not asked", async () => {
+test("the first metadata found is used, and the second URL is not requested", async () => {
   const { found, asked } = await discover({ [first]: Response.json(metadata) });
   assert.deepEqual(found, metadata);
   assert.deepEqual(asked, [first]);
@@ -93,7 +93,7 @@ const answers: [string, () => Response][] = [
   ["metadata without a token endpoint", () => Response.json({ ...metadata, token_endpoint: undefined })],
 ];
 for (const [title, answer] of answers) {
-  test(`${title} at one address does not keep the next from being asked`, async () => {
+  test(`${title} at one URL does not prevent a request to the next`, async () => {
     assert.deepEqual((await discover({ [first]: answer(), [second]: Response.json(metadata) })).found, metadata);
     assert.deepEqual(
       (await discover({ [first]: answer(), [second]: answer(), [third]: Response.json(metadata) })).found,
@@ -103,7 +103,7 @@ for (const [title, answer] of answers) {
 }
 
 for (const status of [429, 500, 503]) {
-  test(`without any metadata, status ${status} at one address is the reason, since it may pass`, async () => {
+  test(`without any metadata, status ${status} at one URL is the reason, since it may pass`, async () => {
     const { reason } = await discover({ [second]: new Response("", { status }) });
     assert.equal(reason?.code, "service_unavailable");
     assert.match(reason.message, new RegExp(`${status}`));

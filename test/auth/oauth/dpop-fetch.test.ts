@@ -63,7 +63,7 @@ for (const [figure, rest, claims] of vectors) {
   });
 }
 
-test("a proof names the method, the address without query and fragment, and the server's time, and holds only the public key", async () => {
+test("a proof names the method, the URL without query and fragment, and the server's time, and holds only the public key", async () => {
   const { ask, sent } = server();
   await ask("https://server.example.com/token?a=b#c", { method: "post", body: "grant_type=x" });
   const { claims, jwk, header } = proofOf(sent[0]);
@@ -117,7 +117,7 @@ test("no two proofs are the same", async () => {
   assert.notEqual(proofOf(sent[0]).claims["jti"], proofOf(sent[1]).claims["jti"]);
 });
 
-test("an authorization server's challenge is answered once, with its nonce and the same body", async () => {
+test("an authorization server's challenge gets one response, with its nonce and the same body", async () => {
   const { ask, sent } = server(challenge("n1"));
   assert.equal((await ask("https://as.example/token", { method: "POST", body: "code=c" })).status, 200);
   assert.deepEqual(
@@ -130,7 +130,7 @@ test("an authorization server's challenge is answered once, with its nonce and t
   );
 });
 
-test("a resource server's challenge is answered once, with its nonce and the same token", async () => {
+test("a resource server's challenge gets one response, with its nonce and the same token", async () => {
   const refusal = new Response("", {
     status: 401,
     headers: { "www-authenticate": 'DPoP error="use_dpop_nonce", error_description="x"', "dpop-nonce": "r1" },
@@ -141,7 +141,7 @@ test("a resource server's challenge is answered once, with its nonce and the sam
   assert.equal(proofOf(sent[1]).claims["ath"], createHash("sha256").update("at").digest("base64url"));
 });
 
-test("a server that keeps asking for a nonce is asked twice and no more, and its answer can still be read", async () => {
+test("a server that keeps demanding a nonce gets two requests and no more, and its response can still be read", async () => {
   const { ask, sent } = server(challenge("n1"), challenge("n2"), challenge("n3"));
   assert.deepEqual(await (await ask("https://as.example/token", { method: "POST" })).json(), {
     error: "use_dpop_nonce",

@@ -44,7 +44,7 @@ test("the browser gets the client and the reference, and the endpoint keeps its 
   );
 });
 
-test("an error keeps the server's error name, and an answer without a reference is refused", async () => {
+test("an error keeps the server's error name, and a response without a reference is refused", async () => {
   const judge = (response: Response): Promise<string> => pushedAuthorizationResponse(response, server, "cli_native");
   await assert.rejects(judge(Response.json({ error: "invalid_request" }, { status: 400 })), {
     code: "service_rejected",

@@ -7,7 +7,7 @@ import { serviceFailure, unreachable } from "../../../src/http/request.ts";
 const verdictOn = (status: number, error?: string): RefreshVerdict =>
   judgeRefreshFailure(serviceFailure(new Response(null, { status }), error === undefined ? undefined : { error }));
 
-test("S-004 a status that may be another next time is no end of the session, whatever the answer says besides", () => {
+test("S-004 a status that may be another next time is no end of the session, whatever the response says besides", () => {
   for (const status of [408, 429, 500, 502, 503, 504, 599])
     for (const error of [undefined, "invalid_grant", "session_invalid", "bad_refresh_token"])
       assert.equal(verdictOn(status, error), "transient", `${status} ${error}`);

@@ -25,12 +25,12 @@ for (const [listed, asked, sent] of lists) {
   });
 }
 
-test("an issuer that somebody named, and that lists no scopes, is not asked for those of the default service", () => {
+test("a named issuer that lists no scopes gets none of the default service", () => {
   assert.equal(requestedScope(undefined, server, "listed"), "offline_access");
   assert.equal(requestedScope("projects", server, "listed"), "projects");
 });
 
-test("an issuer that is not the default service's is asked for what OpenID Connect defines, never for scopes of that service", () => {
+test("an issuer that is not the default service's gets scopes of OpenID Connect, never those of that service", () => {
   const sent = (more: object): string => requestedScope(undefined, { ...server, ...more }, "never");
   const own = ["api.read", "api.write"];
   assert.equal(sent({ scopes_supported: ["openid", "email", ...own] }), "openid email");
@@ -40,7 +40,7 @@ test("an issuer that is not the default service's is asked for what OpenID Conne
   assert.equal(requestedScope("api.read", server, "never"), "api.read");
 });
 
-test("the service of the default endpoints is always asked for offline_access too", () => {
+test("the service of the default endpoints always gets offline_access too", () => {
   assert.deepEqual(
     [undefined, "openid", "a offline_access"].map((asked) => requestedScope(asked, undefined, "always")),
     ["offline_access api.read api.write", "offline_access openid", "a offline_access"],

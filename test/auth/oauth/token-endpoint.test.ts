@@ -121,7 +121,7 @@ for (const [what, fault, code, error, hint] of [
     /Check the network/,
   ],
 ] as [string, Fault, AuthErrorCode, RegExp, RegExp][]) {
-  test(`a token endpoint that answers with ${what} is an error that says so, and is asked once`, async (t) => {
+  test(`a token endpoint that answers with ${what} is an error that says so, after one request`, async (t) => {
     const saas = await startFakeSaas();
     t.after(() => saas.close());
     saas.faults.always("/oauth/token", fault);
@@ -155,7 +155,7 @@ test("a lifetime of more than a century is one of a century, so that it stays in
   assert.deepEqual([expires_in, refresh_token_expires_in], [3_155_760_000, 3_155_760_000]);
 });
 
-test("NFR-010 an answer to a refresh counts although members that are not tokens are damaged: the token before it is spent", async () => {
+test("NFR-010 a response to a refresh counts although members that are not tokens are damaged: the token before it is spent", async () => {
   const damaged = {
     token_type: "mac",
     expires_in: "soon",

@@ -152,7 +152,7 @@ test("S-018 a second machine opens the same logins by the passphrase, gets a slo
   );
 });
 
-test("S-018 a machine that opens nothing and starts over has a key of its own next to the others, who keep theirs", async (t) => {
+test("S-018 a machine that opens nothing and starts over has a key of its own next to the others, which keep theirs", async (t) => {
   const { on, add } = slotsIn(t);
   const refusing = (of: string): KeySource => ({
     ...quickKey(of),
@@ -213,7 +213,7 @@ test("a cost that this program never wrote is refused before any memory is spent
   }
 });
 
-test("a key that was removed and made anew in another process is read again", async (t) => {
+test("a key that was removed and made again in another process is read again", async (t) => {
   const { on, add } = slotsIn(t);
   await add("here");
   const here = on("here");

@@ -164,7 +164,7 @@ test("FR-006 a keychain that accepts a key but does not return it is detected be
   });
 });
 
-test("FR-006 each folder has its own keychain entry, made once and reused", async () => {
+test("FR-006 each directory has its own keychain entry, made once and reused", async () => {
   const keychain = keychainOf();
   const first = await chooseKey(facts(keychain, "/a"));
   assert.deepEqual(await chooseKey(facts(keychain, "/a")), first);

@@ -153,7 +153,7 @@ for (const [title, open, mode] of openings) {
 }
 
 test(
-  "S-012 the keychain's library is not loaded through a link that stands in a folder that everybody can write",
+  "S-012 the keychain's library is not loaded through a link that stands in a directory that everybody can write",
   unpermitted,
   (t) => {
     const files = tree(t);
@@ -169,7 +169,7 @@ test(
   },
 );
 
-test("S-012 the keychain's library is not loaded from a folder of another user", {
+test("S-012 the keychain's library is not loaded from a directory of another user", {
   skip: process.getuid?.() !== 0 && "needs root",
 }, (t) => {
   const files = tree(t);

@@ -88,7 +88,7 @@ test("a process that asks the keychain never starts another", options, async (t)
 });
 
 test(
-  "what is started with the process that asks the keychain may print: the answer has a descriptor of its own",
+  "what is started with the process that asks the keychain may print: the response has a descriptor of its own",
   options,
   async (t) => {
     executable(t, () => `echo '{"key":"planted"}'; echo '{"key":"planted"}' >&2; exec ${node} "$@"`);
@@ -102,7 +102,7 @@ for (const [does, script, end] of [
   ["prints something else", "echo hello; echo hello >&3", /^"\S+program" ended with 0$/],
 ] as const) {
   test(
-    `NFR-015 where the program that runs is not Node, and ${does}, the answer is that no Node can be started`,
+    `NFR-015 where the program that runs is not Node, and ${does}, the error is that no Node can be started`,
     options,
     async (t) => {
       executable(t, () => script);
@@ -114,7 +114,7 @@ for (const [does, script, end] of [
 }
 
 test(
-  "where the program that runs is slow to start, the keychain has not answered, and nothing else is claimed",
+  "where the program that runs is slow to start, the keychain has not answered, and the error claims nothing else",
   options,
   async (t) => {
     executable(t, () => "exec sleep 600");
@@ -123,7 +123,7 @@ test(
 );
 
 test(
-  "a process that asks the keychain and ends without an answer is an error that names its end and not the key",
+  "a process that asks the keychain and ends without a response is an error that names its end and not the key",
   options,
   async (t) => {
     for (const half of [key, `{${key}\\n`]) {
@@ -137,7 +137,7 @@ test(
 );
 
 test(
-  "a process that was started ahead is the one that is asked, once; the next question starts another",
+  "a process that was started ahead gets the question, once; the next question starts another",
   options,
   async (t) => {
     const folder = executable(
@@ -154,7 +154,7 @@ test(
 );
 
 test(
-  "a process that was started ahead and is never asked keeps no program alive, and ends with it",
+  "a process that was started ahead and is never used keeps no program alive, and ends with it",
   options,
   async (t) => {
     const folder = scratchFolder(t);

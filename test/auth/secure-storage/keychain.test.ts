@@ -68,7 +68,7 @@ test("an entry that is not 32 bytes long is reported as damaged", async () => {
   assert.equal(code, "storage_damaged");
 });
 
-test("a keychain not responding in time is an error, and the process that asks it is told to stop", async () => {
+test("a keychain not responding in time is an error, and the process that asks it is ended", async () => {
   const timedOut = new AbortController();
   const keychain = keychainThat(
     (_request, signal) =>

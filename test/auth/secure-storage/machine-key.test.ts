@@ -142,7 +142,7 @@ for (const [kind, sourceIn] of [
 }
 
 test(
-  "NFR-013 the secret has mode 0600 from its first byte on and its folder 0700, whatever the umask is; nothing is left next to it",
+  "NFR-013 the secret has mode 0600 from its first byte on and its directory 0700, whatever the umask is; nothing is left next to it",
   unix,
   async (t) => {
     const before = process.umask(0);
@@ -256,7 +256,7 @@ test("a place that holds no secret is not replaced by a new one: the file that t
 });
 
 test(
-  "a state folder that cannot be made is an error of the login, before the service is asked, that names the variable",
+  "a state directory that cannot be made is an error of the login, before the service gets a request, that names the variable",
   unix,
   async () => {
     const key = machineKeyIn("/proc/nobody/state", { platform: "linux" });
@@ -271,13 +271,17 @@ test(
   },
 );
 
-test("NFR-013 no secret is made where another user could put another folder in place of its own", unix, async (t) => {
-  const open = join(scratchFolder(t), "open");
-  mkdirSync(open);
-  chmodSync(open, 0o777);
-  await assert.rejects(
-    machineKeyIn(join(open, "state")).create(),
-    refusedWith("storage_unsafe", /open" can be changed by everybody \(mode 0777\)/, /^Run: chmod o-w /),
-  );
-  assert.deepEqual(readdirSync(open), []);
-});
+test(
+  "NFR-013 no secret is made where another user could put another directory in place of its own",
+  unix,
+  async (t) => {
+    const open = join(scratchFolder(t), "open");
+    mkdirSync(open);
+    chmodSync(open, 0o777);
+    await assert.rejects(
+      machineKeyIn(join(open, "state")).create(),
+      refusedWith("storage_unsafe", /open" can be changed by everybody \(mode 0777\)/, /^Run: chmod o-w /),
+    );
+    assert.deepEqual(readdirSync(open), []);
+  },
+);

@@ -65,7 +65,7 @@ test("NFR-016 a claim holds the lock, has taken the room, and is given for what 
   assert.ok(await late.claim(await late.read("default"), patience));
 });
 
-test("S-003 a refresh that ends after a logout or a new login stores what nobody reads, and leaves nothing", async (t) => {
+test("S-003 a refresh that ends after a logout or a new login stores what nothing reads, and leaves nothing", async (t) => {
   for (const event of ["logout", "login", "the profile is forgotten", "everything is removed"] as const) {
     const at = await stage(t);
     const { claim, session } = await claimed(at);
@@ -176,7 +176,7 @@ test("NFR-019 a token costs the same looks at the disk with one login and with h
   assert.equal(await looks(), one);
 });
 
-test("NFR-010 NFR-013 files are 0600 in folders of 0700, whatever the umask is, and a killed process leaves nothing for long", {
+test("NFR-010 NFR-013 files are 0600 in directories of 0700, whatever the umask is, and a killed process leaves nothing for long", {
   skip: process.platform === "win32" && "modes say nothing there",
 }, async (t) => {
   const mask = process.umask(0);
@@ -260,7 +260,7 @@ test("NFR-016 a claim that was refused or given up leaves neither its lock nor t
     await assert.rejects(store.claim(await store.read("default"), patience), { code: "storage_damaged" });
 });
 
-test("NFR-010 a refresh whose lock was lost is stored all the same, if nobody has stored anything since", async (t) => {
+test("NFR-010 a refresh whose lock was lost is stored all the same, if nothing was stored since", async (t) => {
   const at = await stage(t);
   const { claim, session } = await claimed(at);
   rmSync(`${at.file}.lock`, { recursive: true });

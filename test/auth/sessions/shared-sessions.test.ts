@@ -91,7 +91,7 @@ test("NFR-018 NFR-009 sixty-four workers with one expired login make one refresh
   assert.equal((await stored())?.accessToken.reveal(), tokens[0]);
 });
 
-test("NFR-018 who comes while another refreshes waits for what that one stores", async (t) => {
+test("NFR-018 a process that comes during a refresh waits for its result", async (t) => {
   const { saas, worker, session } = await stage(t);
   const claim = await claimed(worker());
   const waiting = worker().tokens().getAccessToken();
@@ -115,7 +115,7 @@ test("NFR-018 a worker that shows no sign for the limit is taken over, and finds
   assert.equal((await stored())?.accessToken.reveal(), token);
 });
 
-test("NFR-018 a worker that waits for a slow service shows signs, so nobody takes over", async (t) => {
+test("NFR-018 a worker that waits for a slow service shows signs, so none takes over", async (t) => {
   const { saas, worker, clock, session } = await stage(t);
   clock.isBackgroundStill = false;
   const slow = await claimed(worker());
@@ -168,7 +168,7 @@ test("a claim that is given up is free at once", async (t) => {
 
 for (const lost of [1, 2]) {
   const which = lost === 1 ? "the intent" : "the new session";
-  test(`NFR-018 a save of ${which} whose answer is lost is found out, and nothing is sent twice`, async (t) => {
+  test(`NFR-018 a save of ${which} whose response is lost is noticed, and nothing is sent twice`, async (t) => {
     const { saas, place, worker, stored } = await stage(t);
     let saves = 0;
     place.onSaved = () => {
@@ -200,7 +200,7 @@ test("a store not responding costs a good token nothing, and an expired one an e
   assert.equal(saas.count("/oauth/token"), 0);
 });
 
-test("a store that does not answer: a token that is still good for a moment is given out, and one that was refused is not", async (t) => {
+test("a store that does not respond: a token that is still good for a moment is given out, and one that was refused is not", async (t) => {
   const { saas, place, worker, clock, session } = await stage(t, { leftMs: 90_000 });
   const app = worker();
   assert.equal(await app.tokens().getAccessToken(), session.accessToken.reveal());
@@ -238,7 +238,7 @@ test("NFR-018 an intent that a process could not take back holds itself back no 
   assert.equal(saas.count("/oauth/token"), 1);
 });
 
-test("NFR-018 who lost a claim while it was stopped waits for the one that has it", async (t) => {
+test("NFR-018 a process that lost its claim while stopped waits for the new holder", async (t) => {
   const { saas, place, worker, session } = await stage(t);
   const [own, late] = [stoppedClock(), worker()];
   let taken: Claim | undefined;
@@ -370,7 +370,7 @@ test("a login that is sealed with an older key opens, and is sealed with the new
   assert.equal(place.texts.size, 1);
 });
 
-test("without a key nothing is stored, and plain text must be asked for", async (t) => {
+test("without a key nothing is stored, and plain text must be requested", async (t) => {
   const { worker, place } = await stage(t);
   await assert.rejects(worker({ seal: undefined }).tokens().getAccessToken(), code("configuration_invalid"));
   await assert.rejects(
@@ -383,7 +383,7 @@ test("without a key nothing is stored, and plain text must be asked for", async 
   await assert.rejects(worker({ seal: false }).tokens().getAccessToken(), code("not_authenticated"));
 });
 
-test("S-016 a plain text that somebody else has written names no file of this machine", async (t) => {
+test("S-016 a plain text that another user has written names no file of this machine", async (t) => {
   const { worker, place, session } = await stage(t);
   const folder = scratchFolder(t);
   const victim = join(folder, "precious");

@@ -34,7 +34,7 @@ test("FR-009 a token is enough until a minute before its end, or a tenth of its 
   );
 });
 
-test("FR-009 what is left of a token counts by the server's clock, and is infinite where nobody knows", () => {
+test("FR-009 what is left of a token counts by the server's clock, and is infinite where it is unknown", () => {
   assert.equal(remainingMs(session(), start + 50 * minute), 10 * minute);
   assert.equal(remainingMs(session({ clockOffsetMs: -2 * hour }), start + 2 * hour), hour);
   assert.equal(remainingMs(session({ accessTokenExpiresAt: undefined }), start + 24 * hour), Infinity);
@@ -96,7 +96,7 @@ test("a token that is given again keeps its readings of the clocks, unless it ha
   assert.equal(longer.expiresAtMonotonic, 2 * hour);
 });
 
-test("a session is alive while one of its tokens is, as far as anybody knows", () => {
+test("a session is alive while one of its tokens is, as far as known", () => {
   const gone = start + 2 * hour;
   assert.equal(isAlive(session({ refreshToken: undefined }), start), true);
   assert.equal(isAlive(session({ refreshToken: undefined }), gone), false);

@@ -109,7 +109,7 @@ async function stage(answers: (() => Response | Promise<Response>)[], leftMs = -
   return { clock, store, app, sent, told };
 }
 
-test("NFR-016 while the store has a spent token, nobody else gets to send it", async () => {
+test("NFR-016 while the store has a spent token, no other process can send it", async () => {
   const { store, app, clock } = await stage([renewed]);
   store.isFull = true;
   clock.isBackgroundStill = true;
@@ -163,7 +163,7 @@ for (const [what, next] of [
   ["a new login", "bob"],
   ["the same login, refreshed elsewhere", "alice"],
 ] as const) {
-  test(`S-002 ${what} that is stored just before the refused session is removed stays, and nobody is told of an end`, async () => {
+  test(`S-002 ${what} that is stored just before the refused session is removed stays, and no end is announced`, async () => {
     const { clock, store, app, told } = await stage([refusal]);
     store.onChange = () => store.put(sessionOf(clock, next, hour, 1));
     await assert.rejects(app.tokens().getAccessToken(), { code: "session_ended" });
@@ -172,7 +172,7 @@ for (const [what, next] of [
   });
 }
 
-test("FR-012 the end of a session is told once", async () => {
+test("FR-012 the end of a session is announced once", async () => {
   const { store, app, told } = await stage([refusal]);
   await assert.rejects(app.tokens().getAccessToken(), { code: "session_ended" });
   assert.equal(await store.stored(), undefined);
@@ -236,7 +236,7 @@ test("FR-010 a caller with needs of its own is not served with what others have 
   assert.equal(refused.sent.length, 1);
 });
 
-test("what another process has stored is told of once, when it is used; what is known, and what is the first, never", async () => {
+test("what another process has stored is announced once, when it is used; what is known, and what is the first, never", async () => {
   const { clock, store, app, told } = await stage([], hour);
   const { tokens } = app;
   await tokens().getAccessToken();
@@ -248,7 +248,7 @@ test("what another process has stored is told of once, when it is used; what is 
   assert.deepEqual(told, ["adopted"]);
 });
 
-test("S-003 a session that a new login has brought is told of as adopted, not as refreshed", async () => {
+test("S-003 a session of a new login is announced as adopted, not as refreshed", async () => {
   const { clock, store, app, told } = await stage([
     async () => {
       await store.put(sessionOf(clock, "bob", hour));

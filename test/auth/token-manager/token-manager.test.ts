@@ -307,7 +307,7 @@ test("NFR-016 a service that takes 61 s is waited for, and what it gives is stor
   assert.deepEqual([saas.count("/oauth/token"), saas.counters.reuses], [1, 0]);
 });
 
-test("NFR-016 a caller that gives up after the token was sent leaves the request alone, and the next one gets its answer", async (t) => {
+test("NFR-016 a caller that gives up after the token was sent leaves the request alone, and the next one gets its response", async (t) => {
   const { saas, tokens, stored } = await stage(t);
   const { promise, open } = gate();
   saas.faults.next("/oauth/token", { gateAnswer: promise });
@@ -321,7 +321,7 @@ test("NFR-016 a caller that gives up after the token was sent leaves the request
   assert.deepEqual([saas.count("/oauth/token"), saas.counters.reuses], [1, 0]);
 });
 
-test("S-004 S-015 a service that never answers is given up when the runtime would, and nobody is told that nothing happened", async (t) => {
+test("S-004 S-015 a service that never responds is given up when the runtime would, and no error says that nothing happened", async (t) => {
   const { saas, clock, tokens, stored, session } = await stage(t);
   saas.faults.next("/oauth/token", { hang: true });
   const asked = tokens.getAccessToken();
@@ -345,7 +345,7 @@ test("S-004 a connection that is lost before the refresh is done is tried again"
   assert.deepEqual([saas.counters.refreshes, saas.counters.reuses], [1, 0]);
 });
 
-test("an answer lost on the way is the one window: a lenient service keeps the session, a strict one revokes it", async (t) => {
+test("a response lost on the way is the one window: a lenient service keeps the session, a strict one revokes it", async (t) => {
   const strict = await stage(t);
   strict.saas.faults.next("/oauth/token", { reset: "after" });
   await assert.rejects(strict.tokens.getAccessToken(), failsWith("session_ended"));
@@ -462,7 +462,7 @@ test("a service that gives the same access token again with a new expiry is beli
 });
 
 for (const expires_in of [0, -60, "soon", 1e400]) {
-  test(`a refresh answer with "expires_in" ${expires_in} is an error, and the session stays`, async (t) => {
+  test(`a refresh response with "expires_in" ${expires_in} is an error, and the session stays`, async (t) => {
     const { saas, tokens, stored, session } = await stage(t, { saas: { rotate: false } });
     saas.faults.next("/oauth/token", {
       status: 200,
@@ -494,7 +494,7 @@ for (const [what, wrong] of [
   ["an ID token that is none", { id_token: {} }],
   ["empty members", { id_token: "", scope: "", session_id: "" }],
 ] as const) {
-  test(`NFR-010 a refresh answer with ${what} does not lose the refresh token that came along`, async (t) => {
+  test(`NFR-010 a refresh response with ${what} does not lose the refresh token that came along`, async (t) => {
     const { saas, tokens, stored, session } = await stage(t);
     saas.faults.next("/oauth/token", { edit: (answer) => ({ ...answer, ...wrong }) });
     if ("expires_in" in wrong)
@@ -510,7 +510,7 @@ for (const [what, refresh_token] of [
   ["an empty", ""],
   ["no readable", 7],
 ] as const) {
-  test(`a refresh answer with ${what} refresh token keeps the stored one, and gives the access token out`, async (t) => {
+  test(`a refresh response with ${what} refresh token keeps the stored one, and gives the access token out`, async (t) => {
     const { saas, tokens, stored, session } = await stage(t, { saas: { rotate: false } });
     saas.faults.next("/oauth/token", { edit: (answer) => ({ ...answer, refresh_token }) });
     assert.match(await tokens.getAccessToken(), /^at_/);
@@ -527,7 +527,7 @@ test("NFR-010 a lifetime whose digits are a text is a lifetime: one refresh, and
   assert.equal(saas.counters.refreshes, 1);
 });
 
-test("NFR-010 a refresh answer that begins with a byte order mark is read", async (t) => {
+test("NFR-010 a refresh response that begins with a byte order mark is read", async (t) => {
   const { saas, tokens, stored } = await stage(t);
   const body = `\uFEFF${JSON.stringify({ access_token: "at_marked", token_type: "Bearer", expires_in: 3600, refresh_token: "rt_marked" })}`;
   saas.faults.next("/oauth/token", { body });
@@ -544,7 +544,7 @@ test("a service whose clock is absurd is not believed, and the stored session ca
   assert.match(new Date(after?.accessTokenExpiresAt ?? NaN).toISOString(), /^20/);
 });
 
-test("C-012 the refresh token's expiry is stored as the service gave it, and even in the past the service is asked", async (t) => {
+test("C-012 the refresh token's expiry is stored as the service gave it, and even one in the past does not prevent the request", async (t) => {
   const { saas, clock, tokens, stored } = await stage(t);
   const past = "2020-01-01T00:00:00Z";
   saas.faults.next("/oauth/token", { edit: (answer) => ({ ...answer, refresh_token_expires_at: past }) });
@@ -608,7 +608,7 @@ test("S-003 a new login during a refresh whose token has expired already is refr
   assert.equal(saas.counters.refreshes, 2);
 });
 
-test("a lifetime counts from when the refresh was sent, however late a process that was stopped reads the answer", async (t) => {
+test("a lifetime counts from when the refresh was sent, however late a process that was stopped reads the response", async (t) => {
   const { saas, tokens, stored, clock } = await stage(t);
   const { promise, open } = gate();
   saas.faults.next("/oauth/token", { gateAnswer: promise });
@@ -780,7 +780,7 @@ test("a session without a refresh token expires with its access token", async (t
   assert.equal(saas.requests.length, 0);
 });
 
-test("keepFresh refreshes ahead of need until it is told to stop, and goes on after failures", async (t) => {
+test("keepFresh refreshes ahead of need until its signal aborts, and goes on after failures", async (t) => {
   const clock = new ManualClock();
   const { saas, tokens, session } = await stage(t, { clock, session: { leftMs: lifetimeMs } });
   saas.faults.next("/oauth/token", { status: 429, headers: { "Retry-After": "99999999" }, body: {} });

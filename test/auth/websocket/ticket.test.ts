@@ -81,7 +81,7 @@ test("a service not responding within 10 seconds is unreachable", async (t) => {
   await late;
 });
 
-test("all four members of the answer are required", async (t) => {
+test("all four members of the response are required", async (t) => {
   const world = await authorized(t);
   const wrong: Record<string, unknown>[] = [
     { ws_token: undefined },
@@ -134,7 +134,7 @@ test("http becomes ws and https becomes wss, with path and query kept", async ()
   assert.equal((await socketAddress("WS://[::1]:5/ws")).href, "ws://[::1]:5/ws");
 });
 
-test("S-007 an address that would send the ticket in the clear, expose it in a log, or use another protocol is refused", async () => {
+test("S-007 a URL that would send the ticket in the clear, expose it in a log, or use another protocol is refused", async () => {
   const refused = [
     "ws://live.example/ws",
     "http://localhost.evil.example/ws",

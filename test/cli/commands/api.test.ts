@@ -66,7 +66,7 @@ test("a token from the environment is used as is, without a login, and is not re
   assert.equal(saas.counters.refreshes, 0);
 });
 
-test("S-001 no other address gets the token, however it is written", async (t) => {
+test("S-001 no other URL gets the token, however it is written", async (t) => {
   const at = await loggedInScene(t);
   const other = await scene(t);
   const stranger = new URL(other.saas.url).host;
@@ -249,7 +249,7 @@ test("--silent prints no body, --output writes it to a file, and an error's body
   assert.equal(readFileSync(file, "utf8"), before);
 });
 
-test("an address that is not the service's, and an invalid header, are wrong usage of api, and nothing is sent", async (t) => {
+test("a URL that is not the service's, and an invalid header, are wrong usage of api, and nothing is sent", async (t) => {
   const { saas, env } = await loggedInScene(t);
   const before = saas.requests.length;
   for (const address of [

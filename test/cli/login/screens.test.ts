@@ -61,7 +61,7 @@ test("FR-007 the question about the encrypted file is agreed to with Enter, and 
   for (const answer of ["n", undefined]) assert.equal((await consent("file", answer)).agreed, false, answer);
 });
 
-test("what was agreed to beforehand is not asked, other questions are; without a terminal there is nobody to ask", async () => {
+test("consent given beforehand needs no question, other questions are asked; without a terminal none is", async () => {
   assert.deepEqual(await consent("profile", "n", { granted: { profile: true } }), { agreed: true, asked: [] });
   assert.equal((await consent("host", "n", { granted: { profile: true, file: true } })).agreed, false);
   assert.deepEqual(await consent("host", "y", { isInteractive: false }), { agreed: undefined, asked: [] });
@@ -142,7 +142,7 @@ test("FR-019 a code in one row is shown in chunks, and one with dashes of its ow
   }
 });
 
-test("FR-019 address and code stay on the screen: a QR code is drawn only if it fits below them", () => {
+test("FR-019 URL and code stay on the screen: a QR code is drawn only if it fits below them", () => {
   const page = "https://id.example/d";
   for (const [rows, isDrawn] of [
     [24, false],
@@ -170,11 +170,11 @@ test("a QR code is left out if the screen is too small, is none, or has no UTF-8
   }
 });
 
-test("S-011 an address with the code that leads to a host other than the page's is not drawn, since nobody can read where it leads", () => {
+test("S-011 a URL with the code that leads to a host other than the page's is not drawn, since its target cannot be read", () => {
   assert.doesNotMatch(said({ complete: "https://evil.example/device?user_code=1", terminal: {} }), /[█▀▄]/);
 });
 
-test("S-007 an address in plain http that contains the code is not drawn for a phone", () => {
+test("S-007 a URL in plain http that contains the code is not drawn for a phone", () => {
   const page = "http://198.51.100.7/device";
   assert.doesNotMatch(
     said({ issuer: "http://198.51.100.7", page, complete: `${page}?user_code=1`, terminal: {} }),

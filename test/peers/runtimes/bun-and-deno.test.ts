@@ -98,7 +98,7 @@ for (const [name, runtime] of Object.entries(runtimes)) {
     }
   });
 
-  test(`NFR-017 on ${name} a process that was killed while it held the lock keeps nobody waiting`, async (t) => {
+  test(`NFR-017 on ${name} a process that was killed while it held the lock blocks no other`, async (t) => {
     const { env } = await scene(t);
     const all = { ...env, DENO_DIR: join(env["HOME"] ?? "", "deno") };
     const program = join(env["HOME"] ?? "", "hold.mjs");

@@ -149,7 +149,7 @@ for (const [platform, code] of [
     next?.release();
   });
 
-  test(`on ${platform} the file of a lock that nobody holds can be removed, and no other`, () => {
+  test(`on ${platform} the file of a lock without a holder can be removed, and no other`, () => {
     const path = place();
     const { open } = kernel(flag, code);
     const lock = contendForFile(path, systemClock, flag, open).attempt();

@@ -111,7 +111,7 @@ test("two openings of a lock in one process exclude each other", async () => {
   if (process.platform === "linux") assert.deepEqual(readdirSync(folder), []);
 });
 
-test("a lock is a folder that is closed to other users", linux, async () => {
+test("a lock is a directory that is closed to other users", linux, async () => {
   const { path } = place();
   const lock = await acquireProcessLock(path, once);
   const mode = statSync(path).mode & 0o777;
@@ -292,7 +292,7 @@ test(
   },
 );
 
-test("NFR-017 a lock in a folder with a long path is as good as any", linux, async () => {
+test("NFR-017 a lock in a directory with a long path is as good as any", linux, async () => {
   const { folder } = place();
   const deep = join(folder, ...Array<string>(12).fill("a-folder-with-a-long-name"));
   mkdirSync(deep, { recursive: true });
@@ -473,27 +473,31 @@ test("something else where the lock should be is an error that says what to do, 
   }
 });
 
-test("a folder that is missing, is a file or may not be written is storage that cannot be written", linux, async () => {
-  const { path, folder } = place();
-  writeFileSync(join(folder, "file"), "");
-  const refused = async (at: string, cause: string, hint: RegExp): Promise<void> => {
-    await assert.rejects(acquireProcessLock(at, once), (error: AuthError) => {
-      assert.equal(error.code, "storage_unwritable");
-      assert.equal((error.cause as NodeJS.ErrnoException).code, cause);
-      assert.match(hintOf(error), hint);
-      return true;
-    });
-  };
-  await refused(join(folder, "missing", "lock"), "ENOENT", /^Create it: mkdir -p/);
-  await refused(join(folder, "file", "lock"), "ENOTDIR", /^Set SPEC_KITTY_CONFIG_DIR/);
-  // The superuser may write everywhere, so for this one it becomes another user for a moment.
-  const superuser = process.getuid?.() === 0;
-  mkdirSync(join(folder, "closed"), { mode: 0o555 });
-  if (superuser) process.seteuid?.(65534);
-  try {
-    await refused(join(folder, "closed", "lock"), "EACCES", /^Make it yours/);
-  } finally {
-    if (superuser) process.seteuid?.(0);
-  }
-  assert.equal(await inspectProcessLock(path), undefined);
-});
+test(
+  "a directory that is missing, is a file or may not be written is storage that cannot be written",
+  linux,
+  async () => {
+    const { path, folder } = place();
+    writeFileSync(join(folder, "file"), "");
+    const refused = async (at: string, cause: string, hint: RegExp): Promise<void> => {
+      await assert.rejects(acquireProcessLock(at, once), (error: AuthError) => {
+        assert.equal(error.code, "storage_unwritable");
+        assert.equal((error.cause as NodeJS.ErrnoException).code, cause);
+        assert.match(hintOf(error), hint);
+        return true;
+      });
+    };
+    await refused(join(folder, "missing", "lock"), "ENOENT", /^Create it: mkdir -p/);
+    await refused(join(folder, "file", "lock"), "ENOTDIR", /^Set SPEC_KITTY_CONFIG_DIR/);
+    // The superuser may write everywhere, so for this one it becomes another user for a moment.
+    const superuser = process.getuid?.() === 0;
+    mkdirSync(join(folder, "closed"), { mode: 0o555 });
+    if (superuser) process.seteuid?.(65534);
+    try {
+      await refused(join(folder, "closed", "lock"), "EACCES", /^Make it yours/);
+    } finally {
+      if (superuser) process.seteuid?.(0);
+    }
+    assert.equal(await inspectProcessLock(path), undefined);
+  },
+);

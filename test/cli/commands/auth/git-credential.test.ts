@@ -17,7 +17,7 @@ function asked(operation: string, input: string, env: CommandEnvironment): Promi
   return withInput(input, () => runHere(["auth", "git-credential", operation], env));
 }
 
-test("S-001 another host, port or scheme, and a host that parsers read differently, get no answer", async (t) => {
+test("S-001 another host, port or scheme, and a host that parsers read differently, get no response", async (t) => {
   const at = await loggedIn(t);
   const port = new URL(at.saas.url).port;
   const strange = [

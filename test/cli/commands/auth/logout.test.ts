@@ -84,7 +84,7 @@ for (const [what, fault, tries] of [
   ["a bare 401 of 3 MB", { status: 401, body: "x".repeat(3_000_000) }, 2],
   ["a redirect to a login page", { status: 302, headers: { location: "/login" } }, 1],
 ] as [string, Fault, number][]) {
-  test(`S-015 ${what} is no logout: the session is gone here, and the user is told`, async (t) => {
+  test(`S-015 ${what} is no logout: the session is gone here, and the error says so`, async (t) => {
     const { saas, here, env } = await scene(t);
     for (const json of [false, true]) {
       await signIn(saas, env);
@@ -152,7 +152,7 @@ test("a session that the service has ended is logged out of without a warning", 
   assert.deepEqual([code, stdout, stderr], [0, done, ""]);
 });
 
-test("--force does not tell the service, and --json says what it was told", async (t) => {
+test("--force sends no request, and --json says what was sent", async (t) => {
   const { saas, here, env } = await scene(t);
   await signIn(saas, env);
   const requests = saas.requests.length;

@@ -42,7 +42,7 @@ test("a queue that cannot be written is a warning of a login, and an error of sy
   assert.match(emitted.stderr, /^error: ".*queue.*" .*\nhint: /);
 });
 
-test("a file in the place of a folder is named, with a command to look at it", async (t) => {
+test("a file in the place of a directory is named, with a command to look at it", async (t) => {
   const at = await scene(t);
   const file = join(at.folder, "file");
   writeFileSync(file, "");

@@ -95,7 +95,7 @@ test("413 in the middle of a drain halves the batch, and everything arrives", as
   assert.ok(deliveries(at.saas).every((count) => count === 1));
 });
 
-test("a single event that is too large for the service goes to the dead-letter folder, and the others arrive", async (t) => {
+test("a single event that is too large for the service goes to the dead-letter directory, and the others arrive", async (t) => {
   const at = await loggedInScene(t);
   await fill(at.env, 20);
   at.saas.faults.always(batchPath, { status: 413, when: ({ body }) => body.includes('"entry 7"') });

@@ -12,7 +12,7 @@ const terminal: [title: string, fault: Fault][] = [
   ["413", { status: 413, body: { error: "content_too_large" } }],
 ];
 for (const [title, fault] of terminal) {
-  test(`after ${title} an artifact goes to the dead-letter folder with the reason, and is not tried again`, async (t) => {
+  test(`after ${title} an artifact goes to the dead-letter directory with the reason, and is not tried again`, async (t) => {
     const at = await queuedArtifact(t);
     at.saas.faults.next(uploadPath, fault);
     const { code, stdout, stderr } = await at.here("sync now --strict");

@@ -171,7 +171,7 @@ for (const [args, error] of [
   ["pull --provider linear --project kitty --filters []", "--filters is not a JSON object"],
   ["search a b --provider linear", 'unexpected argument "b"'],
 ] as const) {
-  test(`wrong usage is exit 2 before anything is asked: tracker ${args}`, async (t) => {
+  test(`wrong usage is exit 2 before any request: tracker ${args}`, async (t) => {
     const { saas, here } = await scene(t);
     const { code, stdout, stderr } = await here(`tracker ${args}`);
     assert.deepEqual([code, stdout], [2, ""]);
