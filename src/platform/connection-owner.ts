@@ -17,6 +17,9 @@ export function tellsOwners(): boolean {
   return process.platform === "linux" && textOf("/proc/net/tcp") !== "";
 }
 
+/** The second has sockets of IPv6 that speak IPv4. It is rarely needed, and an empty one takes milliseconds too. */
+const tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+
 /** Requests per lookup without a rest. */
 const batch = 64;
 const maxRestMs = 500;
@@ -34,22 +37,24 @@ export function connectionOwners(
   clock: Pick<Clock, "monotonic" | "sleep">,
   isTrusted: (uid: number) => boolean = trustedUsers(),
 ): ((socket: Ends) => Promise<ConnectionOwner>) | undefined {
-  if (!tellsOwners() || !connectionsOn(port).some(({ isListening }) => isListening)) return undefined;
+  const isListed = (table: string): boolean => connectionsOn(table, port).some(({ isListening }) => isListening);
+  if (process.platform !== "linux" || !tables.some(isListed)) return undefined;
   let waiting: { socket: Ends; tell: (owner: ConnectionOwner) => void }[] = [];
   let restUntil = Number.NEGATIVE_INFINITY;
   const look = (): void => {
     const start = clock.monotonic();
     // A list that changes during the read can miss a row.
-    for (let attempt = 1; waiting.length > 0; attempt += 1) {
-      const rows = connectionsOn(port);
-      const missed = [];
-      for (const each of waiting) {
-        const owner = ownerOf(each.socket, rows, isTrusted);
-        if (owner === undefined && attempt < 3) missed.push(each);
-        else each.tell(owner ?? missingOwner());
-      }
-      waiting = missed;
+    for (const table of [...tables, ...tables, ...tables]) {
+      if (waiting.length === 0) break;
+      const rows = connectionsOn(table, port);
+      waiting = waiting.filter(({ socket, tell }) => {
+        const owner = ownerOf(socket, rows, isTrusted);
+        if (owner !== undefined) tell(owner);
+        return owner === undefined;
+      });
     }
+    for (const { tell } of waiting) tell(missingOwner());
+    waiting = [];
     const end = clock.monotonic();
     // Looks are slow on a busy machine, and a browser waits.
     restUntil = end + Math.min(9 * (end - start), maxRestMs);
@@ -101,14 +106,12 @@ interface Connection {
 }
 
 /** The rows with the port at either end. The others, perhaps many, are not parsed. */
-function connectionsOn(port: number): Connection[] {
+function connectionsOn(table: string, port: number): Connection[] {
   const row = new RegExp(`^ *\\d+: (?:\\S+ )?\\S+:${hex(port, 4)} .*`, "gm");
-  return ["/proc/net/tcp", "/proc/net/tcp6"].flatMap((table) =>
-    [...textOf(table).matchAll(row)].map(([text]) => {
-      const [, local = "", remote = "", state, , , , uid] = text.trim().split(/\s+/);
-      return { local, remote, isOpen: state === "01", isListening: state === "0A", uid: Number(uid) };
-    }),
-  );
+  return [...textOf(table).matchAll(row)].map(([text]) => {
+    const [, local = "", remote = "", state, , , , uid] = text.trim().split(/\s+/);
+    return { local, remote, isOpen: state === "01", isListening: state === "0A", uid: Number(uid) };
+  });
 }
 
 /** Empty on other systems, in a container that hides it, or where the runtime may not read it. */
