@@ -17,7 +17,7 @@ import { anchorOf } from "./docs/markdown.ts";
 import { pictureFile, record, screens } from "./docs/screens.ts";
 import { rowsOf, textOf } from "./docs/terminal-picture.ts";
 import { approveDevice } from "./fake-saas/user.ts";
-import { bin, quickFetch, type CommandEnvironment, type CommandResult } from "./helpers/command.ts";
+import { bin, preload, type CommandEnvironment, type CommandResult } from "./helpers/command.ts";
 import { scene } from "./helpers/scene.ts";
 import { filesIn } from "./helpers/import-graph.ts";
 import { signIn } from "./helpers/stored-session.ts";
@@ -109,7 +109,7 @@ async function stage(
   mkdirSync(programs);
   writeFileSync(
     join(programs, "spec-kitty"),
-    `#!/bin/sh\nexec '${process.execPath}' --require '${quickFetch}' '${bin}' "$@"\n`,
+    `#!/bin/sh\nexec '${process.execPath}' --require '${preload}' '${bin}' "$@"\n`,
   );
   chmodSync(join(programs, "spec-kitty"), 0o755);
   const env = { ...it.env, PATH: `${programs}:${it.env["PATH"]}` };
@@ -290,7 +290,7 @@ test("every program in the README and its pages compiles against the package's o
     const { code, stdout, stderr } = await run(
       t,
       process.execPath,
-      ["--require", quickFetch, join(folder, "out", `program-${index}.js`)],
+      ["--require", preload, join(folder, "out", `program-${index}.js`)],
       env,
       folder,
     );
@@ -315,7 +315,7 @@ test("the README's two tools run as they stand, but for the URLs and the client:
     run(
       t,
       process.execPath,
-      ["--require", quickFetch, writeTool(source, folder, name, { url: saas.url }), ...args],
+      ["--require", preload, writeTool(source, folder, name, { url: saas.url }), ...args],
       machine,
       folder,
     );
@@ -337,7 +337,7 @@ test("the sync script of the documents queues without a network, and sends when 
   // There are no types in it to strip.
   writeFileSync(join(folder, "sync.mjs"), script);
   const start = (): Promise<CommandResult> =>
-    run(t, process.execPath, ["--require", quickFetch, join(folder, "sync.mjs")], env, folder);
+    run(t, process.execPath, ["--require", preload, join(folder, "sync.mjs")], env, folder);
   await signIn(saas, env);
   await saas.stop();
   const offline = await start();

@@ -82,7 +82,7 @@ function runNode(node, args, reporter, env) {
       "--import",
       new URL("time-limit.ts", import.meta.url).href,
       "--require",
-      fileURLToPath(new URL("quick-fetch.cjs", import.meta.url)),
+      fileURLToPath(new URL("preload.cjs", import.meta.url)),
       "--test",
       `--test-concurrency=${availableParallelism() + 1}`,
       ...(options.some((option) => option.startsWith("--test-reporter")) ? [] : [`--test-reporter=${reporter}`]),

@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 
 import { systemClock, type Clock } from "../../src/platform/clock.ts";
 import { acquireProcessLock, inspectProcessLock } from "../../src/platform/process-lock/process-lock.ts";
-import { quickFetch, startCommand, typescript, type RunningCommand } from "../helpers/command.ts";
+import { preload, startCommand, typescript, type RunningCommand } from "../helpers/command.ts";
 import { accelerated, fastClock, scene, type Scene } from "../helpers/scene.ts";
 import { sessionOf, storeSession } from "../helpers/stored-session.ts";
 
@@ -152,7 +152,7 @@ function tokenIn(t: TestContext, { env }: Scene, host: string): RunningCommand {
     host,
     process.execPath,
     "--require",
-    quickFetch,
+    preload,
   ];
   return startCommand(t, ["auth", "token"], env, { runtime });
 }

@@ -58,7 +58,8 @@ const noEnd = { after: (): void => undefined };
 
 const here: Machine = {
   name: process.platform,
-  start: (args, env, nodeArgs = []) => startCommand(noEnd, args, env, { nodeArgs }),
+  // Without what tests preload: files are flushed here.
+  start: (args, env, nodeArgs = []) => startCommand(noEnd, args, env, { nodeArgs, runtime: [process.execPath] }),
   place(service) {
     const folder = mkdtempSync(join(tmpdir(), "spec-kitty-bench-"));
     return { env: commandEnvironment(folder, service), remove: () => rmSync(folder, { recursive: true, force: true }) };

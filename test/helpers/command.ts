@@ -14,7 +14,7 @@ import { until } from "./until.ts";
 export const bin = fileURLToPath(new URL("../../bin/spec-kitty.js", import.meta.url));
 
 /** What a process of a test preloads. */
-export const quickFetch: string = fileURLToPath(new URL("../quick-fetch.cjs", import.meta.url));
+export const preload: string = fileURLToPath(new URL("../preload.cjs", import.meta.url));
 
 /** Arguments for Node, so that a process of a test runs TypeScript. */
 export const typescript: readonly string[] = ["--import", new URL("../typescript.js", import.meta.url).href];
@@ -118,7 +118,7 @@ export function startCommand(
   env: CommandEnvironment,
   options: CommandOptions = {},
 ): RunningCommand {
-  const [runtime, ...runtimeArgs] = options.runtime ?? [process.execPath, "--require", quickFetch];
+  const [runtime, ...runtimeArgs] = options.runtime ?? [process.execPath, "--require", preload];
   const child = spawn(runtime, [...runtimeArgs, ...(options.nodeArgs ?? []), options.program ?? bin, ...args], {
     env,
     cwd: options.cwd,

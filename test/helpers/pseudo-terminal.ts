@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import type { TestContext } from "node:test";
 import { until } from "./until.ts";
-import { bin, quickFetch, type CommandEnvironment, type RunningCommand } from "./command.ts";
+import { bin, preload, type CommandEnvironment, type RunningCommand } from "./command.ts";
 
 /** Why no test can have a terminal here, for `skip`; false when it can. util-linux is what every Linux has; other systems' `script` differs. */
 export const noTerminal: string | false = /util-linux/.test(
@@ -22,7 +22,7 @@ export function startOnTerminal(
   /** Whether a script starts it, and does something after it. */
   inScript: boolean = false,
 ): CommandOnTerminal {
-  const quoted = [process.execPath, "--require", quickFetch, program, ...args]
+  const quoted = [process.execPath, "--require", preload, program, ...args]
     .map((word) => `'${word.replaceAll("'", `'\\''`)}'`)
     .join(" ");
   const child = spawn("script", ["-qefc", inScript ? `${quoted}; exit $?` : `exec ${quoted}`, "/dev/null"], {
