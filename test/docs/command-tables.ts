@@ -9,11 +9,11 @@ export async function optionsOfCommands(): Promise<string[]> {
   );
   const groups = [...new Set(all.map(({ group }) => group))].map((group) => {
     const commands = all.filter((one) => one.group === group).map(({ command }) => command);
-    const lists = commands.map(({ options }) => namesOf(options));
+    const lists = commands.map(({ options }) => namesOf(options).filter((one) => !common.includes(one)));
     const shared =
       commands.length < 2 ? [] : (lists[0] ?? []).filter((one) => lists.every((list) => list.includes(one)));
-    const rows = commands.map(({ usage, options }) => {
-      const own = namesOf(options).filter((one) => !shared.includes(one) && !common.includes(one));
+    const rows = commands.map(({ usage }, index) => {
+      const own = (lists[index] ?? []).filter((one) => !shared.includes(one));
       return `- \`${usage}\`${own.length === 0 ? "" : `: ${own.join(", ")}`}`;
     });
     return [

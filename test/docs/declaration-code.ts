@@ -39,5 +39,6 @@ function lineComments(texts: readonly string[], indent: string): string {
 }
 
 function wrapped(text: string, width: number): string[] {
-  return text.match(new RegExp(`\\S.{0,${width - 1}}(?= |$)`, "g")) ?? [];
+  // A word that is longer has a line to itself.
+  return text.match(new RegExp(`\\S.{0,${width - 1}}(?= |$)|\\S+`, "g")) ?? [];
 }
