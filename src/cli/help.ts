@@ -28,7 +28,7 @@ export function commandHelp(command: Command, identity: Identity): string {
     ...group("Advanced options", true),
     ...saved,
     `Options of every command: ${shared.map((name) => `--${name}`).join(", ")} (see: ${identity.command} --help)`,
-    `Examples\n${columns(examples)}`,
+    ...(examples.length === 0 ? [] : [`Examples\n${columns(examples)}`]),
   ].join("\n\n");
 }
 

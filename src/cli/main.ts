@@ -34,6 +34,8 @@ export interface CommandOptions extends Omit<AuthOptions, "issuer" | "commands">
    * these.
    */
   commands?: readonly CommandGroup[] | undefined;
+  /** The tool's own commands, for the help, the completion and suggestions. The tool runs them itself, before `run`. */
+  ownCommands?: readonly { readonly words: readonly string[]; readonly summary: string }[] | undefined;
 }
 
 /** The result of {@link ToolCommands.options}. */
@@ -75,7 +77,7 @@ export interface ToolCommands {
    *
    * @param error - what was caught
    * @param streams - as for `run`
-   * @returns the exit code of `help exit-codes`; 1 for a foreign error
+   * @returns the exit code of `help exit-codes`; 1 for a foreign error, which is shown by its message alone
    */
   fail(error: unknown, streams?: CommandStreams): Promise<number>;
   /**
@@ -100,6 +102,7 @@ export function createCommand({
   name,
   version,
   commands = ["auth", "api", "completion"],
+  ownCommands = [],
   ...own
 }: CommandOptions): ToolCommands {
   const missing = commands.find((group) => !commandTable.some(({ words: [first] }) => first === group));
@@ -109,6 +112,7 @@ export function createCommand({
   const ofTool = commandTable.filter(({ words: [group = ""] }) => (commands as readonly string[]).includes(group));
   const table =
     issuer === undefined ? ofTool : ofTool.map((entry) => (entry.words[1] === "login" ? builtInLogin : entry));
+  const all = [...ownCommands.map(ownEntry), ...table];
   const isOurs = (word: string | undefined): boolean => table.some(({ words: [group] }) => group === word);
   return {
     commands: table.map(({ words, summary, load }) => ({
@@ -122,13 +126,14 @@ export function createCommand({
         })),
     })),
     run: (argv, streams = {}) =>
-      untilDone(streams, (signal) => run(argv, { ...own, toolIdentity: identity }, table, streams, signal)),
+      untilDone(streams, (signal) => run(argv, { ...own, toolIdentity: identity }, all, streams, signal)),
     async fail(error, { stdout = process.stdout, stderr = process.stderr, env = own.env ?? process.env } = {}) {
+      const debug = process.argv.includes("--debug");
       const { renderError } = await import("./render-error.ts");
       const out = createOutput({ stdout, stderr, env, platform: process.platform }, (hint) =>
         hintText(hint, { identity }),
       );
-      return renderError(error, { out, identity, debug: false, json: false, mayHaveChanged: true, isSpoken: true });
+      return renderError(error, { out, identity, debug, json: false, mayHaveChanged: true, isOfTool: true });
     },
     options: (argv) => globalOptions(argv),
     has(argv) {
@@ -140,8 +145,19 @@ export function createCommand({
   };
 }
 
+function ownEntry({ words, summary }: { readonly words: readonly string[]; readonly summary: string }): CommandEntry {
+  // They become part of shell scripts.
+  if (words.length === 0 || !words.every((word) => /^[a-z][a-z0-9_-]*$/i.test(word)))
+    throw new TypeError(`${JSON.stringify(words)} cannot name a command: letters, digits and dashes are needed`);
+  const usage = words.join(" ");
+  const run = (): never => {
+    throw new Error(`"${usage}" is a command that the tool has to run itself`);
+  };
+  return { words, summary, load: async () => ({ usage, description: summary, options: {}, examples: [], run }) };
+}
+
 /** A tool's identity, and its replacements of the real thing. */
-type Tool = Omit<CommandOptions, "name" | "version" | "commands"> & { readonly toolIdentity: Identity };
+type Tool = Omit<CommandOptions, "name" | "version" | "commands" | "ownCommands"> & { readonly toolIdentity: Identity };
 
 async function run(
   argv: readonly string[],

@@ -7,7 +7,7 @@ import type { Output } from "./output.ts";
 
 /**
  * @param how - `debug`: also print the stack and evidence; `json`: also print the failure as JSON; `mayHaveChanged`:
- *   for an interrupted command; `isSpoken`: the error's hint is in words already
+ *   for an interrupted command; `isOfTool`: the error is of a tool's own command, and its hint in words already
  */
 export function renderError(
   error: unknown,
@@ -17,8 +17,8 @@ export function renderError(
     debug,
     json,
     mayHaveChanged,
-    isSpoken = false,
-  }: { out: Output; identity: Identity; debug: boolean; json: boolean; mayHaveChanged: boolean; isSpoken?: boolean },
+    isOfTool = false,
+  }: { out: Output; identity: Identity; debug: boolean; json: boolean; mayHaveChanged: boolean; isOfTool?: boolean },
 ): number {
   const known = isAuthError(error) ? error : undefined;
   // Commands and rare paths are loaded late: a problem of loading may show after the start.
@@ -43,7 +43,7 @@ export function renderError(
       : known.code === "interrupted"
         ? interrupted
         : // Words only: of another copy of the package.
-          isSpoken
+          isOfTool
           ? known.hint
           : (known.next ?? known.hint);
   if (json) {
@@ -57,7 +57,12 @@ export function renderError(
     out.jsonFailure(failure);
   }
   out.error(message);
-  out.hint(next);
+  if (known !== undefined || unloadable !== undefined || !isOfTool || isMistake(error)) out.hint(next);
   if (debug) out.say(evidence(error));
   return known === undefined ? 1 : exitCodeOf(known.code);
+}
+
+/** An error that the runtime throws for wrong code, not one whose message is for users. */
+function isMistake(error: unknown): boolean {
+  return !(error instanceof Error) || (/^(Type|Range|Reference|Syntax)Error$/.test(error.name) && !error.cause);
 }

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { commandTable, topicTable } from "../../src/cli/command-table.ts";
 import { createAuth } from "../../src/app/create-auth.ts";
 import { AuthError } from "../../src/base/errors.ts";
+import { fakeStreams } from "../../src/app/testing.ts";
 import { createCommand } from "../../src/cli/main.ts";
 import { bin } from "../helpers/command.ts";
 import { runHere } from "../helpers/command-here.ts";
@@ -79,6 +80,38 @@ test("FR-021 a tool's own help and completion can have these commands, their opt
     undefined,
     "the tool has named the issuer",
   );
+});
+
+test("FR-021 a tool's own commands are in its help, its completion and its suggestions, and are not run here", async () => {
+  const command = createCommand({
+    ...acme,
+    env: { HOME: "/nonexistent" },
+    ownCommands: [
+      { words: ["projects"], summary: "list the projects" },
+      { words: ["team", "add"], summary: "add a member" },
+    ],
+  });
+  const run = async (line: string): Promise<[code: number, stdout: string, stderr: string]> => {
+    const streams = fakeStreams();
+    return [await command.run(line.split(" "), streams), streams.stdout.text, streams.stderr.text];
+  };
+  assert.match((await run("--help"))[1], /^ {2}projects +list the projects\n {2}team\n {2}auth /m);
+  assert.equal(
+    (await run("help projects"))[1].split("\n\n").slice(0, 2).join("\n"),
+    "Usage: acme projects [options]\nlist the projects",
+  );
+  for (const shell of ["bash", "zsh", "fish"])
+    assert.match((await run(`completion ${shell}`))[1], /\bprojects\b[^]*\bteam\b/);
+  assert.match((await run("project"))[2], /\nhint: Did you mean: acme projects\?/);
+  assert.deepEqual(
+    [command.has(["projects"]), command.commands.some(({ words }) => words[0] === "projects")],
+    [false, false],
+  );
+  const [code, , stderr] = await run("projects");
+  assert.equal(code, 1);
+  assert.match(stderr, /^error: "projects" is a command that the tool has to run itself\n/);
+  for (const words of [[], ["$(id)"], ["a b"]])
+    assert.throws(() => createCommand({ ...acme, ownCommands: [{ words, summary: "" }] }), TypeError);
 });
 
 test("a tool's own commands go next to these: has() tells whose a command line is", () => {
@@ -167,6 +200,7 @@ test("FR-021 an error of the tool's own command is printed as these print theirs
   const [ofBug, said] = await failed(new RangeError("out of range"));
   assert.equal(ofBug, 1);
   assert.match(said, /^error: out of range\nhint: /);
+  assert.deepEqual(await failed(new Error("HTTP 404")), [1, "error: HTTP 404\n"], "its author says why, and no more");
 });
 
 test("the options in front of a command are taken off for the tool's own", () => {

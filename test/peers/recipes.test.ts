@@ -50,6 +50,7 @@ for (const [library, place] of Object.entries(installed)) {
     assert.equal((await acme("--version")).stdout, "1.2.0\n");
     assert.match((await acme("--help")).stdout, /\bauth\b[^]*\bprojects\b/);
     assert.match((await acme("auth", "--help")).stdout, /Usage: acme auth COMMAND/);
+    assert.match((await acme("completion", "bash")).stdout, /words='projects auth /);
     assert.notEqual((await acme("frobnicate")).code, 0);
   });
 }

@@ -118,6 +118,8 @@ export const command: Command = defineCommand({
         await showAnswer(context, response, values, file);
         if (response.status >= 400) {
           out.error(`HTTP ${response.status} ${response.statusText}`.trim());
+          if (response.status === 401)
+            out.hint(hint`To see whose token that was: ${{ command: "auth status", options: ["--check"] }}`);
           return 1;
         }
         const next = values.paginate ? nextPage(response, targetOf(address, service).url, service) : undefined;
