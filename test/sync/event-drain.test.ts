@@ -131,7 +131,7 @@ test("after a partial success, accepted events are removed and the others stay, 
     if (event_id === duplicate) return { status: "duplicate" };
     return undefined;
   };
-  const { events, left, failure } = await runtime.flush();
+  const { events, left, failure } = await until("the drain ends", runtime.flush());
   assert.deepEqual(
     { events, left, failure },
     { events: { delivered: 2, duplicates: 1, pending: 1, rejected: 2 }, left: 3, failure: undefined },
@@ -372,7 +372,7 @@ test("events for another team of the same user are sent to that team, and the 40
   await emit(2);
   await runtimeFor(folder, saas, alice(saas.url, "tm_two")).emit(history("of the second team"));
   await runtimeFor(folder, saas, alice(saas.url, "tm_left")).emit(history("of a team that alice has left"));
-  const { events, left, failure } = await runtime.flush();
+  const { events, left, failure } = await until("the drain ends", runtime.flush());
   assert.deepEqual(
     { delivered: events.delivered, left, code: failure?.code },
     { delivered: 3, left: 1, code: "access_denied" },
@@ -410,7 +410,7 @@ test("a drain whose lock another process has taken over sends nothing more", asy
     .filter((name) => name.endsWith("events"))
     .map((name) => join(folder, name, "..", "drain.lock"));
   saas.faults.next(batchPath, { when: () => (rmSync(lock, { recursive: true }), true) });
-  const { events, left, failure } = await runtime.flush();
+  const { events, left, failure } = await until("the drain ends", runtime.flush());
   assert.deepEqual([events.delivered, left, failure?.code], [1, 2, "lock_unavailable"]);
   assert.deepEqual([saas.count(batchPath), waiting()], [1, 2]);
 });
