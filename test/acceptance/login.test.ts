@@ -143,7 +143,7 @@ test("NFR-001 from the callback to the stored session a browser login sends two 
 /** Makes every wait of a process take a minute longer: what waits for a timer does not end in time. */
 const slowTimers = `data:text/javascript,${encodeURIComponent("const timer = globalThis.setTimeout; globalThis.setTimeout = (run, ms, ...rest) => timer(run, ms + 60_000, ...rest);")}`;
 
-test("a second login while already logged in sends nothing; --force logs in again", async (t) => {
+test("a second login asks the service whether the first is still good, and logs in where it was ended elsewhere", async (t) => {
   const { saas, env, run, here } = await scene(t);
   await signIn(saas, env);
   const again = await run("auth login");
@@ -151,12 +151,27 @@ test("a second login while already logged in sends nothing; --force logs in agai
     [again.code, again.stdout],
     [0, "✓ Already logged in as alice@example.com (Acme Corp). To log in again: spec-kitty auth login --force\n"],
   );
-  assert.equal(saas.counters.logins, 0);
+  assert.deepEqual(
+    saas.requests.map(({ method, path }) => `${method} ${path}`),
+    ["GET /api/v1/me"],
+  );
   const lent = await here("auth login", { SPEC_KITTY_ACCESS_TOKEN: "given" });
   assert.match(lent.stderr, /^warning: SPEC_KITTY_ACCESS_TOKEN is set, and takes precedence over this login/);
   const forced = await here("auth login --force", { FAKE_SAAS_USER: "bob" });
   assert.equal(forced.stdout, "✓ Logged in as bob@example.com (Bolt Ltd). Access token valid for 1 hour.\n");
   assert.equal((await storedSession(env))?.user.email, "bob@example.com");
+
+  for (const id of saas.sessions.keys()) saas.revoke(id);
+  const ended = await here("auth login", { FAKE_SAAS_USER: "bob" });
+  assert.match(
+    ended.stderr,
+    /^Session expired or revoked: the service ended the login of bob@example\.com, as "auth login"/,
+  );
+  assert.match(ended.stdout, /^✓ Logged in as bob@example\.com/);
+  await saas.stop();
+  const offline = await here("auth login");
+  assert.match(offline.stderr, /^warning: the session was not checked: cannot reach /);
+  assert.match(offline.stdout, /^✓ Already logged in as bob@example\.com/);
 });
 
 test("FR-003 --port uses that port and no other, and without it a free one is found", async (t) => {

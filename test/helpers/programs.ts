@@ -146,8 +146,7 @@ export const programs: readonly Program[] = [
       "logged out": [0, /✓ Logged in as alice@example\.com/],
       "logged in": [0, /✓ Already logged in as alice@example\.com/],
       expired: [0, /✓ Already logged in as alice@example\.com/],
-      // Nobody has asked the service yet.
-      revoked: [0, /✓ Already logged in as alice@example\.com/],
+      revoked: [0, /^Session expired or revoked: [^]*✓ Logged in as alice@example\.com/],
       "CI with a token": [2, /^warning: ACME_ACCESS_TOKEN is set, [^]*\nhint: Accept it: /],
       SSH: [0, /this is an SSH session[^]*✓ Logged in as alice@example\.com/],
       "no keychain": [2, noKeychain],

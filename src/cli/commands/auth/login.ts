@@ -1,14 +1,14 @@
 import { chosenLogin } from "../../../app/login/destination.ts";
-import { loginArguments, plannedLogin, startLogin } from "../../../app/login/metadata.ts";
+import { exchangeOf, loginArguments, plannedLogin, startLogin } from "../../../app/login/metadata.ts";
 import { performLogin } from "../../../app/login/perform.ts";
 import { accountName, userName } from "../../../auth/sessions/session.ts";
 import { remainingMs } from "../../../auth/token-manager/freshness.ts";
 import { providerNames } from "../../../auth/oauth/named-providers.ts";
 import { parseIssuer } from "../../../base/address.ts";
 import { duration } from "../../../base/duration.ts";
-import { hint, login as loginCommand } from "../../../base/errors.ts";
+import { hint, isAuthError, type AuthError, login as loginCommand } from "../../../base/errors.ts";
 import { endOfSession, statusOf } from "../../auth-status.ts";
-import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
+import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
 import { refuseLent } from "../../lent.ts";
 import { explainLogin } from "../../login/explain.ts";
 import { askedConsent, browserScreen, deviceScreen } from "../../login/screens.ts";
@@ -187,18 +187,21 @@ export const command: Command = defineCommand({
         choice.reason,
         (typed) => hint`Open the browser yourself: ${loginCommand(undefined, ...typed, "--no-browser")}`,
       );
-    const start = await startLogin(app, args, signal);
-    const { to } = start;
+    let start = await startLogin(app, args, signal);
     if (values.explain) return explainLogin(context, await plannedLogin(app, start, signal), json);
     if (app.tokenSource) out.warn(`${app.tokenSource.origin} is set, and takes precedence over this login`);
-    if (to.already !== undefined && !withToken) {
-      if (json) out.json(statusOf({ ...to, profile: to.already }, app));
-      else
-        out.done(
-          hint`Already logged in as ${accountName(to.already)}. To log in again: ${loginCommand(to.name, "--force")}`,
-        );
-      return;
+    const { already, name } = start.to;
+    if (already !== undefined && !withToken) {
+      const ended = await endedElsewhere(context, name);
+      if (ended === undefined) {
+        if (json) return out.json(statusOf({ ...start.to, profile: already }, app));
+        const again = loginCommand(name, "--force");
+        return out.done(hint`Already logged in as ${accountName(already)}. To log in again: ${again}`);
+      }
+      out.say(`${ended.message}.`);
+      start = await startLogin(app, args, signal);
     }
+    const { to } = start;
     if (to.profile.resource !== undefined) out.say(`${to.profile.resource} takes the tokens of ${to.profile.issuer}.`);
     if (to.login === "device" && !withToken) refuseIgnored(values, to.reason, () => "Omit it");
     await performLogin(app, start, {
@@ -243,6 +246,21 @@ export const command: Command = defineCommand({
     }
   },
 });
+
+/** Why the service has ended a session that looks good here. A login that someone types is worth a request. */
+async function endedElsewhere({ app, out, signal }: Context, name: string): Promise<AuthError | undefined> {
+  if (app.tokenSource !== undefined) return undefined;
+  const { checkSession } = await import("../../../auth/flows/check-session.ts");
+  try {
+    const exchange = { ...exchangeOf(app, signal), timeoutMs: 3_000 };
+    await checkSession({ store: app.store, tokens: app.tokens(name), exchange });
+  } catch (error) {
+    if (!isAuthError(error) || signal.aborted) throw error;
+    if (error.code === "session_ended") return error;
+    out.warn(`the session was not checked: ${error.message}`);
+  }
+  return undefined;
+}
 
 const placeOptions: readonly string[] = [
   "provider",
