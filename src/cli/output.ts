@@ -82,14 +82,18 @@ export function createOutput(
   const write = (stream: OutputStream, text: string | Uint8Array, done?: () => void): void => {
     if (isDrawn) stderr.write(clearLine);
     isDrawn = false;
-    if (stream === stdout && answered === "not") answered = "once";
     stream.write(text, done);
+  };
+  // Not by the stream: a caller may pass one for both.
+  const result = (text: string | Uint8Array, done?: () => void): void => {
+    if (answered === "not") answered = "once";
+    write(stdout, text, done);
   };
   const fit = (stream: OutputStream, text: string, indent?: number): string =>
     stream.isTTY && stream.columns ? wrapped(text, stream.columns, indent) : text;
   const painted = (stream: OutputStream, color: number, label: string): string =>
     canColor(stream) ? `\u001b[${color}m${label}\u001b[0m` : label;
-  const line = (stream: OutputStream, color: number, label: string, text: Text): void => {
+  const labeled = (stream: OutputStream, color: number, label: string, text: Text): string => {
     const parts =
       typeof text === "string"
         ? [text]
@@ -97,22 +101,21 @@ export function createOutput(
     const body = fit(stream, `${label} ${oneLine(redact(parts.join("")))}`, label.length + 1)
       .slice(label.length)
       .replaceAll(noBreak, " ");
-    write(stream, `${painted(stream, color, label)}${body}\n`);
+    return `${painted(stream, color, label)}${body}\n`;
   };
   const isScreen = stderr.isTTY === true && env["TERM"] !== "dumb";
   return {
-    answer: (text) => write(stdout, `${fit(stdout, printable(text))}\n`),
-    done: (text) => line(stdout, green, "✓", text),
+    answer: (text) => result(`${fit(stdout, printable(text))}\n`),
+    done: (text) => result(labeled(stdout, green, "✓", text)),
     finding: (mark, label, text) =>
-      write(
-        stdout,
+      result(
         `${painted(stdout, markColors[mark], mark)}${fit(stdout, `${mark} ${label}  ${oneLine(text)}`).slice(1)}\n`,
       ),
     // JSON escapes the C0 controls itself; the others are escaped here, harmless for value and terminal.
-    json: (value) => write(stdout, `${JSON.stringify(value, null, 2).replace(unprintable, escaped)}\n`),
+    json: (value) => result(`${JSON.stringify(value, null, 2).replace(unprintable, escaped)}\n`),
     jsonLine(value) {
       answered = "in lines";
-      write(stdout, `${JSON.stringify(value).replace(unprintable, escaped)}\n`);
+      result(`${JSON.stringify(value).replace(unprintable, escaped)}\n`);
     },
     jsonFailure(value) {
       if (answered !== "once") this.jsonLine(value);
@@ -124,18 +127,18 @@ export function createOutput(
         const text = decoder && printable(decoder.decode(piece, { stream: true }));
         if (text) end = text.slice(-1);
         // At the reader's pace: waiting output would fill memory.
-        await new Promise<void>((resolve) => write(stdout, text ?? piece, () => resolve()));
+        await new Promise<void>((resolve) => result(text ?? piece, () => resolve()));
       }
-      if (decoder && end !== "\n") write(stdout, "\n");
+      if (decoder && end !== "\n") result("\n");
     },
     relayJson(text, view) {
       const shown = view(text.replace(unprintable, escaped), canColor(stdout));
-      write(stdout, `${shown ?? printable(text).replace(/\n$/, "")}\n`);
+      result(`${shown ?? printable(text).replace(/\n$/, "")}\n`);
     },
     say: (text) => write(stderr, `${fit(stderr, printable(text))}\n`),
-    warn: (text) => line(stderr, yellow, "warning:", text),
-    error: (text) => line(stderr, red, "error:", text),
-    hint: (text) => line(stderr, dim, "hint:", text),
+    warn: (text) => write(stderr, labeled(stderr, yellow, "warning:", text)),
+    error: (text) => write(stderr, labeled(stderr, red, "error:", text)),
+    hint: (text) => write(stderr, labeled(stderr, dim, "hint:", text)),
     progress(text) {
       if (!isScreen) return;
       // A wrapped line could not be redrawn. The first sentence is better than a part of the second.

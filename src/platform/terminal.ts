@@ -13,6 +13,10 @@ export interface Terminal {
   onLine(callback: (line: string) => void, signal: AbortSignal): void;
 }
 
+/** Of each input, the last question, once it is settled. */
+const questions = new WeakMap<Readable, Promise<void>>();
+const nothing = (): void => undefined;
+
 export function terminalOf(process: {
   readonly stdin: Readable & { readonly isTTY?: boolean };
   readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
@@ -25,6 +29,8 @@ export function terminalOf(process: {
     // Without `output` and `terminal`, the kernel echoes and edits the line, and Ctrl-C stays a signal.
     const reader = createInterface({ input: process.stdin, terminal: false });
     reader.on("line", callback);
+    // Of an input that cannot be read, which is no answer.
+    reader.on("error", nothing);
     const stop = (): void => {
       reader.close();
       // Reading would keep the process alive.
@@ -35,32 +41,41 @@ export function terminalOf(process: {
     else signal.addEventListener("abort", stop, { once: true });
     reader.once("close", () => signal.removeEventListener("abort", stop));
   };
+  const askOne = (question: string, stdin: Readable, signal?: AbortSignal): Promise<string | undefined> =>
+    new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      process.stderr.write(question);
+      const done = new AbortController();
+      const settle = (finish: () => void): void => {
+        stdin.off("end", onEnd).off("error", onEnd);
+        signal?.removeEventListener("abort", onAbort);
+        done.abort();
+        finish();
+      };
+      /** Moves the cursor off the question's line. */
+      const giveUp = (finish: () => void): void => settle(() => (process.stderr.write("\n"), finish()));
+      const onEnd = (): void => giveUp(() => resolve(undefined));
+      const onAbort = (): void => giveUp(() => reject(signal?.reason));
+      // It says so once, and may have done so to an earlier question.
+      if (stdin.readableEnded || stdin.destroyed) return onEnd();
+      stdin.once("end", onEnd).once("error", onEnd);
+      signal?.addEventListener("abort", onAbort, { once: true });
+      lines((line) => settle(() => resolve(line.trim())), done.signal);
+    });
   return {
     // On demand: opening standard input costs more than all the work of most commands.
     get isInteractive() {
       return process.mayAsk && process.stdin.isTTY === true && process.stderr.isTTY === true;
     },
     onLine: lines,
-    ask: (question, signal) =>
-      new Promise((resolve, reject) => {
-        if (signal?.aborted) return reject(signal.reason);
-        process.stderr.write(question);
-        const done = new AbortController();
-        const waiting = signal ? AbortSignal.any([signal, done.signal]) : done.signal;
-        /** Moves the cursor off the question's line. */
-        const giveUp = (settle: () => void): void => {
-          if (done.signal.aborted) return;
-          done.abort();
-          process.stderr.write("\n");
-          settle();
-        };
-        lines((line) => {
-          done.abort();
-          resolve(line.trim());
-        }, waiting);
-        process.stdin.once("end", () => giveUp(() => resolve(undefined)));
-        signal?.addEventListener("abort", () => giveUp(() => reject(signal.reason)), { once: true });
-      }),
+    ask(question, signal) {
+      const { stdin } = process;
+      // Of two questions at once, one answer would settle both.
+      const asked = (questions.get(stdin) ?? Promise.resolve()).then(() => askOne(question, stdin, signal));
+      const settled = asked.then(nothing, nothing);
+      questions.set(stdin, settled);
+      return asked;
+    },
   };
 }
 

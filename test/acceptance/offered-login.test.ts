@@ -123,6 +123,29 @@ test("no login is offered once standard input was read: the command could not re
   assert.doesNotMatch(stderr, /now\?/);
 });
 
+test("messages on the stream of the results are no result: a login is offered to a caller with one stream for both", async (t) => {
+  const { env } = await endedLogin(t);
+  const stdin = Object.assign(new PassThrough(), { isTTY: true });
+  let said = "";
+  const stream = {
+    isTTY: true,
+    write(text: string | Uint8Array) {
+      said += String(text);
+      if (String(text).includes("[Y/n]")) stdin.write("n\n");
+    },
+  };
+  const { name, version } = ownIdentity;
+  const command = createCommand({ name, version, issuer: undefined });
+  const ended = command.run(["auth", "token"], {
+    stdin,
+    stdout: stream,
+    stderr: stream,
+    env: { ...env, NO_COLOR: "1" },
+  });
+  assert.equal(await until("the command ends", ended, 30_000), 4);
+  assert.match(said, /^warning: keep this token secret[^]*now\? \[Y\/n\] hint: /);
+});
+
 test("a command that was typed for one user does not go on as another", async (t) => {
   const at = await endedLogin(t);
   const { code, stderr } = await typed(at, `api ${echo}`, ["y"], {}, { FAKE_SAAS_USER: "bob" });
