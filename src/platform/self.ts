@@ -1,3 +1,4 @@
+import { devNull } from "node:os";
 import type { Environment } from "./paths.ts";
 
 /** Set for a process started to run a text, which must never start another. */
@@ -45,8 +46,10 @@ export function selfStart(text: string): SelfStart {
     process.versions["electron"] !== undefined;
   if (isProgram && !isServed)
     return { impossible: `"${process.execPath}" is a single executable whose program does not call serveSelf()` };
+  // As itself, Bun would run what a `bunfig.toml` next to the executable names, as in a directory for downloads.
+  const bunOptions = Bun === undefined ? [] : ["--no-env-file", `--config=${devNull}`];
   return {
-    args: ["--input-type=commonjs", "-e", text],
+    args: [...bunOptions, "--input-type=commonjs", "-e", text],
     env: { [marker]: "1", ELECTRON_RUN_AS_NODE: "1", ...(bunExecutable && { BUN_BE_BUN: "1" }) },
   };
 }

@@ -5,6 +5,7 @@ import { execFileSync } from "node:child_process";
 import {
   copyFileSync,
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -173,6 +174,9 @@ for (const [name, make] of Object.entries(makers)) {
       symlinkSync(root, join(folder, "node_modules", "spec-kitty"));
       writeFileSync(join(folder, "program.mjs"), source(serves));
       const program = await make(join(folder, "program.mjs"), folder);
+      // What others may leave next to it, as in a directory for downloads.
+      writeFileSync(join(folder, "bunfig.toml"), 'preload = ["./preload.js"]');
+      writeFileSync(join(folder, "preload.js"), `require("node:fs").writeFileSync("${join(folder, "preloaded")}", "")`);
       cpSync(join(root, "node_modules", "@napi-rs"), join(folder, "node_modules", "@napi-rs"), { recursive: true });
       const { stdout, stderr } = await startCommand(t, [], env, { runtime: ["env"], program }).ended;
       const outcome = JSON.parse(stdout || `{"code":${JSON.stringify(stderr)}}`) as {
@@ -181,6 +185,7 @@ for (const [name, make] of Object.entries(makers)) {
         message?: string;
       };
       assert.equal(readFileSync(env.RUNS, "utf8"), "run\n", JSON.stringify(outcome));
+      assert.ok(!existsSync(join(folder, "preloaded")), "the keychain's process runs code that is next to it");
       // Bun's executables can be started as Bun itself.
       if (serves || name === "Bun") assert.deepEqual(outcome, { token: token.trim() });
       else {
