@@ -64,3 +64,12 @@ export async function serviceOf({ profileInUse, tokenSource, settings }: App): P
   const ofSettings = settings.service?.value;
   return tokenSource === undefined ? (profile?.service ?? ofSettings) : (ofSettings ?? profile?.service);
 }
+
+/**
+ * The origin of a URL as the program that asks reads it; undefined if it may read another. `https://a.example\@b.example` is
+ * at a.example here, and at b.example by RFC 3986.
+ */
+export function plainOrigin(address: string): string | undefined {
+  const [origin = ""] = /^https?:\/\/(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?(?=\/|$)/i.exec(address) ?? [];
+  return URL.canParse(origin) ? new URL(origin).origin : undefined;
+}

@@ -90,7 +90,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     },
     {
       id: "token-git",
-      text: "git gets a token for the service's URL only, and kubectl for one cluster with a verified certificate.",
+      text: "git, Docker and Bazel get a token for the service's URL only. That of kubectl is for one cluster with a verified certificate.",
     },
     {
       id: "tokens-bound",
@@ -166,6 +166,7 @@ What is not protected:
   session.
 - A resource gets a token of the issuer it names. If the issuer does not limit tokens to one resource (RFC 8707), it can use the token
   elsewhere.
+- A client secret goes to every issuer that you log in to: it is in every copy of a native program, and proves nothing.
 - Who can change a cluster's kubeconfig entry, certificate authority or proxy gets what kubectl sends there.
 - A leaked access token is good until it expires, unless it is bound to a key (DPoP).
 - A session copied with its key is a second holder of the refresh token. At a service that detects reuse, its first refresh ends both.

@@ -1,4 +1,4 @@
-// A repository that has git ask for credentials for another host, or a cluster that is not the user's.
+// A repository that has git, Docker or Bazel ask for credentials for another host, or a cluster that is not the user's.
 import assert from "node:assert/strict";
 import { withInput } from "../../helpers/command-here.ts";
 import { signIn } from "../../helpers/stored-session.ts";
@@ -18,6 +18,20 @@ export const attack: Attack = async (stage) => {
     `url=http://${host}@evil.example/a.git`,
   ])
     assert.ok(!(await ask(asked)).includes("at_"), asked);
+  const give = async (helper: string, input: string): Promise<string> =>
+    (await withInput(input, () => here(`auth ${helper}-credential get`))).stdout;
+  assert.match(await give("docker", host), /at_/);
+  // Of this host for browsers, and of the other one by RFC 3986, as for the libraries of Python.
+  for (const other of [
+    `${host}\\@evil.example`,
+    `evil.example/${host}`,
+    `${host}@evil.example`,
+    `${host}.evil.example`,
+  ]) {
+    assert.ok(!(await give("docker", other)).includes("at_"), other);
+    assert.ok(!(await give("docker", `http://${other}`)).includes("at_"), other);
+    assert.equal(await give("bazel", JSON.stringify({ uri: `http://${other}/cache` })), "{}\n", other);
+  }
   const cluster = "https://cluster.example";
   for (const [server, more] of [
     ["https://evil.example", {}],

@@ -1,7 +1,7 @@
 import { targetOf } from "../../../http/token-target.ts";
 import { isJsonObject, parseJson, textOf } from "../../../http/json-members.ts";
 import { defineCommand, profileOption, usageError, type Command } from "../../command.ts";
-import { credentialOf, serviceOf } from "../../credential.ts";
+import { credentialOf, plainOrigin, serviceOf } from "../../credential.ts";
 import { readStandardInput } from "../../input.ts";
 import type { BazelCredential } from "../../json-output.ts";
 
@@ -32,7 +32,7 @@ export const command: Command = defineCommand({
     if (uri === undefined) throw usageError('standard input is not JSON with a "uri"', "Let Bazel run it");
     const service = await serviceOf(context.app);
     // S-001: with a Bazel pattern such as *.example, any host may ask.
-    if (service === undefined || !URL.canParse(uri) || !targetOf(uri, service).isService)
+    if (service === undefined || plainOrigin(uri) === undefined || !targetOf(uri, service).isService)
       return context.out.jsonLine({});
     const { token, expiresAt } = await credentialOf(context);
     const answer: BazelCredential = {

@@ -1,5 +1,5 @@
 import { hint } from "../../../base/errors.ts";
-import { credentialOf, serviceOf } from "../../credential.ts";
+import { credentialOf, plainOrigin, serviceOf } from "../../credential.ts";
 import { defineCommand, profileOption, usageError, type Command } from "../../command.ts";
 import { readStandardInput } from "../../input.ts";
 import type { DockerCredential } from "../../json-output.ts";
@@ -53,7 +53,7 @@ export const command: Command = defineCommand({
 /** By the clients' names: a host, or a URL such as `https://registry.example/v1/`. Plain http is another one. */
 function originOf(registry: string, service: string): string | undefined {
   const address = /^https?:\/\//.test(registry) ? registry : `${new URL(service).protocol}//${registry}`;
-  return URL.canParse(address) ? new URL(address).origin : undefined;
+  return plainOrigin(address);
 }
 
 /** Hosts are short, and so is the input of "docker login". */

@@ -2,7 +2,7 @@ import { NotAuthenticatedError, hint, isAuthError } from "../../../base/errors.t
 import { targetOf } from "../../../http/token-target.ts";
 import { standardInput } from "../../../platform/standard-input.ts";
 import { defineCommand, profileOption, usageError, type Command, type Context } from "../../command.ts";
-import { credentialOf, serviceOf } from "../../credential.ts";
+import { credentialOf, plainOrigin, serviceOf } from "../../credential.ts";
 
 /**
  * gitcredentials(7) and git-credential(1). "password" is that protocol's name for an access token: no password is asked
@@ -78,12 +78,10 @@ async function replaceRefused({ app, signal }: Context, refused: string): Promis
 /** S-001: git asks for every host, and a repository's submodules can name any host, or a neighbor on this one. */
 async function isForOurService({ app, out }: Context, asked: ReadonlyMap<string, string>): Promise<boolean> {
   const host = asked.get("host") ?? "";
-  const origin = `${asked.get("protocol")}://${host}`;
-  // Only a name or IP address, and a port: git might read anything else differently.
-  if (!/^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?$/i.test(host) || !/^https?:\/\//.test(origin) || !URL.canParse(origin))
-    return false;
+  const origin = host.includes("/") ? undefined : plainOrigin(`${asked.get("protocol")}://${host}`);
+  if (origin === undefined) return false;
   const service = await serviceOf(app);
-  if (service === undefined || new URL(service).origin !== new URL(origin).origin) return false;
+  if (service === undefined || new URL(service).origin !== origin) return false;
   if (new URL(service).pathname === "/") return true;
   const path = asked.get("path");
   const ask = hint`${{ run: ["git", "config", "--global", `credential.${new URL(service).origin}.useHttpPath`, "true"] }}`;
