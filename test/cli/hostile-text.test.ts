@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { fakeService, fakeStreams } from "../../src/app/testing.ts";
+import { createCommand } from "../../src/cli/main.ts";
 import { approve, tamper, type Visit } from "../fake-saas/user.ts";
 import type { CommandResult } from "../helpers/command.ts";
 import { logInHere } from "../helpers/command-here.ts";
@@ -118,4 +120,25 @@ test("a team whose id no header can have is left out, since no request could nam
   assert.deepEqual((JSON.parse((await here("auth status --json")).stdout) as { teams: unknown }).teams, [
     { id: "tm_ok", name: "B" },
   ]);
+});
+
+test("S-008 a user whose name would fill the screen, or the URL of the next login, is shown by the id", async () => {
+  const endless = "a".repeat(100_000);
+  const service = fakeService({ user: { id: "u_7", email: endless, name: endless } });
+  const command = createCommand({
+    name: "acme",
+    version: "1.2.0",
+    clientId: "acme-cli",
+    scope: "openid",
+    ...service.options,
+  });
+  const run = async (line: string): Promise<string> => {
+    const streams = fakeStreams();
+    assert.equal(await command.run(line.split(" "), streams), 0, streams.stderr.text);
+    return streams.stdout.text;
+  };
+  assert.match(await run("auth login"), /^✓ Logged in as u_7\./);
+  service.revoke();
+  // The one before hints at the account.
+  assert.match(await run("auth login"), /^✓ Logged in as u_7\./);
 });

@@ -7,7 +7,7 @@ import { resourceFetch, validateTokenType } from "../oauth/dpop-fetch.ts";
 import { validateIdToken, type IdTokenClaims } from "../oauth/id-token.ts";
 import { missingScope } from "../oauth/scope.ts";
 import type { TokenResponse } from "../oauth/token-endpoint.ts";
-import { userInfoRequest, userInfoResponse, type UserInfo } from "../oauth/user-info.ts";
+import { userInfoRequest, userInfoResponse, userNames, type UserInfo } from "../oauth/user-info.ts";
 import { challengesOf } from "../oauth/www-authenticate.ts";
 import { sessionTokens } from "../sessions/session-tokens.ts";
 import { newLoginId, type AuthFlow, type Session } from "../sessions/session.ts";
@@ -126,7 +126,7 @@ async function findUser(
     }
     if (claims === undefined) return { user: unnamedUser(server, tokens.scope ?? request.scope), server: rest };
     const { sub: id, email, name } = claims;
-    return { user: { id, ...(email && { email }), ...(name && { name }), teams: [] }, server: rest };
+    return { user: { id, ...userNames(email, name), teams: [] }, server: rest };
   } catch (error) {
     if (!(error instanceof AuthError) || error.code === "interrupted") throw error;
     throw new AuthError(error.code, `logged in, but the service does not name the user: ${error.message}`, {

@@ -42,10 +42,22 @@ export async function userInfoResponse(response: Response, sub?: string): Promis
     textOf(body?.["sub"]) ??
     (typeof number === "number" && textOf(body?.["login"]) !== undefined ? String(number) : undefined);
   if (body === undefined || id === undefined) throw invalidAnswer(response, 'responded without a "user_id"');
-  const email = textOf(body["email"]);
-  const name = textOf(body["login"]) ?? textOf(body["name"]);
   const teams = Array.isArray(body["teams"]) ? body["teams"] : [];
-  return { id, ...(email && { email }), ...(name && { name }), teams: teams.flatMap(parseTeam) };
+  return { id, ...userNames(body["email"], textOf(body["login"]) ?? body["name"]), teams: teams.flatMap(parseTeam) };
+}
+
+/**
+ * What the user is called. It is shown, and is the hint of the next login, whose URL could not carry it at any length:
+ * what is longer than an address can be (RFC 5321 §4.5.3.1.3) is left out.
+ * @internal
+ */
+export function userNames(email: unknown, name: unknown): Pick<UserInfo, "email" | "name"> {
+  const short = (value: unknown): string | undefined => {
+    const text = textOf(value);
+    return text === undefined || text.length > 254 ? undefined : text;
+  };
+  const [address, called] = [short(email), short(name)];
+  return { ...(address && { email: address }), ...(called && { name: called }) };
 }
 
 /** Empty without an id, or with one that the header `X-Team-Slug` cannot carry. */
