@@ -1,19 +1,22 @@
+import { hash } from "node:crypto";
 import { numbersFrom } from "./random.ts";
 import { programs, worldOf, type ProgramName, type Scenario } from "./programs.ts";
 import { kinds } from "./service.ts";
-import { disturbances, reliefs, type Choice, type World } from "./world.ts";
+import type { Use } from "./use.ts";
+import { disturbances, reliefs, timePasses, type Choice, type World } from "./world.ts";
 
 /** How one schedule went. */
 interface Schedule {
   /** The number of each choice that was made, among those there were. */
   readonly choices: readonly number[];
-  /** What happened, step by step. */
-  readonly steps: readonly string[];
+  readonly made: readonly Choice[];
   readonly violation: string | undefined;
 }
 
 /** A failure, and what replays it. */
-export interface Failure extends Omit<Schedule, "choices"> {
+export interface Failure extends Pick<Schedule, "violation"> {
+  /** What happened, step by step. */
+  readonly steps: readonly string[];
   readonly replay: string;
   readonly seed?: number;
 }
@@ -36,14 +39,13 @@ const stepLimit = 3_000;
 const quiet = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
 
 /**
- * Runs a scenario once.
+ * Runs a scenario once, in a world of its own.
  * @param pick - the number of the choice to make; undefined to leave it there
  */
 export async function schedule(
-  scenario: Scenario,
-  pick: (choices: readonly Choice[], world: World) => number | undefined,
+  world: World,
+  pick: (choices: readonly Choice[]) => number | undefined,
 ): Promise<Schedule> {
-  const world = worldOf(scenario);
   const { ledger } = world;
   const numbers: number[] = [];
   const made: Choice[] = [];
@@ -56,7 +58,7 @@ export async function schedule(
       break;
     }
     if (numbers.length > stepLimit) ledger.violate("it does not end");
-    const number = pick(choices, world);
+    const number = pick(choices);
     if (number === undefined) break;
     const choice = choices[number];
     if (choice === undefined) throw new RangeError(`there is no choice ${number}`);
@@ -65,35 +67,98 @@ export async function schedule(
     world.take(choice);
     await quiet();
   }
-  const steps = made.map(({ what, process, waitsFor }) => [process?.name, waitsFor, what].filter(Boolean).join(" "));
-  return { choices: numbers, steps, violation: ledger.violation };
+  return { choices: numbers, made, violation: ledger.violation };
 }
 
-/** Every schedule of a scenario, but for those that come to a state that has been seen: what follows that is known. */
+/** A step, and what it uses of the world. */
+interface Step {
+  readonly choice: Choice;
+  readonly use: Use;
+}
+
+/** A state on the way to the one that is tried now. */
+interface Fork {
+  /** What is still to be tried there; the first of them is being tried. */
+  readonly left: { readonly number: number; readonly choice: Choice }[];
+  /** What that one uses, once it has been taken. */
+  use: Use | undefined;
+  /** What need not be tried there. */
+  readonly asleep: Step[];
+}
+
+/**
+ * Every schedule of a scenario, but for those in which nothing new happens, in two ways. What follows a state that has been seen is known.
+ * And of two steps of which neither changes what the other uses, one order is enough: what was tried in a state need not be tried again
+ * after the steps that it has nothing to do with (sleep sets, and with them every state is still reached: Godefroid, Partial-Order Methods
+ * for the Verification of Concurrent Systems, 1996).
+ */
 export async function exhaustively(scenario: Scenario): Promise<Exploration> {
-  const seen = new Set<string>();
-  /** The way to the choice that is tried now: the number that is next at each, and how many there are. */
-  const path: { next: number; count: number }[] = [];
   const exploration: Exploration = { schedules: 0, steps: 0, states: 0 };
+  /** The states that were seen, by a hash, and the keys of what was asleep there each time. */
+  const seen = new Map<string, ReadonlySet<string>>();
+  const path: Fork[] = [];
   do {
+    const world = worldOf(scenario);
     let depth = 0;
-    const ended = await schedule(scenario, (choices, world) => {
-      if (choices.length === 1) return 0;
-      const known = path[depth++];
-      if (known) return known.next;
-      const { state } = world;
-      if (seen.has(state)) return undefined;
-      seen.add(state);
-      path.push({ next: 0, count: choices.length });
-      return 0;
+    const ended = await schedule(world, (choices) => {
+      if (depth === path.length) {
+        const fork = forkAt(world, choices, path.at(-1), seen);
+        if (fork !== undefined) path.push(fork);
+      }
+      return path[depth++]?.left[0]?.number;
     });
     exploration.schedules += 1;
-    exploration.steps += ended.steps.length;
+    exploration.steps += ended.choices.length;
     exploration.states = seen.size;
     if (ended.violation) return { ...exploration, failure: failureOf(scenario, ended) };
-    for (let last = path.at(-1); last && ++last.next >= last.count; last = path.at(-1)) path.pop();
+    for (let last = path.at(-1); last !== undefined; last = path.at(-1)) {
+      const tried = last.left.shift();
+      if (last.left.length === 0) path.pop();
+      else if (tried !== undefined) {
+        last.asleep.push({ choice: tried.choice, use: last.use ?? world.use });
+        last.use = undefined;
+        break;
+      }
+    }
   } while (path.length > 0);
   return exploration;
+}
+
+/** What to try in a state that `last` has led to; undefined if all of it has been tried. */
+function forkAt(
+  world: World,
+  choices: readonly Choice[],
+  last: Fork | undefined,
+  seen: Map<string, ReadonlySet<string>>,
+): Fork | undefined {
+  const taken = last?.left[0]?.choice;
+  let asleep: Step[] = [];
+  if (last !== undefined && taken !== undefined) {
+    last.use = world.use;
+    const step = { choice: taken, use: world.use };
+    asleep = last.asleep.filter((other) => isIndependent(other, step));
+  }
+  const sleeping = new Set(asleep.map(({ choice }) => choice.key));
+  let left = choices.map((choice, number) => ({ number, choice })).filter(({ choice }) => !sleeping.has(choice.key));
+  if (choices.length > 1) {
+    const state = hash("sha1", world.state, "base64");
+    const before = seen.get(state);
+    if (before !== undefined) {
+      left = left.filter(({ choice }) => before.has(choice.key));
+      asleep = asleep.filter(({ choice }) => before.has(choice.key));
+    }
+    seen.set(state, new Set(asleep.map(({ choice }) => choice.key)));
+  }
+  return left.length === 0 ? undefined : { left, use: undefined, asleep };
+}
+
+/** Whether two steps lead to the same state in either order. Each disturbance leaves fewer for the others, and time passes for all. */
+function isIndependent(one: Step, other: Step): boolean {
+  const [a, b] = [one.choice, other.choice];
+  if (a.process === b.process || (a.isDisturbance && b.isDisturbance)) return false;
+  if (a.what === timePasses || b.what === timePasses) return false;
+  const isTouched = (by: Use, use: Use): boolean => (by.changes & (use.looks | use.changes)) !== 0;
+  return !isTouched(one.use, other.use) && !isTouched(other.use, one.use);
 }
 
 /** Walks through scenarios of three to five processes. One seed is one walk. */
@@ -101,9 +166,9 @@ export async function walk(firstSeed: number, walks: number): Promise<Exploratio
   const exploration: Exploration = { schedules: 0, steps: 0, states: 0 };
   for (let seed = firstSeed; seed < firstSeed + walks; seed += 1) {
     const { scenario, pick } = randomWalk(seed);
-    const ended = await schedule(scenario, pick);
+    const ended = await schedule(worldOf(scenario), pick);
     exploration.schedules += 1;
-    exploration.steps += ended.steps.length;
+    exploration.steps += ended.choices.length;
     if (ended.violation) return { ...exploration, failure: { ...failureOf(scenario, ended), seed } };
   }
   return exploration;
@@ -145,10 +210,10 @@ function randomWalk(seed: number): { scenario: Scenario; pick: (choices: readonl
 
 function failureOf(
   { programs, kind, isUnseen, leftMs, disturbances, place = "files" }: Scenario,
-  { steps, violation, choices }: Schedule,
+  { made, violation, choices }: Schedule,
 ): Failure {
   return {
-    steps,
+    steps: made.map(({ what, process, waitsFor }) => [process?.name, waitsFor, what].filter(Boolean).join(" ")),
     violation,
     replay: `${programs.join("+")}/${kind}/${isUnseen ? "unseen" : "seen"}/${leftMs}/${disturbances}/${place}/${choices.join(".")}`,
   };
@@ -166,8 +231,8 @@ export async function replay(word: string): Promise<Exploration> {
     disturbances: Number(disturbances),
     place,
   } as Scenario;
-  const ended = await schedule(scenario, () => numbers.shift());
-  return { schedules: 1, steps: ended.steps.length, states: 0, failure: failureOf(scenario, ended) };
+  const ended = await schedule(worldOf(scenario), () => numbers.shift());
+  return { schedules: 1, steps: ended.choices.length, states: 0, failure: failureOf(scenario, ended) };
 }
 
 /** A failure as people read it, and how to see it again. */

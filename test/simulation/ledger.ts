@@ -1,6 +1,9 @@
 import { AuthError } from "../../src/base/errors.ts";
 import type { Process } from "./process.ts";
+import { parts } from "./use.ts";
 import type { World } from "./world.ts";
+
+const all = parts.sessions | parts.locks | parts.service | parts.ledger;
 
 /** A request with a refresh token, from when it is sent until it has failed, or what it brought is stored. */
 export interface RefreshRequest {
@@ -41,7 +44,19 @@ const needMs = 120_000;
 /** No caller waits longer than this, in milliseconds during which its process is not stopped: for a holder at work, then for an answer of its own. */
 const patienceMs = 2 * 300_000 + 30_000;
 
-/** The invariants, each where it is decided. The first violation is kept and not thrown: the code under test catches errors. */
+/**
+ * The invariants, each where it is decided. The first violation is kept and not thrown: the code under test catches errors.
+ *
+ * Three histories are allowed that cost a login or a request, since no lock and no store can prevent them while the service is not told who
+ * holds the claim (RFC 9700 §4.14.2 knows no fencing token):
+ *
+ * - The window: whoever has sent a token is killed, or loses its claim, before the answer is stored. The login may be lost, until something
+ *   is stored that the service goes on with. See {@link Ledger.interrupted}.
+ * - Overtaken, in a shared store: whoever took over from such a holder sends the same token, and the late answer is stored between what the
+ *   store has just said and that. A store and a service are not asked in one moment; files on this machine are. See {@link Ledger.sent}.
+ * - Late, in files: such an answer is stored, without the lock that was lost, after another process has looked for it in vain and before it
+ *   removes what the service has refused. No file is replaced on condition of another. See {@link Ledger.written}.
+ */
 export class Ledger {
   violation: string | undefined;
   /** What happened that may explain an error. */
@@ -54,6 +69,8 @@ export class Ledger {
   readonly #replaced = new Set<string>();
   /** Access tokens that were stored. */
   readonly #access = new Set<string>();
+  /** The write that stored what is there, if the process had lost its claim; else 0. */
+  #lateWrite = 0;
 
   constructor(world: World) {
     this.#world = world;
@@ -65,20 +82,23 @@ export class Ledger {
 
   /** No refresh token is sent without the lock, by two living processes, after another one took its place, or without need (NFR-009). */
   sent(process: Process, token: string): RefreshRequest {
-    const { service } = this.#world;
+    const { service, shared, stored, now } = this.#world;
+    this.#world.looksAt(all);
+    this.#world.changes(parts.ledger);
     const login = service.loginOf(token);
     const request = { process, token, next: undefined, isAnswered: false };
     // The process of a login has one reason to send another session's token: to end it, when its own is stored in the place of that.
     if (process.ownLogin !== undefined) return request;
-    // Who has taken over from a holder that was silent for too long sends what that one may have spent.
-    const isBeyond = this.#world.shared !== undefined && this.#lost.has(login);
-    if (!isBeyond && !this.#world.holdsClaim(process, login))
+    const isOvertaken = this.#lateWrite > 0 && shared?.hasJustSigned(process) === true;
+    if (isOvertaken) this.#lose(token);
+    // In a shared store nobody else finds a login that was replaced.
+    const needsClaim = shared === undefined || stored?.login === login;
+    if (needsClaim && !isOvertaken && !this.#world.holdsClaim(process, login))
       this.violate(`${process.name} sends ${token} without the lock`);
-    if (this.#replaced.has(token) && !this.#lost.has(login))
+    if (this.#replaced.has(token) && !isOvertaken)
       this.violate(`${process.name} sends ${token}, which has been replaced in the store`);
-    const { stored, now } = this.#world;
     const isEnough = stored?.refresh === token && stored.expiresAt > now + needMs;
-    if (isEnough && !process.refused.has(stored.access) && !this.#lost.has(login))
+    if (isEnough && !process.refused.has(stored.access) && !isOvertaken)
       this.violate(`${process.name} sends ${token}, although ${stored.access} is stored and enough`);
     for (const other of this.#requests) {
       // One that was not answered has ended before it is repeated: then the token is the only one there is.
@@ -96,6 +116,8 @@ export class Ledger {
   failed(request: RefreshRequest): void {
     this.#requests.delete(request);
     const { service, stored } = this.#world;
+    this.#world.looksAt(all);
+    this.#world.changes(parts.ledger);
     const isFollowed =
       stored !== undefined && stored.refresh !== request.token && service.isSuccessor(stored.refresh, request.token);
     request.process.successor = isFollowed ? stored.refresh : undefined;
@@ -107,6 +129,8 @@ export class Ledger {
    * its token and the new one is not stored, the login may be lost. Nothing else may lose one.
    */
   interrupted(process: Process): void {
+    this.#world.looksAt(all);
+    this.#world.changes(parts.ledger);
     for (const request of this.#requests) if (request.process === process) this.failed(request);
   }
 
@@ -115,6 +139,7 @@ export class Ledger {
    * service has not seen it yet.
    */
   takenOver(process: Process): void {
+    this.#world.changes(parts.ledger);
     for (const request of this.#requests) {
       if (request.process !== process) continue;
       this.#requests.delete(request);
@@ -130,6 +155,8 @@ export class Ledger {
 
   /** What is stored changes in these ways only: a logout and a newer login win, and nothing transient removes a session. */
   written(process: Process | undefined, before: Stored | undefined, after: Stored | undefined): void {
+    this.#world.looksAt(all);
+    this.#world.changes(parts.ledger);
     if (after !== undefined) this.#access.add(after.access);
     if (process === undefined) return;
     const { service } = this.#world;
@@ -141,20 +168,26 @@ export class Ledger {
       if (before === undefined) this.violate(`${change}, which brings a session back`);
       else if (after !== undefined && !service.isSuccessor(after.refresh, before.refresh))
         this.violate(`${change}, which it does not follow`);
-      // In the window, the late answer of a process that lost its lock may come just after it was looked for.
-      else if (after === undefined && service.goesOnWith(before.refresh) && !this.#lost.has(before.login))
-        this.violate(`${change}, which the service still takes`);
-      else if (after === undefined && !this.#mayBeLost(before.login))
-        this.violate(`${change}: a login is lost outside of the window`);
+      else if (after === undefined && this.#lateWrite <= process.lookedAt) {
+        if (service.goesOnWith(before.refresh)) this.violate(`${change}, which the service still takes`);
+        else if (!this.#mayBeLost(before.login)) this.violate(`${change}: a login is lost outside of the window`);
+      }
     }
     if (before && after && before.refresh !== after.refresh && after.login === before.login)
       this.#replaced.add(before.refresh);
     for (const request of this.#requests)
       if (request.process === process && request.isAnswered) this.#requests.delete(request);
+    if (after === undefined) return;
+    this.#lateWrite = isLogin || this.#world.holdsClaim(process, after.login) ? 0 : this.#world.writes;
+    const isOnTheWay = [...this.#requests].some(
+      ({ token }) => token !== after.refresh && service.loginOf(token) === after.login,
+    );
+    if (service.goesOnWith(after.refresh) && !isOnTheWay) this.#lost.delete(after.login);
   }
 
   /** An access token is where processes find it. */
   stored(access: string): void {
+    this.#world.changes(parts.ledger);
     this.#access.add(access);
   }
 
@@ -167,6 +200,7 @@ export class Ledger {
     process: Process,
     { waitedMs, pausedMs, result }: { waitedMs: number; pausedMs: number; result: unknown },
   ): void {
+    this.#world.looksAt(all);
     if (waitedMs > patienceMs) this.violate(`${process.name} is served after ${waitedMs} ms`);
     if (typeof result === "string") {
       if (!this.#access.has(result) && !process.isUnsaved)
@@ -202,6 +236,7 @@ export class Ledger {
 
   /** A process has done its work. */
   ended(process: Process): void {
+    this.#world.looksAt(parts.locks);
     const isHolder = [...this.#world.locks.values()].some((holder) => holder.process === process);
     if (isHolder) this.violate(`${process.name} ends with a lock`);
   }
@@ -224,6 +259,7 @@ export class Ledger {
       [...this.#lost].sort(),
       [...this.#replaced].sort(),
       [...this.#access].sort(),
+      this.#lateWrite,
     ].join(";");
   }
 }

@@ -1,4 +1,5 @@
 // One task, given as JSON, in a process of its own: runs without a loader, in which every `import()` would ask another thread.
+import "./runtime.ts";
 import "../../src/auth/token-manager/refresh.ts";
 import { exhaustively, replay, walk, type Exploration } from "./explore.ts";
 import { installModels } from "./process.ts";
@@ -22,5 +23,4 @@ async function explore(task: Task): Promise<Exploration> {
 }
 
 installModels();
-Error.stackTraceLimit = 0;
 console.log(JSON.stringify(await explore(JSON.parse(process.argv[2] ?? "{}") as Task)));

@@ -4,11 +4,14 @@ import { AuthError } from "../../src/base/errors.ts";
 import type { Fetch } from "../../src/base/runtime-types.ts";
 import type { Clock } from "../../src/platform/clock.ts";
 import { address, type Answer } from "./service.ts";
+import { parts } from "./use.ts";
 import type { World } from "./world.ts";
 
 /** What a process waits for. Nothing becomes of it until the scheduler picks one of its outcomes. */
 interface Wait {
   readonly name: string;
+  /** Among all of its process. */
+  readonly number: number;
   outcomes(): readonly string[];
   /** When time alone makes another outcome possible. */
   due(): number;
@@ -50,6 +53,10 @@ export class Process {
   cutOffSince: number | undefined;
   /** The access tokens that the service has answered with 401. */
   readonly refused = new Set<string>();
+  /** What it waited for last. */
+  did = "";
+  /** Which write it has seen last. */
+  lookedAt = 0;
   /** The refresh token that was stored when another one, which it had sent, was refused. */
   successor: string | undefined;
   /**
@@ -59,6 +66,7 @@ export class Process {
   #seen = 0;
   #seenToo = 0;
   #triesInVain = 0;
+  #waits = 0;
 
   constructor(name: string, world: World) {
     this.name = name;
@@ -104,9 +112,14 @@ export class Process {
     return new Promise((resolve, reject) => {
       const wait: Wait = {
         name,
+        number: (this.#waits += 1),
         outcomes,
         due,
-        settle: (outcome) => (this.waits.delete(wait), resolve(this.see(outcome))),
+        settle: (outcome) => {
+          this.waits.delete(wait);
+          this.did = name;
+          resolve(this.see(outcome));
+        },
       };
       this.waits.add(wait);
       signal?.addEventListener("abort", () => (this.waits.delete(wait), reject(signal.reason)), { once: true });
@@ -119,6 +132,7 @@ export class Process {
     this.isActing = false;
     this.silentSince = this.world.time;
     this.waits.clear();
+    this.world.changes(parts.locks | parts.lives);
     // Where a process is seen, it is seen to be dead.
     if (!this.world.isUnseen)
       for (const [name, { process }] of this.world.locks) if (process === this) this.world.locks.delete(name);
@@ -160,9 +174,12 @@ export class Process {
     for (;;) {
       await this.wait("read the profile");
       const { profile, writes } = world;
+      world.looksAt(parts.sessions);
+      this.lookedAt = writes;
       this.see(String(writes));
       if (profile?.session === undefined) return { name, profile };
       await this.wait("read the login");
+      world.looksAt(parts.sessions);
       const session = world.logins.get(profile.session.id);
       this.see(session === undefined ? "no login" : session.accessToken.reveal() + session.refreshToken?.reveal());
       this.found ??= session?.sessionId;
@@ -174,6 +191,7 @@ export class Process {
 
   async #write(what: string, hasRoom = false): Promise<void> {
     const outcome = await this.wait(what, () => ["goes on", "write fails"]);
+    this.world.looksAt(parts.disk);
     if (outcome === "write fails" || (this.see(this.world.isDiskFull) && !hasRoom)) throw diskFull();
   }
 
@@ -181,13 +199,16 @@ export class Process {
     const { world } = this;
     const session = profile?.session;
     if (session === undefined) return undefined;
-    const isUnchanged = (): boolean =>
-      this.see(world.profile?.session?.id === session.id && world.logins.get(session.id) === session);
+    const isUnchanged = (): boolean => {
+      world.looksAt(parts.sessions);
+      return this.see(world.profile?.session?.id === session.id && world.logins.get(session.id) === session);
+    };
     const lock = `login ${session.sessionId}`;
     const held = await this.#lock(lock, options.timeoutMs, options.whileAtWorkMs, () => !isUnchanged());
     if (held === undefined) return undefined;
     const { isHeld, release } = held;
     await this.wait("look again");
+    world.looksAt(parts.disk);
     if (!isUnchanged() || this.see(world.isDiskFull)) {
       release();
       if (isUnchanged()) throw diskFull();
@@ -196,7 +217,7 @@ export class Process {
     let room = true;
     return {
       outageMs: 2_000,
-      isHeld: async () => (this.isActing = this.see(isHeld())),
+      isHeld: async () => (this.isActing = this.see(isHeld() && (!room || isUnchanged()))),
       release: async () => release(),
       store: async (next: Session) => {
         if (this.see(isHeld()) || isUnchanged()) {
@@ -206,7 +227,10 @@ export class Process {
           world.setLogin(this, session.id, next);
         }
         const now = await this.#read(name);
-        if (now.profile?.session?.id !== session.id) world.logins.delete(session.id);
+        if (now.profile?.session?.id !== session.id) {
+          world.logins.delete(session.id);
+          world.changes(parts.sessions);
+        }
         release();
         return now;
       },
@@ -223,6 +247,7 @@ export class Process {
     const { world } = this;
     const since = world.time;
     await this.wait(`try ${name}`);
+    world.looksAt(parts.locks);
     for (let due = since + timeoutMs; this.see(world.locks.has(name)); due += 5_000) {
       const holder = (): Process | undefined => world.locks.get(name)?.process;
       const isAtWork = (): boolean =>
@@ -243,6 +268,7 @@ export class Process {
         return world.time >= due ? timeIsUp() : [];
       };
       const outcome = await this.wait(`wait for ${name}`, outcomes, () => silentAt() ?? due);
+      world.looksAt(parts.locks | parts.sessions | parts.lives);
       if (outcome === "gives way") return undefined;
       if (outcome === "times out") throw new AuthError("lock_unavailable", `waited for ${name}`, { hint: "Try again" });
       if (outcome === "takes it") world.loseLock(name);
@@ -250,8 +276,17 @@ export class Process {
     }
     const holding = { process: this };
     world.locks.set(name, holding);
-    const isHeld = (): boolean => world.locks.get(name) === holding;
-    return { isHeld, release: () => void (isHeld() && world.locks.delete(name)) };
+    world.changes(parts.locks);
+    const isHeld = (): boolean => {
+      world.looksAt(parts.locks);
+      return world.locks.get(name) === holding;
+    };
+    const release = (): void => {
+      if (!isHeld()) return;
+      world.locks.delete(name);
+      world.changes(parts.locks);
+    };
+    return { isHeld, release };
   }
 
   /** All processes have the same time, and it passes when the scheduler lets it. */
@@ -269,6 +304,7 @@ export class Process {
         () => due,
         signal,
       );
+      if (background) this.world.looksAt(parts.disk);
       if (background && this.see(this.world.isDiskFull)) this.#triesInVain += 1;
     },
     timeout: (ms) => new Limit(this, this.world.time + ms) as unknown as AbortSignal,
@@ -313,6 +349,7 @@ export class Process {
       () => due,
     );
     let answer: Answer | undefined;
+    world.changes(parts.service | parts.ledger);
     if (outcome === "busy") answer = { status: 503, body: {} };
     if (outcome === "rejected") answer = { status: 401, body: { error: "invalid_token" } };
     if (outcome === "arrives" || outcome === "silent" || outcome === "reset") {
@@ -328,6 +365,7 @@ export class Process {
     // What has come is read before a time limit strikes, however late that is: see `systemClock.timeout`.
     if (outcome === "silent") outcome = await this.wait(`no answer ${path}`, isDue, () => due);
     else if (outcome !== "times out") await this.wait(`receive ${path}`);
+    if (request) world.changes(parts.ledger);
     if (request && answer?.next !== undefined) request.isAnswered = true;
     else if (request) ledger.failed(request);
     if (answer?.status === 401) this.refused.add(accessToken);
@@ -364,17 +402,10 @@ class Limit {
 }
 
 /**
- * Puts models in the place of parts of the runtime that take more time than all the rest: combined signals; the `Response` that a refresh
- * reads to have the code for that loaded, which takes some time in a real process and is a point where others go on; weak references,
- * by which the text of every error is searched for secrets: those of the simulation are too short to be found.
+ * Puts models in the place of parts of the runtime: combined signals; and the `Response` that a refresh reads to have the code for that
+ * loaded, which takes some time in a real process and is a point where others go on.
  */
 export function installModels(): void {
-  const nothing = { deref: () => undefined };
-  globalThis.WeakRef = class {
-    constructor() {
-      return nothing;
-    }
-  } as unknown as WeakRefConstructor;
   Math.random = () => 0.5;
   AbortSignal.any = (limits) =>
     new Limit(running, Math.min(...(limits as unknown as Limit[]).map(({ at }) => at))) as unknown as AbortSignal;

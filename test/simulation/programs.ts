@@ -6,6 +6,7 @@ import { TokenManager } from "../../src/auth/token-manager/token-manager.ts";
 import { Process } from "./process.ts";
 import { address, lifetime, type ServiceKind } from "./service.ts";
 import { SharedPlace, sharedSessions } from "./shared.ts";
+import { parts } from "./use.ts";
 import { World } from "./world.ts";
 
 /** What a program works with: the real things, in the world that its process sees. */
@@ -65,6 +66,7 @@ async function logIn({ serve, store, process }: Tools): Promise<void> {
   const { world, clock, fetch } = process;
   await process.wait("log in");
   const session = world.service.login(world.now);
+  world.changes(parts.service);
   process.ownLogin = session.sessionId;
   let replaced: Session | undefined;
   const add = (before: Profile | undefined): Profile => {

@@ -3,8 +3,10 @@ import { SharedSessions } from "../../src/auth/sessions/shared-sessions.ts";
 import type { SharedStore, StoredText } from "../../src/auth/sessions/shared-store.ts";
 import { AuthError } from "../../src/base/errors.ts";
 import type { Process } from "./process.ts";
+import { parts } from "./use.ts";
 import type { World } from "./world.ts";
 
+const heard = "hear from the store";
 /** How long a holder may show no sign of life, in milliseconds: a few looks of a waiter. */
 export const silentAfterMs = 100;
 
@@ -23,6 +25,8 @@ export class SharedPlace {
   #signs = 0;
   /** When it was stored last. */
   #signedAt = 0;
+  /** Processes that had the claim when the store acted for them last. */
+  readonly #claimants = new Set<Process>();
 
   constructor(world: World, profile: Profile) {
     this.#world = world;
@@ -31,15 +35,25 @@ export class SharedPlace {
 
   load(process: Process): StoredText | undefined {
     process.found ??= this.#world.stored?.login;
-    process.see(this.state);
+    this.#world.looksAt(parts.sessions);
+    process.see([this.#stored?.version, this.holder?.name, this.#signs].join());
+    this.#actedFor(process);
     return this.#stored;
+  }
+
+  /** Whether the last that a process knows, and knows since just now, is that it has the claim. */
+  hasJustSigned(process: Process): boolean {
+    return process.did === heard && this.#claimants.has(process);
   }
 
   /** One step, as a real store does it. The rule of the protocol that shows here: nobody takes over from a process that is at work. */
   save(process: Process, text: string | undefined, ifVersion: string | undefined): string | undefined {
     const world = this.#world;
+    world.looksAt(parts.sessions);
+    this.#claimants.delete(process);
     if (process.see(this.#stored?.version !== ifVersion)) return undefined;
     const { profile, intent } = text === undefined ? {} : fromText<Stored>(text);
+    world.changes(parts.sessions);
     const before = this.holder;
     if (intent !== undefined && before !== undefined && intent.id !== this.#intent) {
       const silentMs = world.time - this.#signedAt;
@@ -50,13 +64,14 @@ export class SharedPlace {
     this.#intent = intent?.id;
     this.#signs = intent?.signs ?? 0;
     this.#signedAt = world.time;
-    this.holder = intent === undefined ? undefined : process;
     this.#put(text);
     const session = profile?.session;
     const isNew =
       session?.refreshToken?.reveal() !== world.stored?.refresh ||
       session?.accessToken.reveal() !== world.stored?.access;
     if (isNew) world.setProfile(process, profile);
+    this.holder = intent === undefined ? undefined : process;
+    this.#actedFor(process);
     return this.#stored?.version ?? "gone";
   }
 
@@ -70,7 +85,13 @@ export class SharedPlace {
       this.holder?.name,
       this.#signs,
       this.#signedAt,
+      [...this.#claimants].map(({ name }) => name),
     ].join();
+  }
+
+  #actedFor(process: Process): void {
+    if (this.holder === process) this.#claimants.add(process);
+    else this.#claimants.delete(process);
   }
 
   #put(text: string | undefined): void {
@@ -83,12 +104,12 @@ export class SharedPlace {
 export function sharedSessions(process: Process, place: SharedPlace): SharedSessions {
   const isCutOff = (): boolean => process.cutOffSince !== undefined;
   const call = async <T>(what: string, act: () => T): Promise<T> => {
-    const [there, back] = [`${what} the store`, `hear from the store`];
+    const there = `${what} the store`;
     // When a call fails that goes nowhere makes no difference to anybody.
     if (isCutOff()) throw new Error("cut off");
     if ((await process.wait(there, () => [isCutOff() ? "fails" : "arrives"])) === "fails") throw new Error("cut off");
     const answer = act();
-    if ((await process.wait(back, () => [isCutOff() ? "fails" : "goes on"])) === "fails") throw new Error("cut off");
+    if ((await process.wait(heard, () => [isCutOff() ? "fails" : "goes on"])) === "fails") throw new Error("cut off");
     return answer;
   };
   const store: SharedStore = {

@@ -12,11 +12,14 @@ import { Ledger, type Stored } from "./ledger.ts";
 import { setRunning, type Process } from "./process.ts";
 import { Service, type ServiceKind } from "./service.ts";
 import { silentAfterMs, type SharedPlace } from "./shared.ts";
+import { parts, type Use } from "./use.ts";
 
 const beginning = 1_700_000_000_000;
 
 /** One way to go on. */
 export interface Choice {
+  /** What it is called for as long as its process does nothing else. */
+  readonly key: string;
   readonly what: string;
   readonly isDisturbance: boolean;
   /** Whose turn it is, and what it waits for. */
@@ -25,18 +28,11 @@ export interface Choice {
   act(): void;
 }
 
+export const timePasses = "time passes";
 /** What the network and the service do, whether the process that waits for it runs or is stopped. */
 const remote = new Set(["arrives", "busy", "rejected", "silent", "reset", "dropped", "refused"]);
 const bad = new Set(["busy", "rejected", "silent", "reset", "dropped", "refused", "write fails"]);
-export const disturbances: readonly string[] = [
-  ...bad,
-  "kill",
-  "stop",
-  "lock lost",
-  "disk full",
-  "revoke",
-  "time passes",
-];
+export const disturbances: readonly string[] = [...bad, "kill", "stop", "lock lost", "disk full", "revoke", timePasses];
 /** What ends a disturbance. */
 export const reliefs: readonly string[] = ["continue", "disk has room", "heal"];
 /** Those that a shared store makes something else of than files do: a process that stops, and one that is cut off from the store. */
@@ -64,6 +60,8 @@ export class World {
   readonly ledger: Ledger = new Ledger(this);
   /** Where processes share a store instead of files. */
   shared: SharedPlace | undefined;
+  /** What the step that was taken last has used. */
+  use: Use = { looks: 0, changes: 0 };
   #disturbancesLeft: number;
 
   constructor(kind: ServiceKind, isUnseen: boolean, disturbancesLeft: number) {
@@ -74,6 +72,14 @@ export class World {
 
   get now(): number {
     return beginning + this.time;
+  }
+
+  looksAt(some: number): void {
+    this.use.looks |= some;
+  }
+
+  changes(some: number): void {
+    this.use.changes |= some;
   }
 
   get isOver(): boolean {
@@ -90,12 +96,14 @@ export class World {
     const session = profile?.session;
     if (session !== undefined) this.logins.set(session.id, session);
     this.profile = profile;
+    this.changes(parts.sessions);
     if (before !== undefined && before !== session?.id) this.logins.delete(before);
     this.#written(process);
   }
 
   setLogin(process: Process, id: string, session: Session): void {
     this.logins.set(id, session);
+    this.changes(parts.sessions);
     // Whoever has read the profile before the login was ended may still read it here, until it is removed again.
     this.ledger.stored(session.accessToken.reveal());
     this.#written(process);
@@ -122,10 +130,11 @@ export class World {
     let nextTime = Infinity;
     for (const process of this.processes) {
       const isStopped = process.status === "stopped";
-      for (const { name, outcomes, due, settle } of process.waits) {
+      for (const { name, number, outcomes, due, settle } of process.waits) {
         for (const what of outcomes()) {
           if (isStopped && !remote.has(what)) continue;
-          choices.push({ what, isDisturbance: bad.has(what), process, waitsFor: name, act: () => settle(what) });
+          const key = `${process.name} ${number} ${what}`;
+          choices.push({ key, what, isDisturbance: bad.has(what), process, waitsFor: name, act: () => settle(what) });
         }
         if (!isStopped && due() > this.time) nextTime = Math.min(nextTime, due());
       }
@@ -136,22 +145,30 @@ export class World {
       if (isSlow) this.delayedMs += nextTime - this.time;
       this.time = nextTime;
     };
-    if (nextTime < Infinity) choices.push({ what: "time passes", isDisturbance: isSlow, act: pass });
+    if (nextTime < Infinity) choices.push({ key: timePasses, what: timePasses, isDisturbance: isSlow, act: pass });
     for (const process of this.processes) this.#addSignals(process, choices);
     if (this.shared !== undefined) {
       const mustHeal = this.processes.some(
         ({ status, cutOffSince = Infinity }) => status === "running" && this.time - cutOffSince > longestCutMs,
       );
       const isPossible = ({ what, isDisturbance }: Choice): boolean =>
-        isDisturbance ? ofShared.has(what) : !(mustHeal && what === "time passes");
+        isDisturbance ? ofShared.has(what) : !(mustHeal && what === timePasses);
       return this.#allowed(choices.filter(isPossible));
     }
-    const setFull = (isFull: boolean) => (): void => void (this.isDiskFull = isFull);
-    if (this.isDiskFull) choices.push({ what: "disk has room", isDisturbance: false, act: setFull(false) });
-    else choices.push({ what: "disk full", isDisturbance: true, act: setFull(true) });
+    const setFull = (isFull: boolean) => (): void => {
+      this.isDiskFull = isFull;
+      this.changes(parts.disk);
+    };
+    const room = this.isDiskFull ? "disk has room" : "disk full";
+    choices.push({ key: room, what: room, isDisturbance: !this.isDiskFull, act: setFull(!this.isDiskFull) });
     const { login = "" } = this.stored ?? {};
     const isAlive = login !== "" && !this.service.endedOnPurpose.has(login);
-    if (isAlive) choices.push({ what: "revoke", isDisturbance: true, act: () => this.service.end(login) });
+    const revoke = (): void => {
+      this.service.end(login);
+      this.looksAt(parts.sessions);
+      this.changes(parts.service);
+    };
+    if (isAlive) choices.push({ key: "revoke", what: "revoke", isDisturbance: true, act: revoke });
     return this.#allowed(choices);
   }
 
@@ -162,47 +179,50 @@ export class World {
 
   #addSignals(process: Process, choices: Choice[]): void {
     const { status, silentSince } = process;
+    const add = (what: string, act: () => void, isDisturbance = true): void =>
+      void choices.push({ key: `${process.name} ${what}`, what, isDisturbance, process, act });
     const become = (next: Process["status"]) => (): void => {
       process.status = next;
+      this.changes(parts.lives);
       if (next === "stopped") process.silentSince = this.time;
       else process.stoppedMs += this.time - silentSince;
     };
-    if (status === "stopped") choices.push({ what: "continue", isDisturbance: false, process, act: become("running") });
+    if (status === "stopped") add("continue", become("running"), false);
     if (this.shared !== undefined && status !== "over" && status !== "new") {
       const cut = (since: number | undefined) => (): void => void (process.cutOffSince = since);
       const cutOffMs = this.time - (process.cutOffSince ?? this.time);
       // At once, or when others may have taken over, or when a call has given up.
       const mayEnd =
         cutOffMs === 0 || (cutOffMs > silentAfterMs && cutOffMs < 2 * silentAfterMs) || cutOffMs > longestCutMs;
-      if (process.cutOffSince === undefined)
-        choices.push({ what: "cut off", isDisturbance: true, process, act: cut(this.time) });
-      else if (mayEnd) choices.push({ what: "heal", isDisturbance: false, process, act: cut(undefined) });
+      if (process.cutOffSince === undefined) add("cut off", cut(this.time));
+      else if (mayEnd) add("heal", cut(undefined), false);
     }
     if (status !== "running") return;
-    choices.push({ what: "stop", isDisturbance: true, process, act: become("stopped") });
+    add("stop", become("stopped"));
     const kill = (): void => {
       this.ledger.interrupted(process);
       process.end();
     };
-    choices.push({ what: "kill", isDisturbance: true, process, act: kill });
-    for (const [name, holder] of this.locks) {
-      if (holder.process === process && !process.isActing)
-        choices.push({ what: "lock lost", isDisturbance: true, process, act: () => this.loseLock(name) });
-    }
+    add("kill", kill);
+    for (const [name, holder] of this.locks)
+      if (holder.process === process && !process.isActing) add("lock lost", () => this.loseLock(name));
   }
 
   loseLock(name: string): void {
     const { process } = this.locks.get(name) ?? {};
     this.locks.delete(name);
+    this.changes(parts.locks | parts.ledger);
     this.ledger.happened.add("lock lost");
     if (name !== "profiles" && process !== undefined) this.ledger.interrupted(process);
   }
 
   /** Makes it happen. What the code of the process does then, it does when the caller lets other code run. */
   take({ what, isDisturbance, process, waitsFor, act }: Choice): void {
+    this.use = { looks: 0, changes: 0 };
     if (isDisturbance) {
       this.#disturbancesLeft -= 1;
       this.ledger.happened.add(what);
+      this.changes(parts.ledger);
     }
     setRunning(process);
     if (process && waitsFor !== undefined) process.isActing = false;

@@ -58,7 +58,8 @@ export async function claimLogin(
   };
   return {
     outageMs,
-    isHeld: async () => lock.held(),
+    // A holder that was silent, and lost the lock, still stores its answer. Once there is an answer here, that one counts.
+    isHeld: async () => lock.held() && (room === undefined || isUnchanged()),
     release: async () => release(),
     async store(next) {
       const read = (): Promise<ReadProfile> => store.look(name, key);

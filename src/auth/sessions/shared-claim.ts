@@ -67,14 +67,14 @@ export class SharedClaims {
         const now = entry.profile?.session;
         if (now?.id !== session.id || !isSameToken(now, session)) return undefined;
         // The response to our own save was lost.
-        if (entry.intent?.id === intent.id) return this.#hold(entry, session, intent, startedAt);
+        if (entry.intent?.id === intent.id) return this.#hold(entry, session, intent, startedAt, true);
         if (entry.intent === undefined || this.#isFree(name, entry.intent)) {
           mayBeStored = true;
           const savedAt = clock.monotonic();
           const last = Math.max(this.#entries.refreshesSeen(entry), lastRefresh(session.id, this.#options.machine));
           const claimed = await this.#entries.save(entry, { profile: entry.profile as Profile, intent });
           if (claimed === undefined) continue;
-          const claim = this.#hold(claimed, session, intent, savedAt);
+          const claim = this.#hold(claimed, session, intent, savedAt, entry.intent !== undefined);
           // Only now it is certain that nothing was stored since the read.
           if (session.refreshes < last) await claim.release();
           refuseOlder(session, last);
@@ -94,7 +94,8 @@ export class SharedClaims {
     }
   }
 
-  #hold(claimed: Entry, session: Session, intent: Intent, claimedAt: number): Claim {
+  /** @param isTakenOver - perhaps from a process that has sent the token and will still store the answer */
+  #hold(claimed: Entry, session: Session, intent: Intent, claimedAt: number, isTakenOver: boolean): Claim {
     const { clock, silentAfterMs, machine } = this.#options;
     const { name } = claimed;
     const entries = this.#entries;
@@ -140,11 +141,12 @@ export class SharedClaims {
       isHeld: () =>
         inTurn(async () => {
           // Both clocks: one stops during sleep, the other may be set back.
-          const silentMs = Math.max(clock.monotonic() - signedAt, clock.now() - signedAtWall);
+          const silentMs = (): number => Math.max(clock.monotonic() - signedAt, clock.now() - signedAtWall);
           // After a stop, only a sign tells others that this process goes on: a load would be out of date on arrival.
           // Not at once: nobody takes over sooner.
-          if (silentMs >= silentAfterMs / 10) await sign();
-          return isOurs(entry);
+          if (isTakenOver || silentMs() >= silentAfterMs / 10) await sign();
+          // The news that the sign was stored may be out of date as well.
+          return isOurs(entry) && silentMs() < silentAfterMs / 2;
         }),
       store: (next) =>
         inTurn(async () => {

@@ -269,6 +269,16 @@ test("NFR-010 a refresh whose lock was lost is stored all the same, if nothing w
   assert.equal((await at.read()).profile?.session?.accessToken.reveal(), "at_1");
 });
 
+test("NFR-009 an answer that a holder stores after it lost its lock is found before the next one sends", async (t) => {
+  const at = await stage(t);
+  const { claim: late, session } = await claimed(at);
+  rmSync(`${at.file}.lock`, { recursive: true });
+  const { claim: next } = await claimed(at);
+  assert.ok(await next.isHeld());
+  await late.store(refreshed(session));
+  assert.equal(await next.isHeld(), false);
+});
+
 test("NFR-010 a disk that does not keep what was written is noticed while the session is still in memory", async (t) => {
   const at = await stage(t);
   const { claim, session } = await claimed(at);

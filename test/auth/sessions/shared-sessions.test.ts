@@ -131,13 +131,23 @@ test("NFR-018 a worker that waits for a slow service shows signs, so none takes 
 });
 
 test("NFR-018 what a worker got for a token counts, also when another was about to send that token again", async (t) => {
-  const { worker, clock, session, stored } = await stage(t);
+  const { worker, session, stored } = await stage(t);
   const paused = await claimed(worker({ clock: stoppedClock() }));
   const second = await claimed(worker());
   await paused.store(renewed(session, "first"));
   assert.equal((await stored())?.accessToken.reveal(), "at_first");
-  clock.pass(silentAfterMs / 5);
   assert.equal(await second.isHeld(), false);
+});
+
+test("NFR-018 a worker whose machine slept before it heard that its sign was taken does not count on it", async (t) => {
+  const { place, worker } = await stage(t);
+  const clock = stoppedClock();
+  const claim = await claimed(worker({ clock }));
+  clock.pass(silentAfterMs / 5);
+  place.onSaved = () => void (clock.wall += silentAfterMs);
+  assert.equal(await claim.isHeld(), false);
+  place.onSaved = () => undefined;
+  assert.ok(await claim.isHeld(), "nobody has taken over, and the next sign says so in time");
 });
 
 test("NFR-018 a worker that was paused takes what is there, and does not put its own in that place", async (t) => {
