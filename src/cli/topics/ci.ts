@@ -26,10 +26,9 @@ Kubernetes, for the file /var/run/secrets/tokens/${name}:
         projected:
           sources: [{ serviceAccountToken: { path: ${name}, audience: "https://service.example" } }]
 
-Mount it at /var/run/secrets/tokens, and set ${variable("IDENTITY")} to "kubernetes", or to "kubernetes:PATH" for another file. Each
-exchange reads the file again.
+Mount it at /var/run/secrets/tokens, and set ${variable("IDENTITY")} to "kubernetes", or to "kubernetes:PATH" for another file.
 
-Elsewhere, "file:PATH" reads a file, and "command:/PATH/PROGRAM ARGUMENTS" runs a program without a shell; it must print one token.
+Elsewhere, "file:PATH" reads a file, and "command:/PATH/PROGRAM ARGUMENTS" runs a program, without a shell, that prints one token.
 
 Some issuers need more:
 
@@ -41,7 +40,7 @@ Some issuers need more:
 
 In a program: createAuth({ …, identity: "github-actions" }), or an object with "source" and the members above.
 
-Elsewhere, pass a token in ${variable("ACCESS_TOKEN")}, or log in once where the home directory persists:
+Without an identity, pass a token in ${variable("ACCESS_TOKEN")}, or log in once where the home directory persists:
 
     export ${variable("STORAGE")}=file ${variable("PASSPHRASE")}=…
     ${command} auth login --headless`;

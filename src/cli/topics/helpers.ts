@@ -53,8 +53,8 @@ Google Cloud, with a login at an OpenID provider of the workforce or workload po
 AWS, with a login at an OpenID provider of the role. A program, such as ~/.aws/service-credentials:
 
     #!/bin/sh
-    ${command} auth token --id-token | aws sts assume-role-with-web-identity \
-      --no-sign-request --role-arn "$1" --role-session-name "$(id -un)" \
+    ${command} auth token --id-token | aws sts assume-role-with-web-identity \\
+      --no-sign-request --role-arn "$1" --role-session-name "$(id -un)" \\
       --web-identity-token file:///dev/stdin --output json --query 'Credentials.{
         Version: \`1\`, AccessKeyId: AccessKeyId, SecretAccessKey: SecretAccessKey,
         SessionToken: SessionToken, Expiration: Expiration}'

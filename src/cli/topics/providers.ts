@@ -22,9 +22,8 @@ export function text({ command, variable }: Identity): string {
     ["GitLab", "https://gitlab.com, or your own host; an application that is not confidential"],
     ["Zitadel", "https://INSTANCE.zitadel.cloud; an application of type Native"],
   ]);
-  return `Register this program as a public native client (RFC 8252), with the redirect URL http://127.0.0.1/callback, for any port. If the
-provider's redirects do not name their issuer (RFC 9207), the path is /callback/…, printed by the first login; --redirect-path sets another.
-Then log in:
+  return `Register this program as a public native client (RFC 8252), with the redirect URL http://127.0.0.1/callback, for any port. If its
+redirects do not name their issuer (RFC 9207), the first login prints the path, /callback/…; --redirect-path sets another. Then log in:
 
     ${command} auth login URL --client-id ID
 
@@ -41,6 +40,6 @@ Some providers are named instead:
 
 ${named}
 
-Their redirect URL ends in /callback/NAME, and at Microsoft has the host localhost. If a provider requires a client secret of a native
-client, pass it in ${variable("CLIENT_SECRET")} or --client-secret-file. It is in every copy of the program, so it is not secret.`;
+Their redirect URL ends in /callback/NAME, and at Microsoft has the host localhost. Pass a required client secret in
+${variable("CLIENT_SECRET")} or --client-secret-file; every copy of a program has it, so it is not confidential.`;
 }

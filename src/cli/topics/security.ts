@@ -11,25 +11,19 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
   return [
     {
       id: "callback-exact",
-      text:
-        "Only a GET of the exact path, with a loopback Host and the exact 256-bit state, completes a login. Other requests are ignored. (RFC 8252 " +
-        "section 8, RFC 9700 section 4.7)",
+      text: "Only a GET of the exact path, with a loopback Host and the exact 256-bit state, completes a login. (RFC 8252 section 8, RFC 9700 section 4.7)",
     },
     {
       id: "callback-owner",
-      text:
-        "On Linux a request of another user completes nothing. If the system does not name the owner of a connection, others cannot read the " +
-        "browser's command line.",
+      text: "On Linux no other user's request completes a login. Where the system hides the owner of a connection, others cannot read the browser's command line.",
     },
     {
       id: "callback-load",
-      text: "Other requests do not hold up the listener. Their number, size and time are limited.",
+      text: "Other requests cannot block the listener: their number, size and time are limited.",
     },
     {
       id: "browser-once",
-      text:
-        "Other users can read the browser's command line: a loopback URL without the state. It works once. Where the system does not name the owner " +
-        "of a connection, a second opening ends the login. Only your terminal shows the service's URL. No cookie is set.",
+      text: "The browser's command line, which other users can read, is a loopback URL without the state. It works once; where the system hides the owner of a connection, a second opening ends the login.",
     },
     {
       id: "code-verifier",
@@ -41,22 +35,15 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     },
     {
       id: "issuer-path",
-      text:
-        "Each issuer has its own redirect path, unless its redirects name it. So an issuer cannot get the code of another server. (RFC 9700 section " +
-        "4.4)",
+      text: "Each issuer has its own redirect path, unless its redirects name it: it cannot get another server's code. (RFC 9700 section 4.4)",
     },
     {
       id: "issuer-host",
-      text:
-        "The login page is on the issuer's host, or on one that you allowed by name (--trust-host). If the page of a device login is elsewhere, both " +
-        "hosts are shown.",
+      text: "The login page is on the issuer's host, or on one that you allowed (--trust-host). For a device login elsewhere, both hosts are shown.",
     },
     {
       id: "agent-socket",
-      text:
-        "An agent serves only clients with its 256-bit secret, and other connections do not hold it up. Other users cannot connect to its socket, " +
-        "unless you share it. It gives access tokens and proofs for one service. A command does not send it the secret, and trusts only an agent " +
-        "with the same one. Nobody between the two can read the response.",
+      text: "An agent serves only clients with its 256-bit secret, and only access tokens and proofs for one service. Other users cannot connect unless you share the socket, and cannot block it. Commands do not send the secret, and trust only an agent that has it. Nobody between the two can read the response.",
     },
     {
       id: "resource-parent",
@@ -70,7 +57,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     },
     {
       id: "service-address",
-      text: "A service's URL is opened only if it is https: or loopback, as one argument, without a shell.",
+      text: "Only https: and loopback URLs are opened, as one argument, without a shell.",
     },
     {
       id: "service-text",
@@ -78,11 +65,11 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     },
     {
       id: "service-size",
-      text: "A service's responses, and the messages of Node.js's own WebSocket, are limited in size and time. \"api\" streams them.",
+      text: 'Responses, and messages of Node.js\'s own WebSocket, are limited in size and time. "api" streams them.',
     },
     {
       id: "token-redirect",
-      text: "Tokens, headers and bodies go to the service that issued the tokens, and are not redirected elsewhere.",
+      text: "Tokens, headers and bodies go only to the service that issued the tokens, despite redirects.",
     },
     {
       id: "token-path",
@@ -90,15 +77,15 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     },
     {
       id: "token-git",
-      text: "git, Docker and Bazel get a token for the service's URL only. That of kubectl is for one cluster with a verified certificate.",
+      text: "git, Docker and Bazel get a token for the service's URL only, kubectl for one cluster with a verified certificate.",
     },
     {
       id: "tokens-bound",
-      text: "With DPoP (RFC 9449), access and refresh token are useless without the key. The key is sealed with the session, and never sent.",
+      text: "With DPoP (RFC 9449), access and refresh token are useless without their key. It is sealed with the session, and never sent.",
     },
     {
       id: "id-token",
-      text: "Issuer, audience, signature, times and nonce of an ID token are checked. (OpenID Connect Core 3.1.3.7)",
+      text: "An ID token's issuer, audience, signature, times and nonce are checked. (OpenID Connect Core 3.1.3.7)",
     },
     {
       id: "folder-profile",
@@ -108,19 +95,17 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     },
     {
       id: "files-named",
-      text: "Named files are plain files of limited size. A link out of their directory is not followed.",
+      text: "Named files must be plain and of limited size. Links out of their directory are not followed.",
     },
     {
       id: "files-private",
-      text:
-        "Files are 0600, in a directory that only you can change. Mode and owner are checked at every read; a link is refused. On Windows the access " +
-        "list of your profile directory protects them.",
+      text: "Files are 0600, in a directory that only you can change. Mode and owner are checked at every read, and links refused. On Windows your profile directory's access list protects them.",
     },
     {
       id: "files-above",
       text:
-        "Nothing is written below a directory that everyone can change (unless it is sticky) or that is another user's. For a directory that a group " +
-        `can change, see "${command} auth doctor".`,
+        "Nothing is written below a directory that everyone can change (unless it is sticky) or that is another user's. For group-writable ones, see " +
+        `"${command} auth doctor".`,
     },
     {
       id: "files-sealed",
@@ -128,7 +113,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     },
     {
       id: "programs-named",
-      text: "A program is started by its absolute path. A name is looked up in PATH, never in the current directory.",
+      text: "Programs are started by their absolute path. A name is looked up in PATH, never in the current directory.",
     },
     {
       id: "code-loading",
@@ -136,14 +121,11 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     },
     {
       id: "words-quoted",
-      text: "Hints quote every word for your shell. Completion leaves file names to the shell's quoting.",
+      text: "Hints quote every word for your shell. Completion leaves file names to the shell.",
     },
     {
       id: "logs-secret",
-      text:
-        'Only "auth token", "auth git-credential" and "auth exec-credential" print a token, and "api" the service\'s response. A secret quoted by ' +
-        "a service is replaced in messages. --debug shows name, code, message and stack; --verbose shows no body, and only harmless headers and " +
-        "parameters.",
+      text: 'Only "auth token", "auth git-credential" and "auth exec-credential" print a token, and "api" the service\'s response. Secrets in messages are replaced. --verbose shows no body, and only harmless headers and parameters.',
     },
   ];
 }
@@ -157,20 +139,18 @@ ${securityClaims(identity)
 
 What is not protected:
 
-- Your own programs can do what you can: run "auth token", read memory, or read the machine key. So can an administrator.
+- Your own programs, and administrators, can do what you can: run "auth token", read memory, read the machine key, hold the lock, fill the
+  disk.
 - Another user can take the port of a stopped http service on this machine, and gets your requests.
 - "npx" runs a program of this name in node_modules/.bin of the current directory.
-- A hostile issuer can register your redirect URL at an open server (RFC 7591). If redirects do not name the server (RFC 9207), it can get
-  that session. Approve only at the host that the login names.
-- Two services with the default endpoints share one redirect path. If their redirects do not name them, a hostile one can get the other's
-  session.
-- A resource gets a token of the issuer it names. If the issuer does not limit tokens to one resource (RFC 8707), it can use the token
-  elsewhere.
-- A client secret goes to every issuer that you log in to: it is in every copy of a native program, and proves nothing.
-- Who can change a cluster's kubeconfig entry, certificate authority or proxy gets what kubectl sends there.
+- A hostile issuer can register your redirect URL at an open server (RFC 7591), and get that session. Unless redirects name the server
+  (RFC 9207), approve only at the host that the login names.
+- Two services with the default endpoints share one redirect path. Unless redirects name them, a hostile one can get the other's session.
+- A resource can use its token elsewhere, unless the issuer limits tokens to one resource (RFC 8707).
+- A client secret goes to every issuer that you log in to: every copy of a native program has it, so it proves nothing.
+- Anyone who can change a cluster's kubeconfig entry gets what kubectl sends there.
 - A leaked access token is good until it expires, unless it is bound to a key (DPoP).
 - A session copied with its key is a second holder of the refresh token. At a service that detects reuse, its first refresh ends both.
 - On macOS with BROWSER set, another user can open your login first, as their own account. "Logged in as" names it.
-- A stolen socket of "auth agent", with its secret, is worth your access tokens until the agent ends.
-- Your own programs can deny you service: hold the lock, fill the disk, occupy ports.`;
+- A stolen "auth agent" socket with its secret gives access tokens until the agent ends.`;
 }

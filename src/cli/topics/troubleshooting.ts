@@ -10,15 +10,15 @@ export function text({ command, variable }: Identity): string {
     ],
     [
       'logins at "…" use a login page on another host, "…", and that was not agreed to',
-      "Allow it only if you know the host from another source than the issuer: --trust-host HOST.",
+      "If you know the host from another source than the issuer: --trust-host HOST.",
     ],
     [
       '"…" requires tokens for all of "…", and that was not agreed to',
-      "The URL is a part of a larger service. Allow it only if you trust it with all of that: --resource URI.",
+      "If you trust the URL with all of that service: --resource URI.",
     ],
     [
       "the service did not confirm the logout… (…): the tokens may stay valid until they expire",
-      "You are logged out here. End the session on the service's own page.",
+      "You are logged out here. End the session on the service's page.",
     ],
     [
       "the keychain is locked",
@@ -29,7 +29,7 @@ export function text({ command, variable }: Identity): string {
       'the key of the session is missing from the keychain ("…")',
       "The logins cannot be opened. Log in again with --force.",
     ],
-    ['the secret of the session is missing: "…"', "Restore the file from a backup, or log in again with --force."],
+    ['the secret of the session is missing: "…"', "Restore a backup, or log in again with --force."],
     [
       "the session needs a passphrase, and none is set",
       `Set ${variable("PASSPHRASE")} to the passphrase of the login.`,
@@ -40,25 +40,22 @@ export function text({ command, variable }: Identity): string {
     ],
     [
       "the stored session is older than the last one here (refresh … of …): an old copy was put back",
-      "Its refresh token is spent, and was not sent. Restore the newer files, or log in again.",
+      "Restore the newer files, or log in again.",
     ],
     [
       'no response to the refresh: …. "…" may have renewed the session',
-      "Try again in a moment. If the service has ended the session, log in again.",
+      "Try again in a moment. If the session has ended, log in again.",
     ],
     ['"…" is damaged: it was cut short or changed', "Restore a backup, or log in again."],
     [
       '"…" can be read by others (mode …): not trusted',
       "Run the chmod of the hint. If others use this machine, log in again.",
     ],
-    ["cannot open the browser (…). Open the URL yourself", "The login still waits: open the URL in any browser here."],
+    ["cannot open the browser (…). Open the URL yourself", "Open the URL in any browser here: the login still waits."],
     ["the login was denied (…)", "The user pressed Deny, or the service refuses this account."],
     ['profile "…" is logged in to …, not to …', `Unset ${variable("SAAS_URL")}, or use another profile.`],
     ["cannot reach … (…)", `The network, a proxy or the URL: "${command} auth doctor" finds the cause.`],
-    [
-      'waited … s for the lock "…": process … on "…" has held it since …',
-      "That process is refreshing, or hangs. Wait for it to end, or end it.",
-    ],
+    ['waited … s for the lock "…": process … on "…" has held it since …', "Wait for that process to end, or end it."],
   ];
   return `"${command} auth doctor" finds most problems and prints the fix. These messages need more; … is what varies:
 

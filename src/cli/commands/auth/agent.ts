@@ -13,7 +13,7 @@ export const command: Command = defineCommand({
   usage: "auth agent [-- COMMAND…]",
   description: ({ variable }) =>
     "Lend the login to a container, a remote host or a command: access tokens, never the refresh token. " +
-    `Print the value of ${variable("AGENT")} to set there, and serve until Ctrl-C. With COMMAND, run it with the variable set.`,
+    `Print ${variable("AGENT")} to set there, and serve until Ctrl-C. With COMMAND, run it with the variable set.`,
   arguments: [0, Number.MAX_SAFE_INTEGER],
   options: {
     for: { type: "string", value: "DURATION", help: "time limit: 90s, 30m, 8h, 2d" },

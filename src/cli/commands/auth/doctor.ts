@@ -25,8 +25,8 @@ function countCauses(findings: readonly ShownFinding[]): { critical: number; war
 export const command: Command = defineCommand({
   usage: "auth doctor",
   description:
-    "Check configuration, connection, clock, session, storage, locks, keychain, browser and Node. Print problems and their fixes. " +
-    "Exits 1 after a critical one.",
+    "Check configuration, connection, clock, session, storage, locks, keychain, browser and Node, and print fixes. " +
+    "Exits 1 after a critical problem.",
   options: {
     repair: { type: "boolean", alias: "unstick", help: "remove locks and temporary files of dead processes" },
     ...profileOption,

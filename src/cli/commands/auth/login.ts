@@ -25,8 +25,7 @@ import {
 } from "../../login/values.ts";
 
 const whatItDoes =
-  "Log in through the browser. Where no browser can be shown (over SSH, in a container), show a code for another device. " +
-  "The session is sealed with a key in the OS keychain.";
+  "Log in through the browser. Where no browser can be shown, as over SSH, show a code for another device.";
 
 export const command: Command = defineCommand({
   usage: "auth login [URL]",

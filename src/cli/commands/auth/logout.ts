@@ -10,9 +10,7 @@ import type { LogoutOutput } from "../../json-output.ts";
 
 export const command: Command = defineCommand({
   usage: "auth logout",
-  description:
-    "End the session at the service, then remove it here. The active profile keeps its service and the name of the user. " +
-    "--profile and --all also remove the profile.",
+  description: "End the session at the service, then remove it here. With --profile or --all, remove the profile too.",
   options: {
     force: { type: "boolean", help: "log out here only, without asking the service" },
     "keep-profile": {

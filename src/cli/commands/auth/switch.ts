@@ -8,9 +8,9 @@ import type { SwitchOutput } from "../../json-output.ts";
 
 export const command: Command = defineCommand({
   usage: "auth switch [PROFILE]",
-  description: ({ name, variable }) =>
+  description: ({ variable }) =>
     `Make another account the active one. --profile and ${variable("PROFILE")} take precedence over it. ` +
-    `Without PROFILE, ask. A file .${name}-profile in a directory only suggests a profile.`,
+    "Without PROFILE, ask.",
   options: { here: { type: "boolean", help: "only in this directory and below" }, ...jsonOption },
   arguments: [0, 1],
   choices: "profiles",

@@ -8,7 +8,7 @@ import type { WhoAmI } from "../../json-output.ts";
 export const command: Command = defineCommand({
   usage: "auth whoami",
   description: ({ variable }) =>
-    "Print the email address of the logged-in user, and nothing else. Without a named user, print issuer and scope. " +
+    "Print the user's email address only, or issuer and scope if the issuer names no user. " +
     `With ${variable("ACCESS_TOKEN")} or ${variable("IDENTITY")}, ask the service. Exits 4 when not logged in.`,
   options: { ...profileOption, ...jsonOption },
   examples: [

@@ -9,8 +9,7 @@ import type { SyncNowOutput } from "../../json-output.ts";
 export const command: Command = defineCommand({
   usage: "sync now",
   description:
-    "Send the queue of the account in use, oldest first. Refused events stay queued; events refused for good are set aside " +
-    "with the reason.",
+    "Send the queue of the account in use, oldest first. Refused events stay queued, or are set aside when refused for good.",
   options: {
     report: {
       type: "string",
