@@ -67,7 +67,8 @@ export interface ToolCommands {
   /**
    * Runs a command line: prints the output or the error, and handles Ctrl-C.
    *
-   * @param argv - without the names of runtime and tool: `process.argv.slice(2)`
+   * @param argv - without the names of runtime and tool: `process.argv.slice(2)`. It can name files to send and programs
+   *   to run: never what another user typed
    * @param streams - instead of the process's own
    * @returns the exit code, for `process.exitCode`; never rejects
    */

@@ -115,7 +115,10 @@ function sealer(
 function parse(stored: string): Envelope | undefined {
   try {
     const value = JSON.parse(stored) as Partial<Envelope> | null;
-    return value?.version === 1 && typeof value.sealed === "string" ? (value as Envelope) : undefined;
+    if (value?.version !== 1 || typeof value.sealed !== "string") return undefined;
+    // Nothing has authenticated them yet.
+    const isWay = [value.wrapped, value.salt].every((way) => way === undefined || typeof way === "string");
+    return isWay ? (value as Envelope) : undefined;
   } catch {
     return undefined;
   }

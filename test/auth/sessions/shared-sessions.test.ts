@@ -366,6 +366,9 @@ for (const [name, overrides] of Object.entries<Pick<AppOverrides, "seal"> & { en
     // The text of one login in the place of another's.
     place.texts.set(name.replace("default", "other"), stored ?? assert.fail());
     await assert.rejects(createApp(at).store.read("other"), code("storage_damaged"));
+    const text = JSON.stringify({ ...JSON.parse(stored?.text ?? ""), wrapped: 5, salt: {} });
+    place.texts.set(name.replace("default", "changed"), { text, version: "1" });
+    await assert.rejects(createApp(at).store.read("changed"), code("storage_damaged"));
   });
 }
 
