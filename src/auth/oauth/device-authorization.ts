@@ -5,7 +5,7 @@ import { withEffect } from "../../http/effects.ts";
 import { memberReader, seconds, text, type Kind } from "../../http/json-members.ts";
 import { form, invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
-import { tokenGrant, type TokenResponse } from "./token-endpoint.ts";
+import { answerLimitMs, tokenGrant, type TokenResponse } from "./token-endpoint.ts";
 
 /** RFC 8628 §3.2. All texts come from the server, unescaped. */
 export interface DeviceAuthorization {
@@ -91,5 +91,7 @@ export function deviceCodeGrant(
   grant: { client_id: string; device_code: Secret; resource?: string | undefined },
   options: ExchangeOptions,
 ): Promise<TokenResponse> {
-  return tokenGrant(server, { grant_type: "urn:ietf:params:oauth:grant-type:device_code", ...grant }, options);
+  const grant_type = "urn:ietf:params:oauth:grant-type:device_code";
+  // Once approved, the code is spent by the poll, and a later one collects nothing.
+  return tokenGrant(server, { grant_type, ...grant }, { ...options, timeoutMs: answerLimitMs });
 }

@@ -9,6 +9,7 @@ import {
   type DeviceAuthorization,
 } from "../../../src/auth/oauth/device-authorization.ts";
 import type { ExchangeOptions } from "../../../src/http/request.ts";
+import { ManualClock } from "../../../src/app/testing/clock.ts";
 import { AuthError } from "../../../src/base/errors.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
 import type { FakeOptions } from "../../fake-saas/options.ts";
@@ -20,12 +21,12 @@ async function login(
   t: TestContext,
   options: Partial<FakeOptions>,
   onPoll: (poll: number, saas: FakeSaas, authorization: DeviceAuthorization) => unknown,
+  exchange: ExchangeOptions = { fetch, clock: systemClock },
 ): Promise<{ state: PollState; saas: FakeSaas; seconds: number }> {
   let now = 1_000_000;
   const saas = await startFakeSaas({ ...options, now: () => now });
   t.after(() => saas.close());
   const server = defaultAuthorizationServer(saas.url);
-  const exchange: ExchangeOptions = { fetch, clock: systemClock };
   const request = await deviceAuthorizationRequest(
     server,
     { client_id: "cli_native", scope: "offline_access" },
@@ -78,6 +79,19 @@ test("a service that fails, cuts the connection or asks to wait does not end the
   });
   assert.equal(state.kind, "done");
   assert.equal(seconds, 5 + 5.75 + 40 + 8);
+});
+
+test("a poll is waited for when its response takes 11 s: the tokens in it are the only ones", async (t) => {
+  const clock = new ManualClock();
+  const slow: typeof fetch = async (input, init) => {
+    if (String(input).endsWith("/oauth/token")) clock.pass(11_000);
+    return fetch(input, init);
+  };
+  const { state } = await login(t, {}, (_, __, at) => approveDevice(at.verification_uri, at.user_code), {
+    fetch: slow,
+    clock,
+  });
+  assert.equal(state.kind, "done");
 });
 
 test("a denial ends the login as denied, and silence ends it as timed out", async (t) => {
