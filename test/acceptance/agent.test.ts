@@ -14,7 +14,7 @@ import { noTerminal, startOnTerminal } from "../helpers/pseudo-terminal.ts";
 import { echo, filesUnder, scene, type Echo, type Scene } from "../helpers/scene.ts";
 import { sessionOf, signIn, storeSession } from "../helpers/stored-session.ts";
 
-/** A machine where alice is logged in. */
+/** With alice logged in. */
 async function host(t: TestContext): Promise<Scene> {
   const at = await scene(t);
   await signIn(at.saas, at.env);
@@ -161,7 +161,7 @@ test("S-009 the socket is in no directory that others can exchange", {
   const env = { ...at.env, XDG_RUNTIME_DIR: join(open, "mine"), TMPDIR: open };
   const { running, socket = "" } = await lend(t, { env });
   assert.ok(socket.startsWith("/tmp/spec-kitty-agent-"), socket);
-  // That is outside of the test's own directory.
+  // Outside of the test's own directory.
   running.child.kill("SIGINT");
   await running.ended;
   assert.equal(existsSync(dirname(socket)), false);

@@ -85,7 +85,7 @@ test("a response that breaks off is exit 3, after what had arrived of it", async
   );
 });
 
-/** Arguments for Node that make a process write down the most memory that it had, in kilobytes. */
+/** Node's arguments to record the peak of memory, in kilobytes. */
 function measured(file: string): string[] {
   return [
     "--import",

@@ -222,7 +222,7 @@ test("when /api/v1/me fails after the exchange, the user sees why, nothing is st
   assert.equal(filesUnder(join(folder, "config")).size, 0);
 });
 
-/** A small file system for the configuration folder; undefined where none can be mounted. */
+/** A small file system for the configuration directory; undefined where none can be mounted. */
 function smallDisk(t: TestContext): { config: string; fill(): void; free(): void; readOnly(): void } | undefined {
   const disk = mkdtempSync(join(tmpdir(), "spec-kitty-disk-"));
   if (!isRoot || spawnSync("mount", ["-t", "tmpfs", "-o", "size=128k,mode=0700", "none", disk]).status !== 0)
@@ -258,7 +258,7 @@ test("NFR-010 a full disk is noticed before the browser is opened, and costs no 
   assertFailure(await it.run("auth login --force"), expected);
   assert.ok(it.saas.requests.slice(requests).every(({ path }) => !path.startsWith("/oauth")));
   assert.deepEqual(filesUnder(it.config), before);
-  // What does not need the disk still works; the rest works again afterwards.
+  // Only what needs the disk fails, and works afterwards.
   assert.equal((await it.here("auth token")).code, 0);
   assertFailure(await it.run("auth refresh"), expected);
   assert.equal(it.saas.counters.refreshes, 0, "a refresh token was spent whose successor cannot be stored");
@@ -317,7 +317,7 @@ test("a configuration directory that does not exist is created, for this user al
   assert.equal(lstatSync(join(folder, ".config/spec-kitty/keys")).mode & 0o777, 0o600);
 });
 
-/** Runs the command in a folder that is deleted before it starts. */
+/** In a directory that is deleted first. */
 async function runNowhere(t: TestContext, args: string, env: CommandEnvironment): Promise<CommandResult> {
   const folder = scratchFolder(t);
   const command = ["-c", 'rmdir "$0" && exec "$@"', folder, process.execPath, bin, ...args.split(" ")];
@@ -416,7 +416,7 @@ for (const [stage, fault, path] of [
     const visit = approve(link).catch(() => undefined);
     await saas.until(() => saas.count(path) === 1);
     running.child.kill("SIGINT");
-    // The code is spent, or may be: only the service knows.
+    // The code may be spent: only the service knows.
     assertFailure(await running.ended, {
       code: 130,
       error: /^error: interrupted \(SIGINT\)$/,

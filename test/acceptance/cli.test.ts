@@ -21,7 +21,7 @@ import { signIn, storedSession } from "../helpers/stored-session.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Runs the command where there is neither a service nor a session. */
+/** Without a service or session. */
 function alone(t: TestContext, args: readonly string[], more: CommandEnvironment = {}): Promise<CommandResult> {
   return runCommand(t, args, commandEnvironment(scratchFolder(t), undefined, more));
 }
@@ -124,7 +124,7 @@ test("S-008 the user code and its URL stay text on one line", async (t) => {
   assertHarmless(await running.ended);
 });
 
-/** Examines the arguments of every process, where the system shows them. */
+/** Of every process, where the system shows them. */
 function assertNoArguments(assertClean: (text: string, where: string) => void): void {
   if (process.platform !== "linux") return;
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
@@ -138,13 +138,16 @@ function assertNoArguments(assertClean: (text: string, where: string) => void): 
 }
 
 interface Watched extends Scene {
-  /** Fails when a text holds a secret that the service has issued, or the passphrase. */
+  /** Fails for an issued secret, or the passphrase. */
   assertClean(text: string, where: string): void;
-  /** Runs a command with --debug, and looks for secrets in what it says and in every file. */
+  /** Runs a command with --debug, and searches its output and all files for secrets. */
   watched(line: string): Promise<CommandResult>;
 }
 
-/** A service and a passphrase, and whatever runs is looked through for secrets. What needs no process is in test/cli/secrets.test.ts. */
+/**
+ * A service and a passphrase; all output is searched for secrets. See test/cli/secrets.test.ts for what needs no
+ * process.
+ */
 async function watchedScene(t: TestContext): Promise<Watched> {
   const it = await scene(t, { deviceIntervalSeconds: 1 }, { SPEC_KITTY_PASSPHRASE: "correct horse battery staple" });
   const { saas, folder, env } = it;
@@ -178,7 +181,7 @@ test("S-005 no secret is in any output with --debug, in any file, or in any proc
   }
   saas.faults.next("/ws", { status: 403 });
   assert.equal((await run("sync watch")).code, 5);
-  // What the process list shows while a connection is open and while the foreground drain runs.
+  // The process list during a connection and a foreground drain.
   const open = [
     ["sync", "watch"],
     ["sync", "watch", "--json"],
@@ -196,7 +199,7 @@ test("S-005 no secret is in any output with --debug, in any file, or in any proc
 
 test("S-005 no secret is in any output with --debug, in any file, or in any process's arguments during a login, also one that is interrupted", async (t) => {
   const { saas, env, watched: run, assertClean } = await watchedScene(t);
-  // While a code and a verifier, and then the tokens, are under way: what the process list shows.
+  // The process list while a code and a verifier, then the tokens, are under way.
   let open = (): void => undefined;
   const held = new Promise<void>((resolve) => (open = resolve));
   saas.faults.next("/api/v1/me", { gateAnswer: held });
@@ -206,7 +209,7 @@ test("S-005 no secret is in any output with --debug, in any file, or in any proc
   open();
   assert.equal((await login).code, 0);
   assert.ok(saas.issued.size >= 4);
-  // A process of its own knows no other secrets than those that it has read.
+  // A process knows only the secrets it has read.
   for (const line of ["auth status --check", "auth refresh", "auth doctor"])
     assert.equal((await run(line)).code, 0, line);
   saas.faults.next("/oauth/token", { edit: (answer) => ({ ...answer, token_type: "mac" }) });

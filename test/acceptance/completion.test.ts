@@ -16,7 +16,7 @@ const run = promisify(execFile);
 const missing = (shell: string): string | false =>
   spawnSync(shell, ["--version"]).status === 0 ? false : `${shell} is not installed`;
 
-/** The script for a shell in a file, and an environment in which the command itself cannot be found: completion has to work without it. */
+/** A shell's script, and an environment without the command: completion must work without it. */
 async function scriptFor(
   t: TestContext,
   shell: string,
@@ -29,7 +29,7 @@ async function scriptFor(
   return { file, folder, env: { PATH: process.env["PATH"], HOME: folder } };
 }
 
-/** What is typed, and what it completes to: exactly `is`, or at least `has`. */
+/** Input and completions: exactly `is`, or at least `has`. */
 const cases: readonly { typed: readonly string[]; is?: readonly string[]; has?: readonly string[] }[] = [
   { typed: [""], has: [...new Set(commandTable.map(({ words: [first = ""] }) => first))] },
   {
@@ -82,7 +82,7 @@ test("fish completes commands, options and their values, with descriptions", { s
   };
   for (const each of cases) {
     const last = each.typed.at(-1) ?? "";
-    // If nothing begins with it, fish offers what contains it.
+    // Without a matching beginning, fish offers what contains it.
     check(
       (await complete(each.typed)).map((line) => line.split("\t")[0] ?? "").filter((word) => word.startsWith(last)),
       each,
@@ -127,7 +127,7 @@ test("zsh completes commands, options and their values, with descriptions", {
 
 const hostile = ["a`id>ran`.md", "b$(id>ran).md", "c;id>ran;.md", "d e'f\".md", "g&id>ran&.md"];
 
-/** A real shell on a terminal, with its completion, in a folder of files that somebody else has named. The command only notes what it gets. */
+/** A real shell with completion, in a directory of hostile file names. The command only records its arguments. */
 async function shellAmongFiles(
   t: TestContext,
   shell: "bash" | "zsh" | "fish",

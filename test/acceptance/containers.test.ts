@@ -1,6 +1,6 @@
-// Containers and machines that share a folder: namespaces of Linux play both. What the kernel shares is one machine's; with no common file
-// system that has sockets, two namespaces know of each other as little as two machines do, and have machine id, host name and boot id
-// in common, as clones have.
+// Containers and machines that share a directory, played by Linux namespaces. The kernel makes them one machine;
+// without a common file system for sockets, two namespaces are like two machines, with the same machine id, host name
+// and boot id as clones have.
 import assert from "node:assert/strict";
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -23,7 +23,7 @@ after(() => {
   for (const child of running) child.kill("SIGKILL");
 });
 
-/** Says the pid that everybody else sees. */
+/** Prints the pid outside of the namespace. */
 const sayPid = "read pid rest < /proc/self/stat; echo $pid";
 const container: readonly [string, ...string[]] = [
   "unshare",
@@ -46,7 +46,7 @@ function folder(): string {
 }
 
 interface Helper {
-  /** As everybody else sees it. */
+  /** Outside of the namespace. */
   pid: number;
   child: ChildProcess;
   line(): Promise<string>;
@@ -54,7 +54,7 @@ interface Helper {
   ended: Promise<unknown>;
 }
 
-/** Starts process-lock-helper.ts by way of another program, after a script for the shell. */
+/** Starts process-lock-helper.ts through another program, after a shell script. */
 async function helper(
   by: readonly string[],
   script: string,
@@ -71,7 +71,7 @@ async function helper(
   return { child, ended, line, pid: Number(await line()), tell: () => child.stdin.write("\n") };
 }
 
-/** The machine's clock, which adds up what it was asked to wait: that is the same under any load. */
+/** Adds up requested waits, the same under any load. */
 function addingClock(): Clock & { waited: number } {
   const clock = {
     ...systemClock,
@@ -101,7 +101,7 @@ for (const [where, by, script] of [
       const holder = await helper(by, script, ["hold", path]);
       assert.match(await holder.line(), /^held \d+$/);
       process.kill(holder.pid, "SIGSTOP");
-      // Its minute is over in half a second.
+      // Its minute takes half a second.
       const impatient = acquireProcessLock(path, { clock: fastClock(120), timeoutMs: 60_000 });
       await assert.rejects(impatient, { code: "lock_unavailable" });
       assert.equal((await inspectProcessLock(path))?.state, "running");
@@ -140,7 +140,7 @@ test(
   },
 );
 
-/** Starts `auth token` in a container with a host name of its own. */
+/** In a container with its own host name. */
 function tokenIn(t: TestContext, { env }: Scene, host: string): RunningCommand {
   const script = 'mount -t proc proc /proc && hostname "$0" && exec "$@"';
   const runtime: [string, ...string[]] = [
@@ -189,7 +189,7 @@ test(
   },
 );
 
-/** Mounts something for the processes that are started by way of the answer. */
+/** For processes started through the result. */
 async function mounted(script: string, at: string): Promise<string[]> {
   const keeper = spawn(
     "unshare",
@@ -202,7 +202,7 @@ async function mounted(script: string, at: string): Promise<string[]> {
   return ["nsenter", "--preserve-credentials", "--user", "--mount", `--target=${keeper.pid}`];
 }
 
-/** A folder on a file system without proof, and a way to start a process on "another machine" that sees it. */
+/** A directory without proof of life, and a way to start processes on "another machine" that sees it. */
 async function sharedFolder(): Promise<{ path: string; machine: (own: boolean) => { by: string[]; script: string } }> {
   const at = folder();
   const enter = await mounted("mount -t ramfs none .", at);
@@ -223,7 +223,7 @@ test(
     const here = machine(false);
     const holder = await helper(here.by, here.script, ["hold", path]);
     await holder.line();
-    // Time passes a fifth as fast there, so that a busy machine has five seconds.
+    // Five times slower, so that a busy machine has five seconds.
     const waiter = await helper(here.by, here.script, ["wait", path], accelerated(0.2));
     assert.equal(await waiter.line(), "ready");
     waiter.tell();
@@ -262,7 +262,7 @@ test(
     const [one, two] = [machine(true), machine(true)];
     const holder = await helper(one.by, one.script, ["hold", path]);
     await holder.line();
-    // Time passes three times as fast there: the holder shows life every nine seconds.
+    // Three times faster: the holder shows life every nine seconds.
     const waiter = await helper(two.by, two.script, ["wait", path], accelerated(3));
     assert.equal(await waiter.line(), "ready");
     waiter.tell();

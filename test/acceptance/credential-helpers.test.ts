@@ -22,7 +22,7 @@ interface Ended {
   stderr: string;
 }
 
-/** The real git with the real command as its only credential helper, and no terminal. */
+/** The real git with the real command as its only credential helper, without a terminal. */
 async function git(
   { env, folder }: Scene,
   args: readonly string[],
@@ -97,7 +97,7 @@ const sha = "0123456789012345678901234567890123456789";
 const packet = (text: string): string => (text.length + 4).toString(16).padStart(4, "0") + text;
 const advertisement = `${packet("# service=git-upload-pack\n")}0000${packet(`${sha} refs/heads/main\0\n`)}0000`;
 
-/** Makes the service serve a repository too, to requests with its token. */
+/** Serves a repository too, to requests with the token. */
 function haveRepository({ saas }: Scene, accepts: (authorization: string) => boolean): void {
   const path = "/repository.git/info/refs";
   saas.faults.always(path, {
@@ -158,7 +158,7 @@ test(
 
 const v1 = "client.authentication.k8s.io/v1";
 
-/** What a client of Kubernetes says for a cluster. */
+/** The environment from a Kubernetes client for a cluster. */
 function askedBy(server?: string): CommandEnvironment {
   return {
     KUBERNETES_EXEC_INFO: JSON.stringify({
@@ -200,7 +200,7 @@ test("S-001 docker-credential gives a token for the service's host, in the helpe
   );
   assert.equal((JSON.parse((await ask("get --account token", at.host)).stdout) as DockerCredential).Username, "token");
   assert.deepEqual(JSON.parse((await ask("list", "")).stdout), { [at.host]: "oauth2" });
-  // The same host by another scheme is another one, as where plain http is allowed for the registry of a service in https.
+  // Another scheme is another host, even where plain http is allowed for the registry.
   for (const other of [
     "registry.example",
     `https://${at.host}`,

@@ -10,7 +10,6 @@ import { noTmux, startOnScreen } from "../helpers/tmux.ts";
 const headless = [process.execPath, "--require", preload, bin, "auth", "login", "--headless"];
 const userCode = /^ {2}([A-Z]{4}-[A-Z]{4})$/m;
 
-/** A QR code as it is on the screen. */
 function drawn(address: string): string[] {
   const modules = qrCode(address);
   assert.ok(modules);

@@ -12,14 +12,14 @@ import { storedSession } from "../helpers/stored-session.ts";
 
 const success = "✓ Logged in as alice@example.com (Acme Corp). Access token valid for 1 hour.\n";
 
-/** The address and the code that the user is shown. */
+/** As shown to the user. */
 async function announced(running: RunningCommand): Promise<{ address: string; code: string }> {
   const [, address = ""] = await running.shows(/Open this URL in a browser, on any device:\n\n {2}(\S+)\n/);
   const [, code = ""] = await running.shows(/and enter this code:\n\n {2}(\S+)\n/);
   return { address, code };
 }
 
-/** How many TCP sockets a process listens on (Linux). */
+/** Listening TCP sockets of a process (Linux). */
 function listeningSockets(pid: number): number {
   const own = readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
     try {
@@ -36,7 +36,7 @@ function listeningSockets(pid: number): number {
     .filter(([, , , state, , , , , , inode = ""]) => state === "0A" && own.includes(inode)).length;
 }
 
-/** A service and a command in this process, with one clock that jumps from wait to wait. `onWait` is what goes on during each. */
+/** Service and command in this process, with one clock that jumps from wait to wait. `onWait` runs during each. */
 async function timed(
   t: TestContext,
   options: Partial<FakeOptions>,
@@ -73,7 +73,7 @@ test("FR-002 FR-018 FR-019 FR-020 C-006 NFR-002 --headless logs in with a code a
     new URLSearchParams(it.saas.requests.find(({ path }) => path === "/oauth/device")?.body).get("scope"),
     "offline_access api.read api.write",
   );
-  // One request before the first poll, one after the last, and no poll came too early.
+  // One request before the first poll, one after the last, and no early poll.
   const asked = it.saas.requests.map(({ path }) => path).filter((path) => !/^\/device|well-known/.test(path));
   assert.deepEqual(asked, [
     "/oauth/device",
@@ -114,7 +114,7 @@ test("FR-002 a device login survives broken connections, a service that is down 
     wasDown = true;
     await saas.stop();
     await saas.start();
-    // The user shares connections with the command here, and those of before are gone.
+    // The user shares connections with the command here, and old ones are closed.
     await approveDevice(address, code).catch(() => approveDevice(address, code));
   });
   at.saas.faults.next("/oauth/token", { reset: "before" });

@@ -110,7 +110,7 @@ test("a session whose key is in a keychain not responding is critical", async (t
 test("a service that never responds costs the doctor 3 s, not 10, and Ctrl-C ends it earlier", unix, async (t) => {
   const at = await scene(t);
   at.saas.faults.always("/api/v1/me", { hang: true });
-  // Only the step has this limit: with any other, the limit on all of it, or on a request, is what ends the wait.
+  // Only the step has this limit: with another, the limit of the whole or of a request would end the wait.
   const clock = { ...systemClock, timeout: (ms: number) => systemClock.timeout(ms === 3_000 ? 500 : 60_000) };
   const report = await examined((args, more) => at.here(args, more, { clock }));
   assert.match(report.of("D205")[0]?.sentence ?? "", /does not respond \(no response in time\)$/);
@@ -124,7 +124,7 @@ test("a service that never responds costs the doctor 3 s, not 10, and Ctrl-C end
   assert.equal(stdout, "");
 });
 
-/** Another kind of service, with a self-signed certificate. */
+/** With a self-signed certificate. */
 async function secureService(t: TestContext, host: string): Promise<{ port: number; cert: string }> {
   const { key, cert } = testCertificate(host);
   const server = createServer({ key, cert }, (_, answer) => void answer.writeHead(401).end());

@@ -10,7 +10,7 @@ import { approve } from "../fake-saas/user.ts";
 import { scene, type Scene } from "../helpers/scene.ts";
 import { sessionOf, signIn, storedProfile, storeSession } from "../helpers/stored-session.ts";
 
-/** A login whose access token has expired, so that each command asks the service for the next one. */
+/** With an expired access token, so that each command refreshes. */
 async function staleLogin(t: TestContext): Promise<Scene> {
   const at = await scene(t);
   await storeSession(at.saas, at.env, sessionOf(at.saas));
@@ -47,7 +47,7 @@ test("FR-025 a revocation that a command notices is recorded once, and every com
     "api /",
     "sync watch",
   ]) {
-    // Node 20 has a WebSocket only in a process that was started for it.
+    // Node 20 has a WebSocket only behind a flag.
     const { code, stderr } = await (command === "sync watch" ? at.run : at.here)(command);
     assert.deepEqual([code, stderr], [4, `${error}\nhint: Run: spec-kitty auth login\n`], command);
   }
@@ -124,7 +124,7 @@ test("FR-025 a login past its announced expiry counts as ended only after a requ
 
 test("a clock that is corrected makes no login look absent: each command names its user, and the token is good", async (t) => {
   const at = await scene(t);
-  // A day ahead of the service at the login, and right since.
+  // 40 days ahead of the service at the login, and right since.
   const session = { ...sessionOf(at.saas, { leftMs: 3_600_000 }), clockOffsetMs: 40 * 86_400_000 };
   await storeSession(at.saas, at.env, session);
   for (const line of ["auth whoami", "auth status", "auth list"]) {

@@ -1,5 +1,5 @@
-// What can go wrong, at each moment, with each command: nobody is logged out, and the exit code and the hint are true. The table is in the
-// diagnostics of the tests. Faults of a real disk are in test/peers/fault-matrix.test.ts.
+// Every fault at each moment of each command: no session ends, and exit code and hint are true. The diagnostics have
+// the table. Faults of a real disk are in test/peers/fault-matrix.test.ts.
 import { faultyFiles, type FileCall } from "../helpers/faulty-files.ts";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -20,7 +20,7 @@ const harmless: Fault["codes"] = {
   "after sending": "0 0 0 0 0 s",
   "while storing": "0 0 0 0 0 s",
 };
-/** A login is not stored in the end, and says so; nor is a logout, unless the store takes it by then. */
+/** A login is not stored in the end, and says so; nor is a logout, unless the store recovers. */
 const unwritable: Fault["codes"] = {
   "before sending": "1 1 1 1 1 1",
   "after sending": "0 0 0 0 0 s",
@@ -28,7 +28,7 @@ const unwritable: Fault["codes"] = {
 };
 const [unasked, unrenewed, answered] = ["nothing was asked yet", "nothing was renewed yet", "the answer has come"];
 
-/** A file system that answers some calls with the code of an error: until a second of the store's trying has passed. */
+/** Some calls fail with an error code, for a second of the store's tries. */
 function refuses(code: string, which: (call: FileCall) => boolean): Fault {
   const ends = new Map<Cell, () => void>();
   return {
@@ -42,7 +42,7 @@ function refuses(code: string, which: (call: FileCall) => boolean): Fault {
   };
 }
 
-/** The locks that another process can have: while a refresh is under way, that of its login is its own. */
+/** Locks that another process can hold: during a refresh not the login's own. */
 const locksOf = ({ moment, locks }: Cell): string[] =>
   moment === "before sending" ? [locks.login, locks.profiles] : [locks.profiles];
 
@@ -52,13 +52,13 @@ const held: Fault["codes"] = {
   "while storing": "0 0 0 3 3 s",
 };
 
-/** Locks of a real process, to which something happens then. */
+/** Locks of a real process, with a later change. */
 function heldBy(become: (pid: number) => void | Promise<void>, codes: Fault["codes"], isChildOfNobody = false): Fault {
   let end = async (): Promise<void> => undefined;
   return {
     async prepare(cells) {
       const node = [process.execPath, ...typescript, helper, "holdAll", ...cells.flatMap(locksOf)];
-      // The shell starts the holder and then becomes `sleep`, a parent that never waits for a child.
+      // The shell starts the holder and then becomes `sleep`, a parent that never waits.
       const shell = ["sh", "-c", `"$@" <&3 3<&- & exec sleep 600 3<&-`, "sh"];
       const [program = "", ...args] = [...(isChildOfNobody ? shell : []), ...node];
       const stdin = isChildOfNobody ? "ignore" : "pipe";
@@ -86,7 +86,7 @@ function isThere(pid: number): boolean {
   }
 }
 
-/** Locks of a process on another machine. */
+/** Of a process on another machine. */
 function unseen(isAlive: boolean, codes: Fault["codes"]): Fault {
   return {
     begin(cell) {
@@ -177,7 +177,7 @@ const slow = (ms: number): Fault => ({
   begin: ({ time }) => time.pass(ms),
   codes: { ...harmless, "before sending": unasked },
 });
-/** What the service or something before it says for as long as the command asks, without doing anything. */
+/** The response to all requests of the command, without any effect. */
 const answers = (answer: NonNullable<Fault["answer"]>, codes: string, says: RegExp): Fault => ({
   answer,
   lasts: true,

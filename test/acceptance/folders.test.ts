@@ -86,7 +86,7 @@ test("root in another user's home creates nothing there", asRoot, async (t) => {
   const home = join(folder, "home");
   mkdirSync(home);
   chownSync(home, 12345, 12345);
-  // The home of this process, which only its real environment says.
+  // This process's home, from its real environment.
   const { HOME } = process.env;
   t.after(() => void (process.env["HOME"] = HOME ?? ""));
   process.env["HOME"] = home;
@@ -118,7 +118,7 @@ test("root in another user's home creates nothing there", asRoot, async (t) => {
     assert.deepEqual(readdirSync(home), [], command);
   }
   assert.equal(saas.requests.filter(({ path }) => !path.startsWith("/.well-known") && path !== "/api/v1/me").length, 0);
-  // A folder of root's own in there is another matter: nobody else can have made it, but its owner could move it.
+  // A directory of root's own in there is not refused: nobody else made it, though its owner could move it.
   assert.equal(
     (
       await here("auth login", {
@@ -192,7 +192,7 @@ test("the doctor advises nothing for a directory that holds other things, or is 
   assert.doesNotMatch((await fixes()).join("\n"), /\b(mv|rm|chmod|chown)\b/);
 });
 
-/** The only file of a queue with one event in it. */
+/** With one event. */
 async function queued(at: Scene): Promise<string> {
   await signIn(at.saas, at.env);
   assert.equal((await at.here(emit)).code, 0);

@@ -22,7 +22,7 @@ test("S-014 S-015 a 401 with a long body, of which a part is left unread, does n
 test("S-015 a command that runs out of work before it has an outcome is a failure that says so", async (t) => {
   const { saas, env, run } = await scene(t);
   await storeSession(saas, env, sessionOf(saas));
-  // A fetch that never settles and keeps nothing alive, as an abandoned stream does.
+  // Never settles and keeps nothing alive, as an abandoned stream.
   const broken = "data:text/javascript,globalThis.fetch=()=>new%20Promise(()=>{})";
   const { code, stdout, stderr } = await run("auth token", { NODE_OPTIONS: `--import=${broken}` });
   assert.deepEqual([code, stdout], [1, ""]);
@@ -52,7 +52,7 @@ for (const [args, path, fault] of [
       running.stderr(),
       /^error: interrupted \(SIGINT\)\nhint: The request may have taken effect: check before another try$/m,
     );
-    // A refresh is waited for, so that its answer is not lost; the service gives none here.
+    // A refresh waits for its response; the service gives none.
     if (args === "auth refresh") running.child.kill("SIGINT");
     assert.equal((await running.ended).code, 130);
   });

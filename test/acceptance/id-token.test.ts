@@ -17,7 +17,7 @@ function claimsOf(token: string): Claims {
   return JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()) as Claims;
 }
 
-/** @param leftSeconds - of the ID token of the login; an hour by default */
+/** @param leftSeconds - of the login's ID token; an hour by default */
 async function loggedIn(t: Parameters<typeof provided>[0], leftSeconds = 3_600): Promise<Provided> {
   const at = await provided(t, {}, { "/api/v1/me": me });
   at.provider.misbehaviour = { idToken: (claims) => ({ ...claims, exp: Number(claims["iat"]) + leftSeconds }) };

@@ -5,12 +5,12 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { commandEnvironment, runCommand, scratchFolder } from "../helpers/command.ts";
 
-// Whoever runs this: the folders are as an installation makes them.
+// Whoever runs this, directories are as installed.
 process.umask(0o022);
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** The command, copied to a folder where its optional dependency is not. */
+/** A copy of the command without its optional dependency. */
 function copiedTo(folder: string): string {
   for (const name of ["bin", "dist", "package.json"]) cpSync(join(root, name), join(folder, name), { recursive: true });
   return join(folder, "bin", "spec-kitty.js");

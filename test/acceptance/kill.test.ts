@@ -17,29 +17,29 @@ const rounds = Number(process.env["KILL_ROUNDS"] ?? 15);
 const seed = Number(process.env["KILL_SEED"] ?? randomInt(2 ** 32));
 const processes = 4;
 
-/** When the killing is done, in words, and its share of the rounds. */
+/** When to kill, in words, and its share of the rounds. */
 const moments = {
-  /** Each victim at a moment of its own, from its start to past its end. */
+  /** Each victim at its own moment, from its start to past its end. */
   any: ["at any moment", 2],
-  /** The service has the request and does nothing about it. */
+  /** The service has the request and does nothing. */
   asked: ["before the service refreshes", 1],
-  /** The service has rotated the token and not answered: the one window that remains, on purpose. */
+  /** The service rotated the token without a response: the one remaining window, on purpose. */
   unheard: ["before the service answers", 1],
-  /** The service has rotated the token and its answer is on the way, or has just come. */
+  /** The rotated token is on the way, or has just arrived. */
   answered: ["around the service's answer", 2],
-  /** Something has just changed in the folder: a lock, the room for the next file, the rename. */
+  /** The directory just changed: a lock, the space for the next file, the rename. */
   write: ["during a write in the folder", 4],
 } as const;
 type Moment = keyof typeof moments;
 
 interface Round {
   killed: Set<number>;
-  /** The service rotated for a process that was killed before it had stored the answer. */
+  /** The service rotated for a process killed before it stored the response. */
   isLost: boolean;
   freeAfterMs: number;
 }
 
-/** Who asked the service, by the lock it was asked under: at most one process at a time does. */
+/** Requests by the lock's holder: at most one process at a time. */
 function watchRequests({ saas }: Scene): { pid: number; presented: string }[] & { lock: string } {
   const asked = Object.assign([] as { pid: number; presented: string }[], { lock: "" });
   saas.faults.always("/oauth/token", {
@@ -52,7 +52,7 @@ function watchRequests({ saas }: Scene): { pid: number; presented: string }[] & 
   return asked;
 }
 
-/** @param part - from 0 to 1, how late in what is killed: the rounds are spread over it, so that few of them reach all of it */
+/** @param part - from 0 to 1, how late in the killed process: spread over the rounds */
 async function play(
   t: TestContext,
   stage: Scene,
@@ -81,7 +81,7 @@ async function play(
   const kill = (command: RunningCommand | undefined): void => {
     if (command?.child.kill("SIGKILL")) killed.add(pidOf(command));
   };
-  /** Whoever has asked the service, and the other victims. */
+  /** The requesting process and the other victims. */
   const killAll = (): void => {
     kill(commands.find((command) => pidOf(command) === asked.at(-1)?.pid));
     victims.forEach(kill);
@@ -112,7 +112,7 @@ async function play(
   release();
   const results = await all;
 
-  // The lock, before anybody mends anything.
+  // The lock, before anything repairs it.
   const startedAt = performance.now();
   for (const path of [join(config, "profiles"), file])
     (await acquireProcessLock(`${path}.lock`, { clock: systemClock, timeoutMs: 60_000 })).release();
@@ -120,7 +120,7 @@ async function play(
 
   const stored = await storedSession(env);
   const rotatedBy = asked.find(({ presented }) => saas.refreshTokens.get(presented)?.consumed)?.pid;
-  // What is stored is either whole and current, or it is the spent token of the one window.
+  // The stored session is whole and current, or the spent one of the one window.
   const isLost =
     saas.counters.refreshes > before.refreshes &&
     (stored === undefined || saas.refreshTokens.get(stored.refreshToken?.reveal() ?? "")?.consumed === true);
@@ -145,7 +145,7 @@ async function play(
     const { reuses } = saas.counters;
     await createApp({ env }).tokens().refresh();
     assert.equal(saas.counters.reuses, reuses);
-    // As "auth doctor --repair" does, for what died in the very step of taking a lock.
+    // As "auth doctor --repair", for a process that died while it took a lock.
     for (const path of readdirSync(config, { recursive: true, encoding: "utf8" })) {
       const [lock] = /^.*\.lock(?=\.)/.exec(path) ?? [];
       if (lock !== undefined) await removeDeadLock(join(config, lock));

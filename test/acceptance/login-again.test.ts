@@ -1,4 +1,4 @@
-// A login into a profile that has been logged in before: what becomes of the session it replaces, and when the user is asked.
+// A login into a profile with an earlier one: the end of that session, and when a prompt comes.
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { approve } from "../fake-saas/user.ts";
@@ -10,7 +10,7 @@ import { signIn, storedSession } from "../helpers/stored-session.ts";
 
 const success = "✓ Logged in as alice@example.com (Acme Corp). Access token valid for 1 hour.\n";
 
-/** Whether each session of the service has ended, in the order of the logins. */
+/** By login order. */
 function ended({ saas }: Pick<Scene, "saas">): boolean[] {
   return [...saas.sessions.values()].map((session) => session.ended !== undefined);
 }

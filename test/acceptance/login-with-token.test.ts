@@ -7,7 +7,6 @@ import { me, provided } from "../helpers/provided.ts";
 import { filesUnder, scene, type Scene } from "../helpers/scene.ts";
 import { signIn } from "../helpers/stored-session.ts";
 
-/** Gives a token on standard input. */
 const take = ({ env }: Pick<Scene, "env">, token: string, options = ""): Promise<CommandResult> =>
   withInput(`${token}\n`, () => runHere(`auth login --with-token${options}`.split(" "), env));
 

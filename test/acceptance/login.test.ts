@@ -57,7 +57,7 @@ test("FR-005 the login announces that it waits 5 minutes, gives up after them, a
   assert.match(stderr, /^hint: .*spec-kitty auth login --timeout 600.*--headless$/m);
   assert.deepEqual(filesUnder(config).size, 0);
 
-  /** The page for a browser that arrives after the end: requested until it is there. */
+  /** Requests the page of an expired login until it is there. */
   async function delayUntilExpired(uri: string): Promise<void> {
     for (;;) {
       const answer = await fetch(new URL("/done", uri)).catch(() => undefined);
@@ -70,13 +70,13 @@ test("FR-005 the login announces that it waits 5 minutes, gives up after them, a
 
 test("--timeout limits a login without a response: the wait for a late browser is a hundredth of it", async (t) => {
   const { env } = await scene(t);
-  // Ten seconds are the limit on a service's answer, and the service is as fast as ever.
+  // Ten seconds limit a service's response, and the service is as fast as ever.
   const timers = `const timer = globalThis.setTimeout; globalThis.setTimeout = (run, ms, ...rest) => (process.stderr.write("timer " + ms + "\\n"), timer(run, ms === 10_000 ? ms : ms / 50, ...rest));`;
   const { code, stderr } = await runCommand(t, ["auth", "login", "--no-browser", "--timeout", "5"], env, {
     nodeArgs: ["--import", `data:text/javascript,${encodeURIComponent(timers)}`],
   });
   assert.equal(code, 6);
-  // Before that, locks have timers of their own.
+  // Earlier timers are of locks.
   const wait = stderr.slice(stderr.indexOf("timer 5000"));
   assert.deepEqual(wait.match(/^timer (5000|3000|50)$/gm), ["timer 5000", "timer 50"]);
 });
@@ -140,7 +140,7 @@ test("NFR-001 from the callback to the stored session a browser login sends two 
   );
 });
 
-/** Makes every wait of a process take a minute longer: what waits for a timer does not end in time. */
+/** Makes every wait take a minute longer: what depends on a timer is late. */
 const slowTimers = `data:text/javascript,${encodeURIComponent("const timer = globalThis.setTimeout; globalThis.setTimeout = (run, ms, ...rest) => timer(run, ms + 60_000, ...rest);")}`;
 
 test("a second login asks the service whether the first is still good, and logs in where it was ended elsewhere", async (t) => {
@@ -200,7 +200,7 @@ test("FR-007 without a keychain the encrypted file needs consent: without it, no
   assert.equal(filesUnder(join(folder, "config")).size, 0);
   assert.equal((await here("auth login --yes")).stdout, success);
   assert.match((await here("auth status")).stdout, /Storage +encrypted file /);
-  // Consent is given once for each file.
+  // Once for each file.
   assert.equal((await here("auth login --force")).stdout, success);
 });
 
@@ -400,7 +400,7 @@ test("FR-007 on a terminal a login prompts before the encrypted file, and a no s
 }, async (t) => {
   const { saas, env, folder, here } = await scene(t, {}, { SPEC_KITTY_STORAGE: undefined });
   const declined = startOnTerminal(t, ["auth", "login"], env);
-  // One line, in words that say nothing of D-Bus, which is the doctor's business.
+  // One line, without D-Bus, which is for the doctor.
   await declined.shows(/^No OS keychain is available\. Keep the session in an encrypted file\? \[Y\/n\] $/);
   for (const slip of ["?", "yep"]) {
     declined.type(`${slip}\n`);

@@ -142,7 +142,6 @@ async function runShell(line: string, env: Record<string, string | undefined>): 
   return (await promisify(execFile)("sh", ["-c", line], { env: env as NodeJS.ProcessEnv })).stdout;
 }
 
-/** What git has in the configuration of a scene's home. */
 function gitConfig(at: Scene): string {
   return spawnSync("git", ["config", "--global", "--list"], { env: at.env as NodeJS.ProcessEnv, encoding: "utf8" })
     .stdout;
@@ -158,7 +157,7 @@ test("auth setup-git makes git ask this tool, and nothing else, for the service'
     env: at.env as NodeJS.ProcessEnv,
   });
   const { origin } = new URL(at.saas.url);
-  // In this process the home is another than that of the environment which the command is given.
+  // In this process the home differs from the command's environment.
   for (const way of ["run", "here"] as const)
     assert.deepEqual(await at[way]("auth setup-git"), {
       code: 0,

@@ -1,5 +1,5 @@
-// Providers that do not work by their address alone: the real command against a server that answers as each provider documents, at
-// the provider's own addresses. Quotations are from the page that the entry of src/auth/oauth/named-providers.ts names.
+// Providers that need more than their URL: the real command against a server that responds as each documents, at its
+// own URLs. Quotations are from the pages in src/auth/oauth/named-providers.ts.
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
@@ -13,7 +13,7 @@ import { internet, type InternetRequest } from "../helpers/internet.ts";
 import { accelerated, scene } from "../helpers/scene.ts";
 import { storedProfile, storedSession } from "../helpers/stored-session.ts";
 
-/** A user whose browser approves: the provider's page is left out, and the redirect is what it would send. */
+/** Skips the provider's page, and sends its redirect. */
 async function approving(address: string): Promise<void> {
   const asked = new URL(address).searchParams;
   await (
@@ -23,7 +23,7 @@ async function approving(address: string): Promise<void> {
   ).text();
 }
 
-/** A login here by a user whose browser approves. */
+/** With a browser that approves. */
 function browserLogin(
   args: readonly string[],
   env: CommandEnvironment,
@@ -184,7 +184,7 @@ const google = (request: InternetRequest): Response => {
         id_token_signing_alg_values_supported: ["RS256"],
       });
     case "POST oauth2.googleapis.com/device/code":
-      // It has another name for the address of the page, which is elsewhere.
+      // It calls the page's URL otherwise, and the page is elsewhere.
       return Response.json({
         device_code: "4/4-GMMhmHCXhWEzkobqIHGG_EnNYYsAkukHspeYUk9E8",
         user_code: "GQVQ-JKEC",

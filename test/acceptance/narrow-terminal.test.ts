@@ -16,7 +16,7 @@ const lines = [
   "auth logout --all --profile x",
 ];
 
-/** What a person reads, whatever the lines are. A table that became a list repeats its labels. */
+/** The words without line breaks. A table turned into a list repeats its labels. */
 function wordsOf(text: string): string[] {
   return text
     .split(/\s+/)
@@ -29,7 +29,7 @@ for (const columns of [80, 60]) {
   }, async (t) => {
     const folder = mkdtempSync("/tmp/sk");
     t.after(() => rmSync(folder, { recursive: true }));
-    // A path that is longer than a line is the one thing that a terminal may break.
+    // A terminal may break only a path longer than a line.
     const { saas, env } = await scene(t, {}, { SPEC_KITTY_CONFIG_DIR: folder });
     await signIn(saas, env);
     const script = `echo; for words in ${lines.map((line) => `'${line}'`).join(" ")}; do "$0" '${bin}' $words; done 2>&1; echo done`;

@@ -9,7 +9,7 @@ import { runHere } from "../helpers/command-here.ts";
 import { scene } from "../helpers/scene.ts";
 import { signIn } from "../helpers/stored-session.ts";
 
-/** The standard input of a process without a terminal: not open, empty, or a pipe that stays open and silent. */
+/** Of a process without a terminal: closed, empty, or an open silent pipe. */
 type Input = "closed" | "empty" | "silent";
 
 async function runWith(
@@ -59,7 +59,7 @@ test("a question without a terminal fails without waiting, and names the option 
   }
 });
 
-/** What commands do with an empty standard input, in this process: whether they look at it decides whether they could wait for it. */
+/** Commands in this process with an empty standard input: reading it means that they could wait for it. */
 async function lookingAtInput<T>(work: () => Promise<T>): Promise<{ done: T; looked: boolean }> {
   const own = Object.getOwnPropertyDescriptor(process, "stdin") ?? {};
   let looked = false;
@@ -82,9 +82,9 @@ test("every command ends by itself without a login and without a terminal", asyn
   for (const { words, load } of commandTable) {
     const { arguments: [least] = [0] } = await load();
     const args = [...words, ...Array.from({ length: least }, () => "GET")];
-    // Only a login has a user to wait for, in a browser; without a service it does not start.
+    // A login waits for its user in a browser; without a service it does not start.
     const its = words.join(" ") === "auth login" ? { ...env, SPEC_KITTY_SAAS_URL: undefined } : env;
-    // A watch starts its own process again on a Node that needs a flag for it.
+    // A watch restarts itself on a Node that needs a flag.
     if (words.join(" ") !== "sync watch") {
       const { done, looked } = await lookingAtInput(() => runHere(args, its));
       judge(done, args);
@@ -112,5 +112,5 @@ test("Ctrl-C ends a wait for standard input", async (t) => {
   }
 });
 
-/** Makes the command announce that it reads its standard input. */
+/** Reports that the command reads standard input. */
 const announceReading = `data:text/javascript,${encodeURIComponent('process.stdin.on("newListener", (name) => name === "readable" && console.error("reading"))')}`;

@@ -11,7 +11,7 @@ import { until } from "../helpers/until.ts";
 
 const question = "Log in as alice@example.com now? [Y/n] ";
 
-/** A login that the service has ended, which nothing here knows yet. */
+/** Ended at the service, unnoticed here. */
 async function endedLogin(t: TestContext): Promise<Scene> {
   const at = await scene(t);
   await storeSession(at.saas, at.env, sessionOf(at.saas));
@@ -25,7 +25,7 @@ interface Terminals {
   stderr?: boolean;
 }
 
-/** Runs the command with streams that are terminals, and answers each question in turn. */
+/** With terminals as streams, and a response to each prompt. */
 async function typed(
   { env }: Scene,
   line: string,

@@ -55,7 +55,7 @@ test("an output file or a report damages no other file: no link is followed to w
   assert.equal((await run(`sync now --report ${report}`)).code, 0);
   assert.deepEqual(JSON.parse(readFileSync(report, "utf8")), { rejections: [] });
   assert.equal(readFileSync(precious, "utf8"), "precious");
-  // A pipe of this test's own: what went wrong here once, run by root, left the machine without its /dev/null.
+  // A pipe of this test: a failure once, as root, left the machine without /dev/null.
   const pipe = join(folder, "pipe");
   execFileSync("mkfifo", [pipe]);
   const [written, { code: ended }] = await Promise.all([readFile(pipe, "utf8"), here(`api ${echo} -o ${pipe}`)]);
@@ -66,7 +66,7 @@ test("an output file or a report damages no other file: no link is followed to w
   assert.match(stderr, /^error: --report: cannot write "[^\n]+" \(ENOENT\)\nhint: [^\n]+\n$/m);
 });
 
-/** A browser that only writes down what it was started with, as anybody reads it in the process list. */
+/** Records its command line, as the process list shows it. */
 function recordingBrowser(folder: string): { program: string; address: () => Promise<string> } {
   const program = join(folder, "browser.js");
   const record = join(folder, "started-with");

@@ -37,15 +37,15 @@ import { filesUnder, later } from "../helpers/scene.ts";
 import { scriptedBrowser } from "../helpers/scripted-browser.ts";
 import { example, writeTool } from "../helpers/tool.ts";
 
-// Whoever runs this: the folders are as an installation makes them.
+// Whoever runs this, directories are as installed.
 process.umask(0o022);
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-/** Its name is in no output of a tool that is installed below it. */
+/** Its name is in no output of a tool installed below it. */
 const folder = mkdtempSync(join(tmpdir(), "packed-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-/** For a quick `npx`, though what matters more is that all of it can be read where it is installed. */
+/** For a quick `npx`; more important is that all is readable where installed. */
 const packedLimit = 480_000;
 
 const shell = process.platform === "win32";
@@ -66,7 +66,7 @@ let tarball = "";
 let names: string[] = [];
 
 before(() => {
-  // A copy: packing builds afresh, and other tests are using what is built here.
+  // A copy: packing builds, while other tests use the build here.
   for (const name of ["src", "bin", "package.json", "tsconfig.json", "README.md", "CHANGELOG.md", "LICENSE"]) {
     cpSync(join(root, name), join(checkout, name), { recursive: true });
   }
@@ -83,14 +83,14 @@ before(() => {
   installWithoutNetwork(installed);
 });
 
-/** The tarball is all there is: nothing cached, and a registry that refuses. */
+/** Only the tarball: no cache, and a registry that refuses. */
 function installWithoutNetwork(into: string): void {
   mkdirSync(into);
   const env = { npm_config_cache: join(into, "..", "empty-cache"), npm_config_registry: "http://127.0.0.1:9" };
   npm(into, ["install", tarball, "--offline", "--omit=optional"], env);
 }
 
-/** The folders of packages below `node_modules`, scopes opened. */
+/** Directories of packages below `node_modules`, with scopes. */
 function packagesIn(project: string): string[] {
   const modules = join(project, "node_modules");
   const below = (name: string): string[] =>
@@ -116,7 +116,7 @@ test("the tarball holds the command, what tsc makes of src/ file by file, the ty
     ...built,
   ];
   assert.deepEqual(names.sort(), expected.map((path) => `package/${path}`).sort());
-  // Packed from another folder, where it was built afresh: what is installed can be compared with what any checkout makes.
+  // Packed from another directory, freshly built: installed files equal those of any checkout.
   for (const path of built)
     assert.ok(readFileSync(join(packageFolder, path)).equals(readFileSync(join(root, path))), `${path} differs`);
   assert.ok(statSync(tarball).size < packedLimit, `${statSync(tarball).size} bytes`);
@@ -174,7 +174,7 @@ test("without the key ring one package is installed, with it the key ring and it
     );
   };
   assert.deepEqual(needs(packageFolder), [undefined, undefined, ["@napi-rs/keyring"]]);
-  // Asked of what is installed here: a test needs no network.
+  // From the installed package: no network.
   const [dependencies, peers, native = []] = needs(join(root, "node_modules", "@napi-rs", "keyring"));
   assert.deepEqual([dependencies, peers], [undefined, undefined]);
   for (const name of native) assert.match(name, /^@napi-rs\/keyring-/);
@@ -203,7 +203,7 @@ test("the installed command runs, by the name that npm gives it", () => {
 const canRequire = (process.features as { require_module?: boolean }).require_module === true;
 const functions =
   "[spec.getTokenManager, spec.createAuthorizedFetch, sync.createSyncRuntime, sync.createLiveClient, tracker.createTrackerClient, cli.createCommand, adapters.mcpFetch]";
-// One copy of the errors, however they are loaded.
+// One copy of the errors, however loaded.
 const uses = `${functions}.every((value) => typeof value === "function") && tracker.TrackerError.prototype instanceof spec.AuthError`;
 const required = canRequire ? false : `Node ${process.version} cannot`;
 const entries = {
@@ -261,7 +261,7 @@ test("what the token manager and the authorized fetch return has a type that is 
     // @ts-expect-error a manager has no such option
     spec.getTokenManager({ porfile: "work" });`,
   );
-  // Each line after an expectation compiles as well once the types let everything pass, and that is an error.
+  // A line after `@ts-expect-error` that compiles is an error.
   writeFileSync(
     join(project, "embed.mts"),
     `import { createAuth, type Auth, type AuthSession } from "spec-kitty";
@@ -296,7 +296,7 @@ test("what the token manager and the authorized fetch return has a type that is 
   execFileSync(process.execPath, [compiler, "-p", project], { encoding: "utf8" });
 });
 
-/** Logs in with the encrypted file, and asks the doctor about the keychain. */
+/** Logs in with the encrypted file, then runs the doctor for the keychain. */
 async function logsInWithoutKeychain(t: TestContext, copy: string, reason: RegExp): Promise<void> {
   const saas = await startFakeSaas();
   t.after(() => saas.close());
@@ -337,7 +337,7 @@ test("with a native part that does not load it logs in, and the doctor says why 
   );
 });
 
-/** What runs and succeeds. */
+/** Must succeed. */
 async function does(result: Promise<CommandResult>): Promise<string> {
   const { code, stdout, stderr } = await result;
   assert.equal(code, 0, `${stderr}\n${stdout}`);
@@ -349,7 +349,7 @@ test("FR-021 a tool of twenty lines, installed from the tarball, has login, acco
   t.after(() => saas.close());
   const home = mkdtempSync(join(tmpdir(), "acme-home-"));
   t.after(() => rmSync(home, { recursive: true, force: true }));
-  // A run in this process has this process's home: the folders are named.
+  // In this process the home is this process's, so directories are named.
   const xdg = {
     XDG_RUNTIME_DIR: join(home, "run"),
     XDG_CONFIG_HOME: join(home, ".config"),
@@ -410,16 +410,17 @@ test("FR-021 a tool of twenty lines, installed from the tarball, has login, acco
   );
   for (const name of ["bash", "zsh", "fish"]) assert.match(await does(here(`completion ${name}`)), /acme/);
 
-  // An hour later, four at once.
+  // Four at once, an hour later.
   const before = saas.counters.refreshes;
   const tokens = await Promise.all(
     Array.from({ length: 4 }, () => does(acme("auth token", { nodeArgs: later(3_600_000) }))),
   );
-  // The service's clock stands an hour behind these. A process that learns this from the first, before its token is stored, finds the one before good.
+  // The service's clock is an hour behind. A process that learns this before the first token is stored finds the
+  // previous one valid.
   assert.ok(tokens.every((token) => /^at_\S+\n$/.test(token)));
   assert.deepEqual([saas.counters.refreshes - before, saas.counters.reuses], [1, 0]);
 
-  // The package's own command on the same machine knows nothing of that, and takes nothing away.
+  // The package's own command on this machine is unaffected.
   const own = {
     ...env,
     ACME_STORAGE: undefined,

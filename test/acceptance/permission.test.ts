@@ -1,4 +1,4 @@
-// Node's permission model: what a program may do is named on its command line, and flushing a file is refused whatever is allowed.
+// Node's permission model: permissions are on the command line, and fsync is always refused.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -25,7 +25,7 @@ test("NFR-010 where Node refuses to flush files, a refreshed session and an even
   const before = readFileSync(file);
   const run = async (args: string): Promise<string> => {
     const { code, stdout, stderr } = await runCommand(t, args.split(" "), env, { nodeArgs: restricted });
-    // On a busy machine the answer may take its time.
+    // A busy machine responds late.
     assert.deepEqual([code, stderr.replace(/^Waiting for .* to refresh the session …\n/, "")], [0, ""], args);
     return stdout.trim();
   };
@@ -93,7 +93,7 @@ for (const [flags, message, hint, skip] of [
   test(`a refresh under ${flags[0]} says which flag is in the way, and is not worth a retry`, { skip }, async (t) => {
     const { saas, env } = await scene(t);
     await storeSession(saas, env, sessionOf(saas));
-    // Without the preloaded file that has WebAssembly compiled in another way.
+    // Without the preloaded file, which changes how WebAssembly is compiled.
     const runtime = [process.execPath, ...flags] as const;
     const { code, stderr } = await runCommand(t, ["auth", "token"], env, { runtime });
     assert.ok(stderr.endsWith(`error: ${message}\nhint: ${hint}\n`), stderr);

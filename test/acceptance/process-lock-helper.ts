@@ -1,4 +1,4 @@
-/** A process that uses the lock, told what to do on its command line: see the calls in process-lock.test.ts. */
+/** A process with the lock, controlled by its command line: see process-lock.test.ts. */
 import { closeSync, existsSync, linkSync, openSync, unlinkSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { basename } from "node:path";
@@ -10,11 +10,12 @@ const [task, path = "", file = "", count = "1", extra = ""] = process.argv.slice
 const options = { clock: systemClock, timeoutMs: 600_000 };
 const say = (text: string): boolean => process.stdout.write(`${text}\n`);
 
-/** Waits for the coordinator's next line. */
+/** The coordinator's next line. */
 const told = (): Promise<void> => new Promise((resolve) => process.stdin.once("data", () => resolve()));
 
 switch (task) {
-  // Holds the lock until told, then says whether it held it all the time. The path is relative to the folder `file`.
+  // Holds the lock until the next line, then reports whether it held it throughout. The path is relative to the
+  // directory `file`.
   case "hold": {
     if (file !== "") process.chdir(file);
     const lock = await acquireProcessLock(path, options);
@@ -36,7 +37,7 @@ switch (task) {
     await acquireProcessLock(path, options);
     process.exit(0);
   }
-  // Adds 1 to the number in a file, many times, and not atomically: the disk is waited for between reading and writing.
+  // Adds 1 to a number in a file many times, not atomically: with a disk wait between reading and writing.
   case "count": {
     for (let i = 0; i < Number(count); i += 1) {
       const lock = await acquireProcessLock(path, options);
@@ -50,8 +51,7 @@ switch (task) {
     }
     break;
   }
-  // Is ready before it is told to begin, so that the start of the process is not measured; says that it waits, and when it had
-  // the lock.
+  // Ready before its order, so that the start is not measured; reports its wait, and when it got the lock.
   case "wait": {
     say("ready");
     await told();
@@ -61,7 +61,7 @@ switch (task) {
     lock.release();
     break;
   }
-  // Many instances take the lock again and again; mostly one dies with it, that is, it leaves it with the socket of a dead process.
+  // Many instances take the lock repeatedly; mostly one dies with it, leaving a dead process's socket.
   case "die": {
     const name = basename(extra).slice(16);
     let [taken, serial, overlaps] = [0, 0, 0];

@@ -28,7 +28,7 @@ const HELPER = fileURLToPath(new URL("process-lock-helper.ts", import.meta.url))
 const COMMAND = [...typescript, HELPER];
 const linux = process.platform === "linux" ? {} : { skip: "about the lock of Linux" };
 const unix = process.platform === "win32" ? { skip: "needs signals" } : {};
-// Whoever waits in vain is found by the test's own limit.
+// A wait in vain ends by the test's own limit.
 const options = { clock: systemClock, timeoutMs: 600_000 };
 const running = new Set<ChildProcess>();
 after(() => {
@@ -97,7 +97,7 @@ test(
     const outside = others.map(async (other) => Number((await other.line()).split(" ")[1]));
     const taken = await Promise.all([...inside, ...outside]);
     assert.ok(Math.min(...taken) >= killed);
-    // They say that they have it before they give it up.
+    // They report before they release it.
     for (const { ended } of others) await ended;
     assert.equal(await inspectProcessLock(path), undefined);
   },
@@ -136,7 +136,7 @@ test("a process that ends while it holds the lock leaves it to the next one", as
 
 test("a killed holder that its parent does not wait for, a zombie, is dead", linux, async () => {
   const path = join(folder(), "lock");
-  // The shell starts the holder and then becomes `sleep`, a parent that never waits for a child.
+  // The shell starts the holder and then becomes `sleep`, a parent that never waits.
   const script = `"$@" <&3 3<&- & exec sleep 600 3<&-`;
   const shell = spawn("sh", ["-c", script, "sh", process.execPath, ...COMMAND, "hold", path], {
     stdio: ["ignore", "pipe", "inherit", "pipe"],
@@ -146,7 +146,7 @@ test("a killed holder that its parent does not wait for, a zombie, is dead", lin
   const [line] = (await once(createInterface(shell.stdout), "line")) as [string];
   const pid = Number(line.split(" ")[1]);
   process.kill(pid, "SIGKILL");
-  // Its threads end one by one, and until the last has it is no zombie.
+  // Threads end one by one; before the last it is no zombie.
   (await acquireProcessLock(path, options)).release();
   assert.match(readFileSync(`/proc/${pid}/stat`, "latin1"), /\) Z /, "its pid is still taken");
 });
@@ -200,7 +200,7 @@ test("every spelling of the directory leads to the same lock", async () => {
   lock.release();
 });
 
-/** The entry, and next to it the socket, of a process that held the lock and has ended since. */
+/** Entry and socket of a dead holder. */
 async function deadEntry(path: string): Promise<string> {
   await helper(["exit", path]).ended;
   const [name = ""] = readdirSync(path);

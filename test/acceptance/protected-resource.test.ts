@@ -1,4 +1,4 @@
-// An address that is a protected resource (RFC 9728), as MCP servers are, leads to its issuer. test/peers has the servers of others.
+// A protected resource (RFC 9728), such as an MCP server, leads to its issuer. test/peers has other vendors' servers.
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { MockProviderOptions } from "../conformance/mock-provider.ts";
@@ -7,7 +7,7 @@ import { provided, type Provided } from "../helpers/provided.ts";
 const away = { SPEC_KITTY_SAAS_URL: undefined };
 const wellKnown = "/.well-known/oauth-protected-resource";
 
-/** A resource at `/mcp` whose metadata are `edited`, with a challenge that has `parameters`. */
+/** At `/mcp`, with metadata `edited` and a challenge with `parameters`. */
 async function resource(
   t: TestContext,
   options: MockProviderOptions,
@@ -42,7 +42,7 @@ test("a resource leads to its issuer, where this program registers itself, and g
   assert.equal(code, 0, stderr);
   assert.match(stderr, new RegExp(`^${address} takes the tokens of ${provider.issuer}\\.$`, "m"));
   assert.equal(stdout, `✓ Logged in as ${provider.issuer} (tools:read tools:call). Access token valid for 1 hour.\n`);
-  // Nothing but the address itself and its metadata was asked, and neither has seen a token.
+  // Only the URL and its metadata were requested, without a token.
   assert.deepEqual(
     requests.map(({ path }) => path),
     ["/mcp", "/metadata"],
@@ -70,7 +70,7 @@ test("a resource leads to its issuer, where this program registers itself, and g
   const { accessToken } = (await session()) ?? {};
   await here(`api POST ${address} -d {}`, away);
   assert.equal(requests[0]?.headers.authorization, `Bearer ${accessToken?.reveal()}`);
-  // The neighbor on the same host is another resource.
+  // The neighbor on the host is another resource.
   await here(`api GET ${address.replace("/mcp", "/other")}`, away);
   assert.ok(requests.every(({ path, headers }) => path === "/mcp" || headers.authorization === undefined));
 });
@@ -168,7 +168,7 @@ for (const [title, edited] of [
   });
 }
 
-/** A tenant at `/mcp` whose metadata name the whole host, which says of itself what `host` is. */
+/** A tenant at `/mcp` whose metadata name the host, whose own metadata are `host`. */
 async function tenant(t: TestContext, host: object | undefined): Promise<Provided & { address: string }> {
   const answers: Record<string, object> = {};
   const refusals: Record<string, { status: number; headers: Record<string, string> }> = {};

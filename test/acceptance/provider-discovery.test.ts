@@ -1,4 +1,4 @@
-// Where a login goes, and how that is found out. test/app/login/target.test.ts has what decides it.
+// Where a login goes, and how that is found. test/app/login/destination.test.ts has the decisions.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Fault } from "../fake-saas/faults.ts";

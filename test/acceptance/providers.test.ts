@@ -1,5 +1,5 @@
-// Logging in to servers other than the service of the defaults, through the real command. test/app/login has what the login decides.
-// That they are served as other people's servers want it is tested against one of those, in test/peers.
+// Logins at other servers than the default service, through the real command. test/app/login has the decisions,
+// test/peers other vendors' servers.
 import assert from "node:assert/strict";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -25,7 +25,7 @@ test("S-001 with --issuer, the issuer's endpoints and the service's API each get
   assert.equal((await run("auth refresh")).code, 0);
   assert.equal((await run("api GET /api/v1/things")).code, 0);
 
-  // Another service in the environment changes nothing: it gets no token, and neither does it choose another issuer.
+  // Another service in the environment gets no token, and chooses no issuer.
   const stranger = await provided(t, {}, { "/api/v1/me": me });
   const elsewhere = await run("api GET /api/v1/things", { SPEC_KITTY_SAAS_URL: stranger.service });
   assert.equal(elsewhere.code, 4);
@@ -37,7 +37,7 @@ test("S-001 with --issuer, the issuer's endpoints and the service's API each get
   assert.equal((await run("auth logout")).code, 0);
   const refreshTokens = [first.refreshToken.reveal(), last.refreshToken.reveal()];
   const accessTokens = [first.accessToken.reveal(), last.accessToken.reveal()];
-  // The service has seen access tokens, on its API and with a proof, and no refresh token.
+  // The service has seen access tokens, with a proof, and no refresh token.
   assert.deepEqual(
     requests.map(({ path }) => path),
     ["/api/v1/me", "/api/v1/things"],
@@ -53,14 +53,14 @@ test("S-001 with --issuer, the issuer's endpoints and the service's API each get
         refreshTokens.every((token) => !(JSON.stringify(headers) + body).includes(token)),
     ),
   );
-  // The issuer has seen refresh tokens, at its token and revocation endpoints; access tokens at the latter alone.
+  // The issuer has seen refresh tokens, at its token and revocation endpoints; access tokens only at the latter.
   const seen = (tokens: readonly string[]): string[] =>
     provider.requests
       .filter(({ form, headers }) => tokens.some((token) => JSON.stringify([form, headers]).includes(token)))
       .map(({ path }) => path);
   assert.deepEqual(seen(refreshTokens), ["/token", "/revoke"]);
   assert.deepEqual(seen(accessTokens), ["/revoke"]);
-  // Sealed: neither token nor key lies in a file.
+  // Sealed: no token or key in a file.
   const secrets = [...refreshTokens, ...accessTokens, JSON.parse(first.dpopKey?.reveal() ?? "{}").d as string];
   for (const [path, content] of filesUnder(env["HOME"] ?? ""))
     for (const secret of secrets) assert.ok(!content.includes(secret), path);

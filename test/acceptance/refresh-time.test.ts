@@ -52,7 +52,7 @@ test("NFR-006 a process that waits for another's refresh uses the token that was
   await tokens.getAccessToken();
 
   for (let round = 0; round < 5; round += 1) {
-    // This process has the lock and waits for the service; the other one wants the same.
+    // This process has the lock and waits for the service; the other one waits for it.
     let answer = (): void => undefined;
     saas.faults.next("/oauth/token", { gateAnswer: new Promise<void>((resolve) => (answer = resolve)) });
     const asked = saas.count("/oauth/token");

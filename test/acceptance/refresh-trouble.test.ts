@@ -30,7 +30,7 @@ async function sceneWithExpiredSession(t: TestContext): Promise<Scene> {
   return made;
 }
 
-/** A command in the middle of its refresh: the service has rotated the token and holds its answer. */
+/** In the middle of its refresh: the service rotated the token and holds the response. */
 async function refreshing(
   t: TestContext,
   { saas, env }: Scene,
@@ -198,7 +198,7 @@ test("NFR-010 Ctrl-C in the middle of a refresh does not lose what the service h
 test("NFR-010 in a directory that cannot be written nothing is sent, and the session is as it was", {
   skip: process.platform === "win32" && "modes say nothing there",
 }, async (t) => {
-  // Root may write anywhere, unless the file system itself may not be written.
+  // Root can write everywhere except on a read-only file system.
   const disk = isRoot ? smallDisk(t) : undefined;
   if (isRoot && disk === undefined) return t.skip("needs a user who is not root, or mount");
   const { saas, env, config, run } = await scene(t, {}, disk === undefined ? {} : { SPEC_KITTY_CONFIG_DIR: disk });
@@ -208,7 +208,7 @@ test("NFR-010 in a directory that cannot be written nothing is sent, and the ses
   const folder = dirname((await loginFile(env)) ?? "");
   if (disk === undefined) chmodSync(folder, 0o500);
   const refused = await run("auth token");
-  // At once: the folder is removed by a hook that was there before any of this test's.
+  // At once: an earlier hook removes the directory.
   if (disk === undefined) chmodSync(folder, 0o700);
   assert.deepEqual([refused.code, refused.stdout], [1, ""]);
   assert.match(refused.stderr, /^error: [^\n]*(read-only|permission denied)[^\n]*\nhint: [^\n]+\n$/);
@@ -216,7 +216,7 @@ test("NFR-010 in a directory that cannot be written nothing is sent, and the ses
   assert.deepEqual(filesUnder(disk ?? config), before);
 });
 
-/** A disk of 256 KiB and 64 files, for the length of a test; undefined where that is not possible. */
+/** 256 KiB and 64 files, for a test; undefined where not possible. */
 function smallDisk(t: TestContext): string | undefined {
   const path = mkdtempSync(join(tmpdir(), "spec-kitty-disk-"));
   let isMounted = false;
@@ -234,18 +234,16 @@ function smallDisk(t: TestContext): string | undefined {
 }
 
 interface SmallScene extends Scene {
-  /** The file of the login. */
   file: string;
-  /** Fills the disk to the last byte. */
   fill(): void;
-  /** Takes away the file that a refresh under way has reserved, so that its answer cannot be stored. */
+  /** Removes the file reserved by a refresh under way: its response cannot be stored. */
   spoil(): void;
-  /** Uses up the files that the disk can have, but for so many. */
+  /** Uses up the disk's files, except so many. */
   crowd(free?: number): void;
   makeRoom(): void;
 }
 
-/** A scene on a small disk, with an expired session. */
+/** With an expired session. */
 async function sceneOnSmallDisk(t: TestContext): Promise<SmallScene | undefined> {
   const config = smallDisk(t);
   if (config === undefined) {
@@ -259,9 +257,7 @@ async function sceneOnSmallDisk(t: TestContext): Promise<SmallScene | undefined>
   const untilFull = (add: (count: number) => void): void => {
     try {
       for (let count = 0; ; count += 1) add(count);
-    } catch {
-      // Full.
-    }
+    } catch {}
   };
   return {
     ...made,
@@ -337,7 +333,7 @@ test("NFR-010 what could not be stored after all is reported in plain words and 
   const stage = await sceneOnSmallDisk(t);
   if (stage === undefined) return;
   const { command, answer } = await refreshing(t, stage);
-  // Neither the first try nor the one before the command ends can put a file there.
+  // Neither the first try nor the last one can create a file there.
   rmSync(stage.file);
   mkdirSync(join(stage.file, "in the way"), { recursive: true });
   answer();
@@ -370,13 +366,13 @@ test("NFR-009 while a program keeps a session that the disk does not take, no ot
   child.stdin.write("1\n");
   await saas.until(() => saas.counters.refreshes === 1);
   spoil();
-  // What the spoilt room gives back is taken as well, for as long as the test wants.
+  // Also takes the space that is freed, for as long as the test needs.
   const filling = setInterval(fill, 10);
   t.after(() => clearInterval(filling));
   answer();
   const kept = String((await lines.next()).value);
   const another = startCommand(t, ["auth", "token"], env);
-  // It waits until the program has stored it, which nobody has to ask it for.
+  // It waits until the program has stored it by itself.
   await another.shows(new RegExp(`^Waiting for process ${child.pid} `, "m"));
   clearInterval(filling);
   makeRoom();

@@ -6,7 +6,7 @@ import { runCommand, startCommand, type CommandEnvironment, type CommandResult }
 import { accelerated, scene, type Scene } from "../helpers/scene.ts";
 import { sessionOf, storedSession, storeSession } from "../helpers/stored-session.ts";
 
-/** A service that rotates refresh tokens and ends a session on reuse, and a folder with an expired session of it. */
+/** A service that rotates and ends a session on reuse, and an expired session. */
 async function sceneWithExpiredSession(t: TestContext): Promise<Scene> {
   const made = await scene(t);
   await storeSession(made.saas, made.env, sessionOf(made.saas));
@@ -14,7 +14,7 @@ async function sceneWithExpiredSession(t: TestContext): Promise<Scene> {
 }
 
 function assertOneToken(results: CommandResult[]): void {
-  // On a busy machine a wait may take the second after which it is announced.
+  // On a busy machine a wait may exceed the second before it is announced.
   const unexpected = (stderr: string): string =>
     stderr.replace(/^Waiting for (process \d+|[\d.:]+) to (refresh the session|store its changes) …\n/gm, "");
   for (const { code, stderr } of results)
@@ -22,7 +22,7 @@ function assertOneToken(results: CommandResult[]): void {
   assert.equal(new Set(results.map(({ stdout }) => stdout)).size, 1, "all print the same token");
 }
 
-// Sixty-four of them, with a limit by the clock, are for `npm run bench`.
+// `npm run bench` has sixty-four, with a limit by the clock.
 test("FR-010 NFR-008 NFR-009 24 processes with the same expired session refresh once, and all get the same token", async (t) => {
   const { saas, env, here } = await sceneWithExpiredSession(t);
   const results = await Promise.all(Array.from({ length: 24 }, () => runCommand(t, ["auth", "token"], env)));
@@ -37,7 +37,7 @@ test("FR-010 NFR-008 NFR-009 24 processes with the same expired session refresh 
 
 test("FR-010 the same directory under other names, from other places, is the same session: one refresh", async (t) => {
   const { saas, folder, env } = await sceneWithExpiredSession(t);
-  // No SPEC_KITTY_CONFIG_DIR: found through the home folder, by its name and by a symbolic link to it.
+  // Without SPEC_KITTY_CONFIG_DIR: found through the home directory, by its name and by a symbolic link.
   mkdirSync(join(folder, ".config"), { mode: 0o700 });
   symlinkSync(join(folder, "config"), join(folder, ".config", "spec-kitty"));
   const link = `${folder}-home`;
@@ -74,10 +74,10 @@ test("NFR-009 a holder that is stopped for two seconds in the middle of its refr
   holder.child.kill("SIGSTOP");
   const others = Array.from({ length: 2 }, () => startCommand(t, ["auth", "token"], env));
   answer();
-  // Whose time passes seven times as fast: when it has waited all of its 15 s, the holder has stood still for two.
+  // Seven times faster: after its 15 s the holder has stood still for two.
   const impatient = await runCommand(t, ["auth", "token"], env, { nodeArgs: accelerated(7) });
   assert.equal(impatient.code, 3);
-  // What it took to read the session before comes off the 15 s.
+  // Reading the session before takes part of the 15 s.
   const [, seconds] =
     new RegExp(
       `^error: waited ([\\d.]+) s for the lock .*: process ${holder.child.pid} .*, and is stopped\n`,

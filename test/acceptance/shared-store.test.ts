@@ -1,4 +1,4 @@
-// The commands of a tool whose login is in a store that many machines share: an operator logs in once, the workers use it.
+// A tool whose login is in a shared store: an operator logs in once, the workers use it.
 import assert from "node:assert/strict";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -10,10 +10,10 @@ import { keyInKeychain, sessionOf, storeSession } from "../helpers/stored-sessio
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** The number may only become smaller. */
+/** May only shrink. */
 const mostFiles = 25;
 
-/** The package's files that a run of the command has loaded, as V8's coverage has them, whatever way they were loaded. */
+/** The package's files loaded by a run, from V8's coverage. */
 async function filesLoadedBy(
   t: TestContext,
   args: string[],
@@ -131,7 +131,7 @@ test("with too few open files to load the program, that is one error and its rem
   const said = new Set<string>();
   for (let files = 16; !said.has("hint: Run: spec-kitty auth login\n"); files += 1) {
     const stderr = await limitedTo(files);
-    // Below that Node itself does not start, or cannot open the file that it is to run.
+    // With less, Node itself does not start, or cannot open the file.
     if (/^(error|hint): /.test(stderr)) said.add(stderr);
     else assert.doesNotMatch(stderr, /dist\//, `${files} files`);
   }

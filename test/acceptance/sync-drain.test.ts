@@ -7,7 +7,7 @@ test("5,000 events whose drain is killed twice reach the service exactly once", 
   const at = await loggedInScene(t);
   const { saas, env } = at;
   const ids = await fill(env, 5000);
-  // Once after the service has stored a batch and before it answers; once after the answers, while files are being removed.
+  // Once between the service's commit of a batch and its response; once after the responses, during removal.
   saas.faults.next(batchPath, { hang: "after", when: () => saas.count(batchPath) === 3 });
   const first = startCommand(t, ["sync", "now"], env);
   await saas.until(() => saas.events.size > 0 && saas.count(batchPath) === 3 && saas.requests.at(-1)?.status === 0);
@@ -21,7 +21,7 @@ test("5,000 events whose drain is killed twice reach the service exactly once", 
   assert.deepEqual([code, stderr], [0, ""]);
   assert.deepEqual(new Set(saas.events.keys()), new Set(ids));
   assert.ok([...saas.events.values()].every(({ taken }) => taken));
-  // At most the batches in progress when a process was killed were sent twice, and the service recognised them.
+  // At most the batches in progress at a kill were sent twice, and recognized.
   const repeats = deliveries(saas).filter((count) => count > 1).length;
   assert.ok(repeats > 0 && repeats < 3000, `${repeats} repeats`);
   assert.equal(await waitingEvents(at), 0);

@@ -22,7 +22,7 @@ test("sync run drains while other processes emit, and Ctrl-C ends it with 130 an
     await at.saas.until(() => at.saas.events.size === 20 * round);
   }
   assert.ok(deliveries(at.saas).every((count) => count === 1));
-  // The last events are sent by the flush at the end.
+  // The flush at the end sends the last events.
   await fill(at.env, 5, { together: false });
   running.child.kill("SIGINT");
   const { code, signal } = await running.ended;
@@ -73,7 +73,7 @@ test("the flush at the end of sync run is bounded, and what it does not send wai
 });
 
 test("FR-009 sync run keeps the token fresh", async (t) => {
-  // Three hundred times as fast, for both: the token lives ten minutes.
+  // Three hundred times faster for both: the token lives ten minutes.
   const at = await loggedInScene(t, { accessTokenSeconds: 600, now: fastNow(300) });
   await storeSession(at.saas, at.env, sessionOf(at.saas, { leftMs: 600_000 }));
   const running = startCommand(t, ["sync", "run"], at.env, { nodeArgs: accelerated(300) });
@@ -85,7 +85,7 @@ test("FR-009 sync run keeps the token fresh", async (t) => {
 
 test("after another login on its profile, sync run sends the new account's events with the new account's token", async (t) => {
   const at = await loggedInScene(t);
-  // Both are in this team, so that the service itself would see nothing wrong.
+  // Both are in this team, so the service would notice nothing.
   at.saas.users.bob.teams = at.saas.users.alice.teams;
   await fill(at.env, 1);
   const running = startCommand(t, ["sync", "run", "--interval", "1"], at.env);
@@ -105,7 +105,7 @@ test("S-001 after a switch to an account of another service, sync run sends none
   const at = await loggedInScene(t);
   const other = await startFakeSaas();
   t.after(() => other.close());
-  // In a team of the same name, so that the first service itself would see nothing wrong.
+  // In a team of the same name, so the first service would notice nothing.
   other.users.bob.teams = at.saas.users.alice.teams;
   const env = { ...at.env, SPEC_KITTY_SAAS_URL: undefined };
   await logIn({ ...at, saas: other }, "bob", "work");
@@ -150,7 +150,7 @@ test("sync run under a token from the environment sends that user's events", asy
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Runs a script in a folder in which this package is installed, as far as imports can tell. */
+/** In a directory with this package installed, as far as imports can tell. */
 async function runScript(
   t: TestContext,
   at: Scene,
@@ -170,7 +170,7 @@ async function runScript(
   const [stdout, stderr, [code]] = await Promise.all([
     child.stdout.toArray(),
     child.stderr.toArray(),
-    // The longest that a service may hold it up is 5 s.
+    // A service may hold it up for 5 s.
     until("the script ends", once(child, "close") as Promise<[number | null]>, 15_000),
   ]);
   return { code, stdout: stdout.join(""), stderr: stderr.join("") };

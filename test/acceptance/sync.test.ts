@@ -49,7 +49,7 @@ test("with an empty queue sync now says that there is nothing to send, and sends
 
 test("a user without a name in the system, as in a container, can synchronize too", async (t) => {
   const at = await loggedInScene(t);
-  // As `os.userInfo()` does for a user id without a user.
+  // As `os.userInfo()` for a user id without a user.
   const code = `import os from "node:os"; import { syncBuiltinESMExports } from "node:module";
     os.userInfo = () => { throw new Error("uv_os_get_passwd returned ENOENT"); }; syncBuiltinESMExports();`;
   const nodeArgs = ["--import", `data:text/javascript,${encodeURIComponent(code)}`];
@@ -83,7 +83,7 @@ test("--report writes what was refused and why, and --strict turns that into an 
       { id: second, reason: "busy", givenUp: false },
     ],
   });
-  // The dead letter is complete, with the reason next to it, and is sent once the user has moved it back.
+  // The dead letter is complete, with its reason, and is sent once moved back.
   const [[aside = "", text = ""] = []] = queueFiles(at, /dead-letter.*\.jsonl$/);
   assert.equal((JSON.parse(text) as { event_id: string }).event_id, first);
   assert.deepEqual(queueFiles(at, /dead-letter.*\.txt$/), [[`${aside}.reason.txt`, "no such lane\n"]]);

@@ -1,4 +1,4 @@
-// Issuers whose metadata, or whose browser, lead to another server: what a lying one wants is the code of the other (S-011).
+// Issuers whose metadata or browser lead to another server, to get its code (S-011).
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -16,14 +16,16 @@ interface Stage extends Scene {
   issuerHost: string;
 }
 
-/** The user's service, and an issuer with changed metadata. Its redirects do not name it, unless the metadata says so. */
+/**
+ * The user's service, and an issuer with changed metadata. Its redirects do not name it, unless the metadata says so.
+ */
 async function stage(
   t: TestContext,
   change: (metadata: Record<string, unknown>, at: Stage) => Record<string, unknown> = (same) => same,
 ): Promise<Stage> {
   const issuer = await MockProvider.start();
   t.after(() => issuer.close());
-  // The issuer is its own service, as it is where only its address is given.
+  // The issuer is its own service, as with only its URL given.
   const at: Stage = {
     ...(await scene(t, {}, { SPEC_KITTY_SAAS_URL: undefined, SPEC_KITTY_CLIENT_ID: "cli_native" })),
     issuer,
@@ -36,7 +38,7 @@ async function stage(
   return at;
 }
 
-/** A front of the issuer's authorization endpoint, on a host of its own. */
+/** On its own host. */
 async function front(t: TestContext, issuer: MockProvider): Promise<string> {
   const server = createServer((request, response) =>
     response.writeHead(302, { location: issuer.issuer + String(request.url) }).end(),
@@ -49,7 +51,7 @@ async function front(t: TestContext, issuer: MockProvider): Promise<string> {
 
 const wellKnown = (path: string): boolean => path.startsWith("/.well-known/");
 
-/** A login that would begin elsewhere: nothing but metadata was asked, and the user was sent nowhere. */
+/** A login that would begin elsewhere: only metadata was requested, and no browser opened. */
 function assertRefused(
   { saas, issuer, issuerHost }: Stage,
   { code, stdout, stderr }: CommandResult,
@@ -165,7 +167,7 @@ test("an endpoint for tokens elsewhere needs no agreement", async (t) => {
   assert.equal(code, 0, stderr);
 });
 
-/** The path of the redirect URI of a login. */
+/** Of a login's redirect URI. */
 async function redirectPath(at: Stage, args: string, more: CommandEnvironment = {}): Promise<string> {
   const { code, stderr } = await at.here(`auth login --force --yes ${args}`.trim(), more);
   assert.equal(code, 0, stderr);
@@ -196,7 +198,7 @@ test("S-011 a hostile issuer that sends the browser on to another server gets ne
   }));
   const running = startCommand(t, ["auth", "login", "--no-browser", "--issuer", at.issuer.issuer], at.env);
   const [address] = await running.shows(/http:\S+\/lure\?\S+/);
-  // What the issuer's page would redirect to: the same request, at the server where the user is logged in.
+  // The issuer's page would redirect the same request to the server where the user is logged in.
   const lured = new URL(`${at.saas.url}/oauth/authorize${new URL(address).search}`);
   assert.match((await approve(lured.href)).page, /the redirect URL is not registered/);
   const redirect = new URL(lured.searchParams.get("redirect_uri") ?? "");
@@ -223,7 +225,7 @@ test("S-011 nothing here shows that a hostile issuer has registered the redirect
   const running = startCommand(t, ["auth", "login", "--no-browser", "--issuer", at.issuer.issuer], at.env);
   const [address] = await running.shows(/http:\S+\/lure\?\S+/);
   assert.ok((await running.shows(/^Approve at (\S+) only\.$/m))[1] === at.issuerHost);
-  // What the issuer does meanwhile with the address that it was told (RFC 7591).
+  // The issuer meanwhile uses the redirect URL it got (RFC 7591).
   const lured = new URL(`${elsewhere.issuer}/authorize${new URL(address).search}`);
   const client = { redirect_uris: [lured.searchParams.get("redirect_uri")] };
   const registered = await fetch(`${elsewhere.issuer}/register`, { method: "POST", body: JSON.stringify(client) });

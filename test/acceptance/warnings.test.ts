@@ -9,7 +9,7 @@ import { scene } from "../helpers/scene.ts";
 
 const tracker = ["--provider", "github", "--project", "my-project"];
 
-/** What each command needs to do its work, and what shows that one is at work which ends by Ctrl-C alone. */
+/** What each command needs to work, and the sign that one without an end is at work. */
 const given: Record<string, { args?: string[]; input?: string; until?: RegExp }> = {
   "auth switch": { args: ["default"] },
   "auth git-credential": { args: ["get"], input: "protocol=https\nhost=elsewhere.example\n" },
@@ -72,11 +72,11 @@ test("no warning of the runtime's own reaches the user of any command", async (t
       running.child.kill("SIGINT");
       result = await running.ended;
     } else if (input !== undefined || name === "auth login") {
-      // What the start of the program warns of, it warns of in each.
+      // Warnings at the start are in every run.
       result = await runCommand(t, line, env, input === undefined ? {} : { input });
     } else {
       result = await runHere(line, env);
-      // A process tells its listeners after what it was doing.
+      // Listeners are called after the current work.
       await setImmediate();
     }
     assert.deepEqual(warnings, [], name);

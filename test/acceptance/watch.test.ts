@@ -18,11 +18,11 @@ import { until } from "../helpers/until.ts";
 
 interface Watched extends Scene {
   watch(args?: string, more?: CommandEnvironment): RunningCommand;
-  /** The ticket of every upgrade, in order. */
+  /** In order. */
   tickets(): string[];
 }
 
-/** A scene in which alice is logged in. */
+/** With alice logged in. */
 async function watched(t: TestContext, options: Partial<FakeOptions> = {}): Promise<Watched> {
   const at = await scene(t, options);
   const { saas, env } = at;
@@ -56,14 +56,14 @@ function event(text: string, more: object = {}): object {
   };
 }
 
-/** Sends an event over the current connection until the command has shown it. */
+/** Repeats an event on the current connection until the command shows it. */
 async function showsEvent({ saas }: Scene, running: RunningCommand, text: string): Promise<void> {
   await saas.until(() => saas.sockets.size > 0);
   saas.pushToSockets(event(text));
   await running.shows(new RegExp(`"text":"${text}"`));
 }
 
-/** Processes, other than this one, that have the folder of a scene in their environment: the command, and what it started. */
+/** Other processes with the scene's directory in their environment: the command and its children. */
 function processesOf({ folder }: Scene): string[] {
   if (process.platform !== "linux") return [];
   return readdirSync("/proc").filter((pid) => {
@@ -92,7 +92,7 @@ test("FR-016 sync watch gets a ticket for the default team, prints the snapshot 
   await showsEvent(at, running, "two");
   const line = (text: string): string => `2026-01-02T03:04:05Z  HistoryAdded  WP01  {"text":"${text}"}\n`;
   assert.equal(running.stdout(), line("one") + line("two"));
-  // Exactly this: no warning by the runtime about its WebSocket.
+  // No warning of the runtime about its WebSocket.
   assert.equal(running.stderr(), "Connected.\n2 work packages.\n");
   const asked = at.saas.requests.find(({ path }) => path.startsWith("/api/v1/ws-token"));
   assert.equal(asked?.body, '{"team_id":"tm_acme"}');
@@ -180,7 +180,7 @@ test("two terminals watch at once, each with a ticket of its own", async (t) => 
   await interrupt(at, both[1]);
 });
 
-/** Accepts connections and, after an upgrade, neither reads nor answers, as a machine that is asleep. */
+/** Accepts connections and upgrades, then neither reads nor responds, as a sleeping machine. */
 async function sleepingService(t: TestContext): Promise<{ url: string; upgrades(): number }> {
   let upgrades = 0;
   const service = await rawService(t, (socket, request) => {
@@ -215,7 +215,7 @@ test("Ctrl-C ends a watch at once even if the service does not respond: about th
     const running = at.watch("", more);
     await at.saas.until(isThere);
     if (fault.edit) await running.shows(/Connected/);
-    // The time limits of the program are 10 s and more.
+    // The program's limits are 10 s and more.
     await until(`a watch ends that waits for ${path}`, interrupt(at, running), 5_000);
   }
   assert.equal(sleeping.upgrades(), 1);
@@ -249,7 +249,7 @@ test("a watch that is killed leaves no process behind", async (t) => {
   const running = at.watch();
   await running.shows(/Connected/);
   running.child.kill("SIGKILL");
-  // A process that holds its output would make this wait.
+  // A process that holds its output would block this.
   assert.equal((await running.ended).signal, "SIGKILL");
   await at.saas.until(() => at.saas.sockets.size === 0);
 });
@@ -269,7 +269,7 @@ test("behind a proxy a watch connects through it or says why it cannot, and neve
   const { saas, folder } = at;
   const { key, cert } = testCertificate("service.test");
   writeFileSync(join(folder, "authority.pem"), cert);
-  // The service has a name and TLS, since no proxy is used for this machine.
+  // With a name and TLS: this machine gets no proxy.
   const service = createSecureServer({ key, cert }, (socket) => {
     const onward = connect(Number(new URL(saas.url).port), "127.0.0.1");
     socket.on("error", () => onward.destroy());

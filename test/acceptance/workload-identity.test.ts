@@ -8,7 +8,7 @@ import { filesUnder, scene, type Scene } from "../helpers/scene.ts";
 import { ManualClock } from "../../src/app/testing/clock.ts";
 import { gitHubActions, projectedToken, signer, type Signer } from "../helpers/platforms.ts";
 
-/** A service that trusts a platform for alice, and for nobody else. */
+/** A service that trusts a platform for alice only. */
 async function trusting(t: TestContext, iss = "https://platform.example"): Promise<Scene & { platform: Signer }> {
   const at = await scene(t);
   const platform = signer(iss);
@@ -156,7 +156,7 @@ test("the grant is the one that the issuer's metadata lists", async (t) => {
   );
 });
 
-/** A program that runs on GitLab, with a clock that the test moves. */
+/** On GitLab, with a clock that the test moves. */
 function program(at: Scene & { platform: Signer }): { auth: Auth; clock: ManualClock } {
   const clock = new ManualClock();
   const auth = createAuth({
@@ -222,7 +222,7 @@ test("an error names the side that refused, and what it compared", async (t) => 
     ...more,
   });
   const said = async (env: Record<string, string>): Promise<[number | null, string]> => {
-    // A clock that waits for nothing: what may pass is tried again.
+    // Waits take no time; transient failures are retried.
     const { code, stderr } = await at.here("auth token", env, { clock: new ManualClock() });
     return [code, stderr];
   };

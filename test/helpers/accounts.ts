@@ -7,13 +7,13 @@ import { scene, type Scene } from "./scene.ts";
 import { signIn } from "./stored-session.ts";
 
 export type TwoAccounts = Scene & {
-  /** A folder to work in. */
+  /** A working directory. */
   project: string;
-  /** Runs the command in this process, as if it worked in the project, or in another folder. */
+  /** Runs the command in this process, with the project or another directory as its working directory. */
   inProject(args: string, more?: CommandEnvironment, cwd?: string): Promise<CommandResult>;
 };
 
-/** Two accounts, alice's under the name default and bob's under work, and a folder to work in. */
+/** Two accounts, alice's as default and bob's as work, and a working directory. */
 export async function twoAccounts(t: TestContext): Promise<TwoAccounts> {
   const found = await scene(t, { privateTeamspace: true });
   const project = join(found.folder, "projects", "one");

@@ -12,14 +12,14 @@ import {
 } from "./command.ts";
 import type { Scene } from "./scene.ts";
 
-/** An agent of the real command, which serves. */
+/** A running agent of the real command. */
 export interface RunningAgent extends AgentOutput {
   readonly running: RunningCommand;
   /** Without the place. */
   readonly secret: string;
 }
 
-/** Lends the login of a scene, until the test ends. */
+/** Until the test ends. */
 export async function lend(t: TestContext, { env }: Pick<Scene, "env">, ...options: string[]): Promise<RunningAgent> {
   const running = startCommand(t, ["auth", "agent", "--json", ...options], env);
   await running.shows(/^Lending/m);
@@ -28,7 +28,7 @@ export async function lend(t: TestContext, { env }: Pick<Scene, "env">, ...optio
   return { ...output, running, secret };
 }
 
-/** A machine on which nobody has logged in, with a home of its own, where the login of an agent is used. */
+/** A machine without a login, with a home of its own, that uses an agent. */
 export function borrower(
   t: TestContext,
   value: string,
@@ -38,7 +38,7 @@ export function borrower(
   return { folder, env: commandEnvironment(folder, undefined, { SPEC_KITTY_AGENT: value, ...more }) };
 }
 
-/** What an agent answers to a request of any client, such as curl. */
+/** The agent's response to a plain client such as curl. */
 export async function askAgent(
   { socket, origin, secret }: { socket?: string | undefined; origin?: string | undefined; secret?: string | undefined },
   method: string,

@@ -4,10 +4,10 @@ import { root, textOf } from "./import-graph.ts";
 import { writeTool } from "./tool.ts";
 
 /**
- * Writes the programs of `src/docs/api/README.md` where a tool's author would have them, for a service of a test. Each has the name of
- * the function that it is about, such as `auth.login.js`, or the one that the text before it gives.
+ * Writes the programs of `src/docs/api/README.md`, for a test's service. Each is named after its function, such as
+ * `auth.login.js`, or by the text before it.
  *
- * @param packages - what they import besides `spec-kitty`, of those in `test/peers`
+ * @param packages - other imports, from those in `test/peers`
  * @returns the names
  */
 export function writeApiExamples(folder: string, url: string, packages: readonly string[] = []): string[] {
@@ -26,7 +26,7 @@ export function writeApiExamples(folder: string, url: string, packages: readonly
     const [, about = ""] = /^`([\w.]+)\(/.exec(section) ?? [];
     return [...section.matchAll(/([^]*?)^```js\n([^]*?)^```$/gm)].map(([, before = "", source = ""]) => {
       const name = /`([\w-]+\.js)`(?![^]*`[\w-]+\.js`)/.exec(before)?.[1] ?? `${about}.js`;
-      // One with a fake service of its own runs word for word.
+      // A program with its own fake service runs word for word.
       if (source.includes("spec-kitty/testing")) writeFileSync(join(folder, name), source);
       else writeTool(source, folder, name, { url });
       return name;

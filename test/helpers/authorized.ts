@@ -9,18 +9,17 @@ import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
 import { ManualClock } from "../../src/app/testing/clock.ts";
 import { sessionOf, storeSession, type SessionOptions } from "./stored-session.ts";
 
-/** A service, a login in memory, and the fetch of a program that uses it. */
+/** A service, a login in memory, and a program's fetch. */
 export interface Authorized {
   saas: FakeSaas;
   clock: ManualClock;
   store: SessionStore;
   tokens: TokenManager;
   fetch: AuthorizedFetch;
-  /** What is stored for the one profile. */
   stored(): Promise<Session | undefined>;
 }
 
-/** The access token is good for an hour unless the session says otherwise. */
+/** The access token is valid for an hour unless the session says otherwise. */
 export async function authorized(
   t: TestContext,
   { saas: options = {}, session = {} }: { saas?: Partial<FakeOptions>; session?: SessionOptions } = {},

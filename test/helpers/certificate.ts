@@ -1,8 +1,8 @@
 import { generateKeyPairSync, sign, type KeyObject } from "node:crypto";
 
 /**
- * A self-signed certificate for host names, made on the spot so that no private key lies in the repository (RFC 5280
- * §4.1, in DER). Trusting it as an authority is enough to trust a server that shows it.
+ * A self-signed certificate, made here so that no private key is in the repository (RFC 5280 §4.1, in DER). Trusted as
+ * an authority, it is trusted for its server.
  */
 export function testCertificate(host: string, ...more: string[]): { key: string; cert: string } {
   const { privateKey, publicKey }: { privateKey: KeyObject; publicKey: KeyObject } = generateKeyPairSync("ec", {

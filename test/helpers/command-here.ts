@@ -8,11 +8,11 @@ import { scriptedBrowser } from "./scripted-browser.ts";
 import { until } from "./until.ts";
 
 /**
- * Runs the command to its end in this process: the real `main.ts`, for which a start of Node would only repeat what another test has
- * shown. What a process alone shows, its standard input, its signals, its terminal, a first connection, is for `runCommand`.
+ * Runs the command in this process: the real `main.ts`, without another start of Node. Standard input, signals,
+ * terminal and first connections need `runCommand`.
  *
- * @param more - what this process has another of than the command: a clock, a folder to work in
- * @param heard - told of all that is on stderr so far, whenever there is more: who opens an address with `--no-browser`
+ * @param more - replaces the process's clock or working directory
+ * @param heard - called with all of stderr after each write: opens the URL of `--no-browser`
  */
 export async function runHere(
   args: readonly string[],
@@ -37,8 +37,8 @@ export async function runHere(
 }
 
 /**
- * The same for a login, which `browse` opens in the browser: a browser of its own would be another process, and whether this process has
- * one is no fact of the test's.
+ * The same for a login opened by `browse`: a real browser would be another process, and the test must not depend on
+ * one.
  */
 export function logInHere(
   args: readonly string[],
@@ -53,12 +53,12 @@ export function logInHere(
     const address = /^Open this URL in a browser:\n\n {2}(\S+)\n/m.exec(stderr)?.[1];
     if (address === undefined || address === shown) return;
     shown = address;
-    // Nobody listens to a browser's troubles.
+    // A browser's failure is ignored.
     visit(address).catch(() => undefined);
   });
 }
 
-/** One of the two, for a line that is split at spaces. A browser of the test's own is a process all the same. */
+/** For a line split at spaces. A test's own browser needs a process. */
 export function lineHere(
   line: string,
   env: CommandEnvironment,
@@ -68,7 +68,7 @@ export function lineHere(
   return (isApproved ? logInHere : runHere)(line.split(" "), env, more);
 }
 
-/** Gives this process a standard input while something runs. */
+/** Replaces this process's standard input during `work`. */
 export async function withInput<T>(input: string, work: () => Promise<T>): Promise<T> {
   const own = Object.getOwnPropertyDescriptor(process, "stdin") ?? {};
   Object.defineProperty(process, "stdin", { value: Readable.from([Buffer.from(input)]), configurable: true });

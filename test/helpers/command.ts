@@ -13,13 +13,12 @@ import { until } from "./until.ts";
 
 export const bin = fileURLToPath(new URL("../../bin/spec-kitty.js", import.meta.url));
 
-/** What a process of a test preloads. */
+/** Preloaded in a test's processes. */
 export const preload: string = fileURLToPath(new URL("../preload.cjs", import.meta.url));
 
-/** Arguments for Node, so that a process of a test runs TypeScript. */
+/** Node's arguments to run TypeScript. */
 export const typescript: readonly string[] = ["--import", new URL("../typescript.js", import.meta.url).href];
 
-/** How a run of the real command ended, and what it said. */
 export interface CommandResult {
   code: number | null;
   signal: NodeJS.Signals | null;
@@ -27,20 +26,18 @@ export interface CommandResult {
   stderr: string;
 }
 
-/** A run of the real command that is under way. */
 export interface RunningCommand {
   child: ChildProcess;
-  /** What stderr holds so far. */
   stderr(): string;
   stdout(): string;
-  /** Settles when stderr or stdout matches; rejects when the command ends without that. */
+  /** Settles when stderr or stdout matches; rejects when the command ends first. */
   shows(pattern: RegExp): Promise<RegExpMatchArray>;
   ended: Promise<CommandResult>;
 }
 
 export type CommandEnvironment = Record<string, string | undefined>;
 
-/** The key of this machine, with its secret in a folder of the test. */
+/** This machine's key, with its secret in a directory of the test. */
 export function machineKeyIn(folder: string, more: Partial<MachineKeyOptions> = {}): KeySource {
   return machineKey({
     identity: ownIdentity,
@@ -51,19 +48,19 @@ export function machineKeyIn(folder: string, more: Partial<MachineKeyOptions> = 
   });
 }
 
-/** A test, or whatever else has an end. */
+/** A test, or anything else with an end. */
 export interface Ending {
   after(end: () => void): void;
 }
 
-/** A folder that is gone after the test. */
+/** Removed after the test. */
 export function scratchFolder(t: Ending, below: string = tmpdir()): string {
   const folder = mkdtempSync(join(below, "spec-kitty-test-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
-/** A Node that every user can start: this process's own may be in somebody's home. */
+/** A Node that every user can start: this process's may be in a user's home. */
 export function nodeForAll(t: Ending): string {
   const isOpen = (path: string): boolean =>
     (statSync(path).mode & 0o001) !== 0 && (path === dirname(path) || isOpen(dirname(path)));
@@ -76,8 +73,8 @@ export function nodeForAll(t: Ending): string {
 }
 
 /**
- * An environment for the real command that knows nothing of the machine's own: a configuration folder, a runtime folder and
- * a home of its own, no display, no session bus, a browser that approves.
+ * An environment without anything of the machine: its own configuration, runtime and home directories, no display, no
+ * session bus, a browser that approves.
  */
 export function commandEnvironment(
   folder: string,
@@ -88,7 +85,7 @@ export function commandEnvironment(
     PATH: process.env["PATH"],
     TZ: process.env["TZ"],
     HOME: folder,
-    // What a killed process leaves goes with the scratch folder of the run.
+    // Leftovers of killed processes go with the run's scratch directory.
     TMPDIR: process.env["TMPDIR"],
     XDG_RUNTIME_DIR: join(folder, "run"),
     XDG_STATE_HOME: join(folder, "state"),
@@ -100,18 +97,17 @@ export function commandEnvironment(
   };
 }
 
-/** Where and how the real command is started. */
 export interface CommandOptions {
   cwd?: string;
-  /** Arguments for Node itself. */
+  /** For Node itself. */
   nodeArgs?: readonly string[];
-  /** Another runtime than this one, with its arguments. */
+  /** Another runtime, with its arguments. */
   runtime?: readonly [string, ...string[]];
-  /** Another copy of the command than this folder's. */
+  /** Another copy of the command. */
   program?: string;
 }
 
-/** Starts the real command. It is killed when the test ends before it does. */
+/** Killed at the end of the test. */
 export function startCommand(
   t: Pick<TestContext, "after">,
   args: readonly string[],
@@ -129,7 +125,7 @@ export function startCommand(
   let stderr = "";
   const waiting = new Set<() => void>();
   const note = (): void => waiting.forEach((check) => check());
-  // A command may end before it has read all that it was given.
+  // A command may end before it has read its input.
   child.stdin.on("error", () => undefined);
   child.stdout.setEncoding("utf8").on("data", (text: string) => ((stdout += text), note()));
   child.stderr.setEncoding("utf8").on("data", (text: string) => ((stderr += text), note()));
@@ -162,7 +158,7 @@ export function startCommand(
   };
 }
 
-/** Runs the real command to its end, with nothing on its standard input. */
+/** With an empty standard input. */
 export async function runCommand(
   t: Pick<TestContext, "after">,
   args: readonly string[],

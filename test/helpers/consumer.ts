@@ -7,7 +7,10 @@ import { entryPointsOf, exportsOf, type Declaration } from "../docs/declarations
 
 const typesOfNode = fileURLToPath(new URL("../../node_modules/@types", import.meta.url));
 
-/** Settings of a caller's project that change what the compiler knows besides the package. Each is strict and checks libraries, but for the compiler's own. */
+/**
+ * Settings of a caller's project that change the compiler's environment. Each is strict and checks libraries, except
+ * the compiler's own.
+ */
 export const consumerSettings: readonly [title: string, options: Readonly<Record<string, unknown>>][] = [
   ["the compiler's defaults, which have lib dom and no types of Node", { types: [] }],
   ["neither lib dom nor the types of Node", { types: [], lib: ["es2023"] }],
@@ -18,15 +21,15 @@ export const consumerSettings: readonly [title: string, options: Readonly<Record
 ];
 
 /**
- * Compiles a project that has the package in its `node_modules`, for every entry point:
+ * Compiles a project with the package in its `node_modules`, for every entry point:
  *
- * - the values that the types declare are those that the code exports;
- * - whatever a caller can infer from an export has a name that the caller's own declarations can import (else TS4023 or TS2742).
+ * - the declared values are those that the code exports;
+ * - every type that a caller can infer from an export has a name that declarations can import (else TS4023 or TS2742).
  *
  * @param compiler - the path of a `tsc`
- * @param project - the folder whose `node_modules` has the package
+ * @param project - the directory with `node_modules`
  * @param options - from {@link consumerSettings}
- * @throws what the compiler printed
+ * @throws the compiler's output
  */
 export async function compileConsumer(
   compiler: string,
@@ -45,7 +48,7 @@ export async function compileConsumer(
     const required = `declare const entry: typeof import("${name}", { with: { "resolution-mode": "import" } });`;
     writeFileSync(join(folder, `commonjs-${index}.cts`), [required, ...sameValues(values)].join("\n"));
   }
-  // The package's declarations are checked and what they refer to; the compiler's own libraries are its vendor's to check.
+  // Checks the package's declarations and their references, not the compiler's own libraries.
   const strict = { strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false, skipDefaultLibCheck: true };
   const compilerOptions = {
     ...strict,
@@ -64,7 +67,7 @@ export async function compileConsumer(
   );
 }
 
-/** Compiles when the types declare exactly these values; else the compiler names those that differ. */
+/** Compiles only when the types declare exactly these values. */
 function sameValues(values: readonly string[]): string[] {
   return [
     `type Values = ${values.map((value) => JSON.stringify(value)).join(" | ") || "never"};`,
@@ -74,9 +77,9 @@ function sameValues(values: readonly string[]): string[] {
   ];
 }
 
-/** Exports without a type of their own, for what a caller can get out of a declaration: the compiler has to write down what it infers. */
+/** Exports of everything that can be inferred from a declaration: the compiler must write the types down. */
 function inferred({ name, kind, text }: Declaration): string[] {
-  // Passed in, and never got out.
+  // Only passed in.
   if (/(Options|Init|Streams)$/.test(name)) return [];
   if (kind === "const") return [`export const value_${name} = entry.${name};`];
   if (kind === "function") {

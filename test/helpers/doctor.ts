@@ -8,15 +8,14 @@ import { sessionOf, storeSession, type SessionOptions } from "./stored-session.t
 
 type Finding = DoctorReport["findings"][number];
 
-/** A report of the doctor, with its exit code and its text. */
+/** A doctor's report, with exit code and text. */
 export interface Examined extends DoctorReport {
   code: number | null;
   stdout: string;
-  /** The findings of one number. */
   of(number: string): Finding[];
 }
 
-/** Runs `auth doctor --json`, with further arguments, by the real command or in this process. */
+/** Runs `auth doctor --json`, with more arguments, as the real command or in this process. */
 export async function examined(
   run: (args: string, more?: CommandEnvironment) => Promise<CommandResult>,
   more: CommandEnvironment = {},
@@ -29,7 +28,7 @@ export async function examined(
   return { ...report, code, stdout, of: (number) => report.findings.filter((finding) => finding.number === number) };
 }
 
-/** A scene with a session that is good for an hour. */
+/** With a session that is valid for an hour. */
 export async function healthyScene(
   t: TestContext,
   options: Partial<FakeOptions> = {},
@@ -40,7 +39,6 @@ export async function healthyScene(
   return at;
 }
 
-/** The numbers of the findings of some severities. */
 export function severities({ findings }: DoctorReport, ...severities: string[]): string[] {
   return findings.filter(({ severity }) => severities.includes(severity)).map(({ number }) => number);
 }

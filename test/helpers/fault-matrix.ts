@@ -20,13 +20,13 @@ export const commands = {
 export type CommandName = keyof typeof commands;
 
 /**
- * When a fault begins, by what is sent with a refresh token, or with the code of a login: before the command does anything; when the
- * service has it and has not answered; when the answer comes, so while it is stored.
+ * When a fault begins, relative to a request with a refresh token or a login's code: before the command; after the
+ * service has it without a response; at the response, while it is stored.
  */
 export const moments = ["before sending", "after sending", "while storing"] as const;
 export type Moment = (typeof moments)[number];
 
-/** One command with one fault at one moment, in a folder of its own. */
+/** One command with one fault at one moment, in its own directory. */
 export interface Cell {
   readonly moment: Moment;
   readonly command: CommandName;
@@ -34,65 +34,66 @@ export interface Cell {
   readonly folder: string;
   readonly config: string;
   readonly env: CommandEnvironment;
-  /** The paths of the locks of the login and of the profiles. */
   readonly locks: { readonly login: string; readonly profiles: string };
-  /** The machine's time, which is the service's too. */
+  /** The machine's time, and the service's. */
   readonly time: ManualClock;
-  /** How far the machine's clock is from it, in milliseconds. */
+  /** Of the machine, in milliseconds. */
   clockOffsetMs: number;
-  /** The sessions of both profiles, as the service names them. */
+  /** The sessions of both profiles, by the service's names. */
   readonly alice: string;
   readonly bob: string;
-  /** How many sessions the service had before the command, and how many spent tokens it was sent. */
+  /** Sessions of the service before the command, and spent tokens sent to it. */
   before: { readonly sessions: number; readonly reuses: number };
 }
 
-/** What goes wrong, and what must come of it. */
+/** A fault and its expected effect. */
 export interface Fault {
-  /** In which folder the logins of a cell are, if not in one of its own below the scratch folder. */
+  /** The directory of a cell's logins, if not below the scratch directory. */
   readonly place?: () => string;
-  /** Called once, with all cells in which the fault occurs, before the first command. */
+  /** Called once with all cells of the fault, before the first command. */
   prepare?(cells: readonly Cell[]): Promise<void>;
   begin?(cell: Cell): void | Promise<void>;
-  /** What the service does with the request of the moment, and does to it. */
+  /** The service's behavior for the request of the moment. */
   readonly answer?: AnswerFault;
-  /** Ends it. Where it lasts, after the command; else while the service still works, or when the store has refused for a while. */
+  /**
+   * Ends the fault: after the command if it lasts; else while the service works, or after some refusals of the store.
+   */
   end?(cell: Cell): void | Promise<void>;
   readonly lasts?: boolean;
-  /** Called once, after the last command. */
+  /** Called after the last command. */
   finish?(cells: readonly Cell[]): void | Promise<void>;
   /**
-   * The exit codes, in the order of {@link commands}, of each moment, `0/1` where either may be; or why it cannot occur then. A cell that cannot has a letter instead of
-   * a code, which {@link reasons} explains.
+   * Exit codes in the order of {@link commands}, by moment; `0/1` if either may be. A letter marks an impossible cell,
+   * see {@link reasons}.
    */
   readonly codes: Readonly<Record<Moment, string>>;
-  /** What stderr says, of each code but 0. */
+  /** Expected stderr by code, except 0. */
   readonly says?: Readonly<Record<string, RegExp>>;
-  /** The one window: the service has renewed the session, and nobody has its answer. What remains is to say so. */
+  /** The one window: the service renewed the session, and the response is lost. The error must say so. */
   readonly isWindow?: boolean;
 }
 
-/** Why a cell cannot be. */
+/** Of impossible cells. */
 export const reasons = {
   s: "it sends nothing that is spent",
 } as const;
 
-/** The machine's clock, as far from the time as the cell says. */
+/** With the cell's offset. */
 function clockOf(cell: Cell): Clock {
   const { time } = cell;
   return {
     now: () => time.now() + cell.clockOffsetMs,
     monotonic: () => time.monotonic(),
-    // A lock is looked at less often than in life, so that waiting five minutes for one takes no time.
+    // Fewer looks at a lock, so that five minutes of waiting take no time.
     sleep: (ms, options) => time.sleep(Math.max(ms, 100), options),
     timeout: (ms) => time.timeout(ms),
   };
 }
 
-/** For how long a store refuses that is to take the answer in the end, in milliseconds. */
+/** How long a store refuses before it accepts, in milliseconds. */
 const refusesMs = 1_000;
 
-/** Runs a fault through all its cells; says what came of each. */
+/** Runs a fault through all its cells and reports each. */
 export async function everyCell(t: TestContext, fault: Fault): Promise<void> {
   const saas = await startFakeSaas({ authorizationCodeSeconds: 600 });
   t.after(() => saas.close());
@@ -177,7 +178,7 @@ async function run(cell: Cell, line: string): Promise<CommandResult> {
   const { saas, time, env } = cell;
   saas.options.now = () => time.now();
   const before = saas.count("/oauth/token");
-  // Time stands still while the user is in the browser.
+  // Time stands still during the browser's part.
   time.isHeld = () => line.startsWith("auth login") && saas.count("/oauth/token") === before;
   return lineHere(line, env, { clock: clockOf(cell) });
 }
@@ -219,7 +220,7 @@ async function play(cell: Cell, fault: Fault): Promise<CommandResult> {
   }
 }
 
-/** Whether the outcome is what is expected, and what is said is true. */
+/** Compares outcome and messages with the expectation. */
 async function judge(
   cell: Cell,
   { code, stdout, stderr }: CommandResult,
@@ -243,7 +244,7 @@ async function judge(
   if (code === 0) {
     const warned = /^warning: /m.test(stderr);
     const done: Record<CommandName, () => boolean | Promise<boolean>> = {
-      // A clock that is behind keeps what has expired for good, until a service says otherwise.
+      // A slow clock keeps an expired token until a service refuses it.
       token: () => isGood(stdout.trim()) || cell.clockOffsetMs < 0,
       refresh: () => stdout.startsWith("✓ Refreshed") && isGood(session?.accessToken.reveal() ?? ""),
       api: () => (JSON.parse(stdout) as { user_id?: string }).user_id === "u_alice",
@@ -257,12 +258,12 @@ async function judge(
   const said = fault.says?.[String(code)];
   if (said !== undefined && !said.test(stderr)) return `it does not say ${said}`;
   if (/This is a bug/.test(stderr)) return "a bug";
-  // What a login got and could not store is ended.
+  // A login that could not be stored is ended.
   const made = [...saas.sessions.keys()].slice(before.sessions).filter((id) => !isEnded(id));
   return made.length > 0 ? "the session of a login that failed lives on" : undefined;
 }
 
-/** What is found when the fault has passed: nobody has been logged out, what is worth a retry works, and no later command refreshes without need. */
+/** After the fault: all sessions live, retries work, and no later command refreshes without need. */
 async function afterwards(cell: Cell, { code }: CommandResult): Promise<string | undefined> {
   const { saas, command, env } = cell;
   const before = { ...saas.counters };

@@ -1,26 +1,26 @@
-// Import this before anything of `src/`: some of it takes the functions of `node:fs` when it is loaded.
+// Import this before anything of `src/`, which takes functions of `node:fs` when loaded.
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { sep } from "node:path";
 
-/** A call of the file system, about something below a faulty folder. */
+/** A file system call below a faulty directory. */
 export interface FileCall {
   /** As in `node:fs`, without `Sync`. */
   readonly name: string;
   readonly path: string;
-  /** Whether it changes what the folder holds: names and files, but not what a file that was open before says. */
+  /** Changes names or files, but not the content of files opened before. */
   readonly changes: boolean;
-  /** Whether it needs a file or a directory more. */
+  /** Creates a file or directory. */
   readonly creates: boolean;
 }
 
-/** What is said instead of doing it: the code of an error; undefined if the call goes through. */
+/** The error code instead of the call; undefined lets it through. */
 export type FileFault = (call: FileCall) => string | undefined;
 
 const faults = new Map<string, FileFault>();
 const opened = new Map<number, string>();
 
-/** Makes the calls below a folder fail, until what it returns is called. */
+/** Makes calls below a directory fail until the returned function is called. */
 export function faultyFiles(folder: string, fault: FileFault): () => void {
   faults.set(folder, fault);
   return () => void faults.delete(folder);

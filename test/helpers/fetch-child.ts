@@ -1,5 +1,5 @@
-// A process of its own, since Node reads NODE_EXTRA_CA_CERTS, SSL_CERT_FILE and NODE_USE_ENV_PROXY once, when it starts.
-// Sends what it is told to with the fetch of this machine, or opens a WebSocket, and says what came of it.
+// Its own process, since Node reads NODE_EXTRA_CA_CERTS, SSL_CERT_FILE and NODE_USE_ENV_PROXY only at the start. Sends
+// a request with this machine's fetch, or opens a WebSocket, and reports the result.
 import { createHash } from "node:crypto";
 import type { Hint } from "../../src/base/hint.ts";
 import { openThroughProxy } from "../../src/platform/proxy.ts";
@@ -7,19 +7,17 @@ import { ownIdentity } from "../../src/base/identity.ts";
 import { systemFetch } from "../../src/platform/system-fetch.ts";
 import { hintOf } from "./hint.ts";
 
-/** What the child is asked for. */
 export interface ChildRequest {
   url: string;
   init?: { method?: string; body?: string; headers?: Record<string, string> };
 }
 
-/** What came of it. */
 export interface ChildAnswer {
   status?: number;
-  /** Hash of the body's bytes, and how many there were. */
+  /** The body's hash and length. */
   sha256?: string;
   length?: number;
-  /** What the WebSocket said first. */
+  /** The first message of the WebSocket. */
   message?: string;
   error?: { code: string | undefined; message: string; hint: string | undefined; causeCode: string | undefined };
 }

@@ -1,6 +1,6 @@
 import { systemClock, type Clock } from "../../src/platform/clock.ts";
 
-/** The machine's clock, which tells when it is first asked to wait: who waits for a lock has found it taken by then. */
+/** Reports its first wait: a waiter has then found the lock taken. */
 export function clockThatTells(onFirstSleep: () => void): Clock {
   let tell = (): void => {
     tell = () => undefined;

@@ -4,7 +4,7 @@ import { AuthError, type AuthErrorCode } from "../../src/base/errors.ts";
 import { hintText } from "../../src/base/hint.ts";
 import { ownIdentity } from "../../src/base/identity.ts";
 
-/** The hint of an error as the command shows it on Linux; empty where it has none. */
+/** As shown on Linux; empty if none. */
 export function hintOf(
   error: { readonly next?: AuthError["next"]; readonly hint?: string | undefined } | undefined,
 ): string {

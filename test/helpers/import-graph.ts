@@ -2,10 +2,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The folder of the package. */
+/** The package's directory. */
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** The files below a folder whose names match, by their paths from the root, with `/` on every platform. */
+/** Matching files below a directory, by paths from the root, with `/` on every platform. */
 export function filesIn(folder: string, names: RegExp = /\.ts$/): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
     .map((path) => join(folder, path).replaceAll("\\", "/"))
@@ -13,28 +13,26 @@ export function filesIn(folder: string, names: RegExp = /\.ts$/): string[] {
     .sort();
 }
 
-/** A file as it is. */
 export function textOf(file: string): string {
   return readFileSync(join(root, file), "utf8");
 }
 
-/** A file without its comments. */
+/** Without comments. */
 export function codeOf(file: string): string {
   return textOf(file).replace(/\/\*[\s\S]*?\*\/|(?<![:"'`\w])\/\/.*$/gm, "");
 }
 
-/** One import or re-export of a file. */
 export interface Import {
-  /** Of our own files the path from the root, of others the specifier: `node:fs`. */
+  /** Our own files by path from the root, others by specifier: `node:fs`. */
   readonly from: string;
   readonly names: readonly string[];
-  /** Whether the compiler erases it. */
+  /** Erased by the compiler. */
   readonly isType: boolean;
-  /** Whether it is loaded when it is used, by `import()`. */
+  /** Loaded by `import()`. */
   readonly isLazy: boolean;
 }
 
-/** What a file imports and re-exports. */
+/** With re-exports. */
 export function importsOf(file: string): Import[] {
   const code = codeOf(file);
   const path = (specifier: string): string =>
@@ -58,7 +56,7 @@ export function importsOf(file: string): Import[] {
     /(?:const (\{[^}]*\}) = await )?(typeof )?\bimport\("([^"]+)"\)(?:\)?\.(\w+)(?:\(\((\{[^}]*\})\))?)?/g;
   const lazy = [...code.matchAll(statement)].map(([, clause, type, specifier = "", member, then]) => {
     const taken = clause ?? then;
-    // Where a function of its own loads the module, any member in the file may be the module's.
+    // A function of the file loads the module: any member may be the module's.
     const all = taken === undefined ? membersOf("\\w+|\\)") : namesIn(taken);
     return {
       from: path(specifier),
@@ -70,7 +68,7 @@ export function importsOf(file: string): Import[] {
   return [...fixed, ...lazy];
 }
 
-/** Which of our own files imports which, from the root; imports of types too. */
+/** Imports among our own files, types included. */
 export function importGraph(files: readonly string[]): Map<string, Set<string>> {
   return new Map(
     files.map((file) => [
@@ -85,8 +83,8 @@ export function importGraph(files: readonly string[]): Map<string, Set<string>> 
 }
 
 /**
- * The imports between neighbours: for each import the two entries of the folder in which the paths part, so that
- * `src/auth/flows/logout.ts` and `src/auth/oauth/revocation.ts` give `src/auth/flows` → `src/auth/oauth`.
+ * For each import the two entries of the directory where the paths part: `src/auth/flows/logout.ts` and
+ * `src/auth/oauth/revocation.ts` give `src/auth/flows` → `src/auth/oauth`.
  */
 export function neighbourGraph(imports: ReadonlyMap<string, ReadonlySet<string>>): Map<string, Set<string>> {
   const graph = new Map<string, Set<string>>();
@@ -101,7 +99,7 @@ export function neighbourGraph(imports: ReadonlyMap<string, ReadonlySet<string>>
   return graph;
 }
 
-/** The circles of a graph, each as the path around it. */
+/** Each as the path around it. */
 export function circlesOf(graph: ReadonlyMap<string, ReadonlySet<string>>): string[] {
   const circles: string[] = [];
   const done = new Set<string>();

@@ -10,21 +10,19 @@ import { testCertificate } from "./certificate.ts";
 import { commandEnvironment, scratchFolder, type CommandEnvironment } from "./command.ts";
 import { startProxy } from "./proxy.ts";
 
-/** A request to a host of the internet. */
 export interface InternetRequest {
-  /** Method, host and path: `POST github.com/login/oauth/access_token`. */
+  /** Such as `POST github.com/login/oauth/access_token`. */
   readonly to: string;
   readonly form: Readonly<Record<string, string>>;
   readonly headers: IncomingHttpHeaders;
 }
 
 /**
- * An internet of the test's own: the command reaches it through a proxy that leads every host of it to one TLS server here, so that
- * addresses of providers are asked as they are.
+ * A test's own internet: a proxy leads every host to one TLS server here, so that providers keep their URLs.
  *
  * @param hosts - all there are
- * @param answer - what they answer
- * @returns the environment of a command there, what was asked, and what leads a command in this process there
+ * @param answer - their responses
+ * @returns the environment for a command, the requests, and a way for commands in this process
  */
 export async function internet(
   t: TestContext,

@@ -5,13 +5,13 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 
-/** Signs what a platform says of its jobs, and knows its own signature again. */
+/** Signs a platform's job tokens, and verifies them. */
 export interface Signer {
-  /** A JWT for an audience, five minutes long unless the claims say otherwise. */
+  /** A JWT for an audience, valid for five minutes unless the claims say otherwise. */
   token(aud: string, claims?: Record<string, unknown>): string;
-  /** The claims of a JWT of this signer for an audience, as an issuer judges it; a text says why it is refused. */
+  /** The claims of a valid JWT for an audience; a string says why it is refused. */
   judge(jwt: string, aud: string): Record<string, unknown> | string;
-  /** The public key, as `jwks_uri` has it. */
+  /** As in `jwks_uri`. */
   readonly jwk: object;
 }
 
@@ -44,8 +44,8 @@ export function signer(iss: string): Signer {
 }
 
 /**
- * What a job of GitHub Actions with `id-token: write` has: two variables, and an address that answers as GitHub documents
- * ("OpenID Connect reference": `GET $ACTIONS_ID_TOKEN_REQUEST_URL&audience=…` with a bearer token, answered `{"value": …}`).
+ * A GitHub Actions job with `id-token: write`: two variables, and a URL that responds as documented ("OpenID Connect
+ * reference": `GET $ACTIONS_ID_TOKEN_REQUEST_URL&audience=…` with a bearer token, response `{"value": …}`).
  */
 export async function gitHubActions(
   t: TestContext,
@@ -74,10 +74,10 @@ export async function gitHubActions(
 }
 
 /**
- * A projected service account token, as the kubelet writes one ("Projected Volumes"): the file is a link into a directory that is exchanged as
- * a whole when the token is rotated.
+ * A projected service account token as the kubelet writes it ("Projected Volumes"): a link into a directory that is
+ * exchanged as a whole on rotation.
  *
- * @returns the path of the file, and what rotates it
+ * @returns the path, and a function to rotate it
  */
 export function projectedToken(volume: string, name: string): { path: string; rotate: (token: string) => void } {
   let version = 0;

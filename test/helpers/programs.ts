@@ -1,4 +1,4 @@
-// The programs of README, EMBEDDING and their pages, and every state that their users can be in.
+// The programs of README, EMBEDDING and their pages, in every state of their users.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
@@ -22,19 +22,19 @@ export interface Machine {
   readonly env: CommandEnvironment;
 }
 
-/** Where the sessions of a program are. */
+/** Where a program's sessions are. */
 export interface Storage {
-  /** What the program needs to find them. */
+  /** For the program. */
   readonly env: CommandEnvironment;
   /** For {@link storeSession}. */
   readonly options: Parameters<typeof storeSession>[3];
-  /** Makes it unusable, or has the program look for it in a place that is. */
+  /** Makes it unusable, or lets the program look in an unusable place. */
   fail(machine: Machine): CommandEnvironment | Promise<CommandEnvironment>;
-  /** Makes it usable again, once the program has said that it is not. */
+  /** Makes it usable after the program's error. */
   recover?(): Promise<void>;
 }
 
-/** What is true before the program is started, and the variables that differ. */
+/** Prepares the machine; returns differing variables. */
 type State = (machine: Machine, storage: Storage) => CommandEnvironment | Promise<CommandEnvironment>;
 
 const localStorage: Storage = {
@@ -86,20 +86,20 @@ type Cell = readonly [code: number, output: RegExp];
 interface Program {
   readonly name: string;
   readonly document: string;
-  /** What the program has that no other in the document has. */
+  /** Text in no other program of the document. */
   readonly known: string;
   readonly tool: string;
   readonly args?: readonly string[];
-  /** The package of others that it needs, which is installed in test/peers alone. */
+  /** A package of test/peers. */
   readonly needs?: "commander" | "yargs" | "redis";
-  /** The exit code, and what stderr and stdout are together. */
+  /** By state: exit code, and stderr with stdout. */
   readonly ends: Readonly<Record<StateName, Cell>>;
 }
 
 const me = /"email":"alice@example\.com"/;
 const token = /^at_\S+\n$/;
 const scriptPrints = /^true \{[^]*alice@example\.com/;
-// Node.js 22 and later say of what is below a file that it is not there; reading it fails in the same way.
+// Node.js 22 and later report a path below a file as missing; reading it fails alike.
 const unreadable = /cannot be (?:examined|read) \(ENOTDIR\)[^]*hint: /;
 const noKeychain = /error: [^]*\(no OS keychain is available\)[^]*\nhint: Accept it: /;
 
@@ -172,7 +172,7 @@ export const programs: readonly Program[] = [
       expired: [0, me],
       revoked: [1, /Session expired or revoked[^]*hint: 'Run: acme login'/],
       "CI with a token": [0, me],
-      // The test has no terminal, where nobody would see the code.
+      // Without a terminal nobody would see the code.
       SSH: [1, /has to be asked for here, since there is no terminal[^]*hint: 'Pass flow: "device"/],
       "no keychain": [1, /onConsent/],
       "storage down": [1, unreadable],
@@ -204,7 +204,7 @@ export const programs: readonly Program[] = [
       "logged in": [0, /^alice@example\.com\n$/],
       expired: [0, /^alice@example\.com\n$/],
       revoked: [0, /^alice@example\.com\n$/],
-      // Only the service knows whose token it is.
+      // Only the service knows the token's owner.
       "CI with a token": [0, /^not logged in\n$/],
       SSH: [0, /^not logged in\n$/],
       "no keychain": [0, /^not logged in\n$/],
@@ -270,7 +270,7 @@ export const programs: readonly Program[] = [
   },
 ];
 
-/** What the compiler makes of a program. That its types are right is for test/readme.test.ts and test/peers/types.test.ts. */
+/** Types are checked by test/readme.test.ts and test/peers/types.test.ts. */
 function withoutTypes(text: string, type: "module" | "commonjs"): string {
   const folder = mkdtempSync(join(tmpdir(), "program-"));
   writeFileSync(join(folder, "package.json"), JSON.stringify({ type }));
@@ -281,7 +281,7 @@ function withoutTypes(text: string, type: "module" | "commonjs"): string {
   return readFileSync(join(folder, "out", "program.js"), "utf8");
 }
 
-/** A program as the document has it, in JavaScript, and the end of its name. */
+/** As JavaScript, with its file extension. */
 function sourceOf({ document, known }: Program): { text: string; end: string } {
   const all = [...textOf(document).matchAll(/^```(js|ts)\n([\s\S]*?)^```$/gm)];
   const [, language, text = ""] = all.find(([, , source = ""]) => source.includes(known)) ?? assert.fail(known);
@@ -321,7 +321,7 @@ async function ending(
   const more = await state({ saas, folder, tool, env }, storage);
   const file = writeTool(text, folder, `program.${end}`, { url: saas.url });
   const started = startCommand(t, program.args ?? [], { ...env, ...more }, { program: file, cwd: folder });
-  // Who logs in with a code reads it from the terminal.
+  // A user reads the code from the terminal.
   started.shows(/\b[A-Z]{4}-[A-Z]{4}\b/).then(
     ([userCode]) => approveDevice(`${saas.url}/device`, userCode),
     () => undefined,
@@ -332,9 +332,9 @@ async function ending(
 }
 
 /**
- * Runs programs in every state, a test each, and prints the matrix of their exit codes.
+ * One test for each program and state, with a matrix of exit codes.
  *
- * @param storageOf - where the sessions of a program are, if not in files
+ * @param storageOf - a program's storage, if not files
  */
 export function testInEveryState(
   those: readonly Program[],
@@ -368,8 +368,8 @@ export function testInEveryState(
 }
 
 /**
- * The programs that documents have: all their JavaScript and TypeScript, but tests and what these import, and the examples of single
- * functions, which test/helpers/api-examples.ts has.
+ * All JavaScript and TypeScript of the documents, except tests with their imports, and the examples of
+ * test/helpers/api-examples.ts.
  */
 export function documentedPrograms(): { document: string; text: string }[] {
   const pages = filesIn("src/docs", /\.md$/).filter((path) => !path.startsWith("src/docs/api/"));

@@ -6,13 +6,12 @@ import { page } from "../../src/base/text.ts";
 import { filesIn, textOf } from "./import-graph.ts";
 import { textsIn } from "./source-texts.ts";
 
-/** Something that a user reads, and where it is from. */
+/** A text for users, and its source. */
 export interface Prose {
   readonly from: string;
   readonly text: string;
 }
 
-/** What every option of every command says about itself. */
 export async function optionTexts(): Promise<Prose[]> {
   const commands = await loaded();
   const own = commands.flatMap(({ usage, options }) =>
@@ -21,7 +20,6 @@ export async function optionTexts(): Promise<Prose[]> {
   return [...own, ...Object.entries(commonOptions).map(([name, { help }]) => ({ from: `--${name}`, text: help }))];
 }
 
-/** What a command's help says above its options. */
 export async function descriptions(): Promise<Prose[]> {
   return (await loaded()).map(({ usage, description }) => ({
     from: usage,
@@ -29,7 +27,7 @@ export async function descriptions(): Promise<Prose[]> {
   }));
 }
 
-/** The summaries in the lists of commands, and what examples are said to do. */
+/** Summaries of commands, and descriptions of examples. */
 export async function summaries(): Promise<Prose[]> {
   const examples = (await loaded()).flatMap(({ usage, examples }) =>
     examples.map(([, does]) => ({ from: `${usage}, an example`, text: does })),
@@ -48,7 +46,7 @@ async function loaded(): Promise<Awaited<ReturnType<(typeof commandTable)[number
   return Promise.all([...commandTable, builtInLogin].map(({ load }) => load()));
 }
 
-/** The pages of `help TOPIC`, without their examples. */
+/** Without examples. */
 export async function topicTexts(): Promise<Prose[]> {
   return Promise.all(
     topicTable.map(async ({ name, load }) => ({
@@ -58,10 +56,10 @@ export async function topicTexts(): Promise<Prose[]> {
   );
 }
 
-/** The files whose texts are programs, queries or scripts for something else to run. */
+/** Files whose texts are programs, queries or scripts. */
 const programs = /app\/stores\/(contract|postgres|redis)|completion\/scripts|keychain-program|cli\/(commands|topics)\//;
 
-/** The errors, hints, findings, notices and pages: every text in the code of three words or more. */
+/** Errors, hints, findings, notices and pages: texts of three words or more. */
 export function messages(): Prose[] {
   return filesIn("src")
     .filter((file) => !programs.test(file) || /cli\/commands/.test(file))
@@ -72,7 +70,7 @@ export function messages(): Prose[] {
     );
 }
 
-/** The documents, without what is code, a quotation or a heading. */
+/** Without code, quotations and headings. */
 export function documentTexts(): Prose[] {
   return ["README.md", "CHANGELOG.md", "test/README.md", ...filesIn("src", /\.md$/)]
     .filter((file) => !/\/API\.md$|docs\/api\//.test(file))
@@ -87,9 +85,7 @@ function withoutCode(markdown: string): string {
     .replace(/`[^`\n]*`/g, "CODE");
 }
 
-/**
- * The sentences of a text. A colon or a semicolon ends one, and so does the end of a paragraph, of a list's item and of a cell of a table.
- */
+/** A colon or semicolon ends one, and so does a paragraph, a list's item or a table's cell. */
 export function sentences(text: string): string[] {
   return text
     .replace(/\n(?=\s*(?:[-|#]|\d+\.)|\n)/g, "\u0000")
@@ -98,7 +94,7 @@ export function sentences(text: string): string[] {
     .filter(Boolean);
 }
 
-/** The number of words, each of which has a letter or a digit. */
+/** Words have a letter or a digit. */
 export function wordsOf(sentence: string): number {
   return sentence.split(/\s+/).filter((word) => /[\p{L}\d…]/u.test(word)).length;
 }

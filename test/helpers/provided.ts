@@ -22,9 +22,8 @@ export interface ApiRequest {
 
 export interface Provided {
   provider: MockProvider;
-  /** The service that the provider issues tokens for. */
+  /** The service for the provider's tokens. */
   service: string;
-  /** Everything that the service was asked. */
   requests: ApiRequest[];
   env: CommandEnvironment;
   credentials: string;
@@ -34,7 +33,7 @@ export interface Provided {
   session(): Promise<Session | undefined>;
 }
 
-/** A provider and, somewhere else, a service with the API that `answers` has, by path. */
+/** A provider and a separate service with the API in `answers`, by path. */
 export async function provided(
   t: Pick<TestContext, "after">,
   options: MockProviderOptions = {},

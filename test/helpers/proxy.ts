@@ -4,43 +4,42 @@ import { createServer as createSecureServer } from "node:https";
 import { connect, type AddressInfo, type Socket } from "node:net";
 import { pipeline } from "node:stream";
 
-/** What a proxy of the tests was asked. */
 export interface ProxyRequest {
   method: string;
-  /** `host:port` of a CONNECT, else the whole address. */
+  /** `host:port` of a CONNECT, else the whole URL. */
   target: string;
   headers: NodeJS.Dict<string | string[]>;
 }
 
-/** What a proxy of the tests does; may be changed while it runs. */
+/** May change while it runs. */
 export interface ProxyBehaviour {
-  /** Where names lead that only the proxy resolves: `host:port` of the target to a port on loopback. */
+  /** Names that only the proxy resolves: `host:port` to a loopback port. */
   routes: Record<string, number>;
-  /** `user:password` that it asks for; undefined when anybody may use it. */
+  /** Required `user:password`, if any. */
   basic?: string | undefined;
-  /** A status that it refuses everything with. */
+  /** Refuses everything with this status. */
   refuse?: number | undefined;
-  /** `"silence"` takes the request and never answers; `"hang up"` ends the connection. */
+  /** `"silence"` never responds; `"hang up"` ends the connection. */
   fault?: "silence" | "hang up" | undefined;
-  /** With it, the proxy itself speaks TLS, as `localhost`. */
+  /** The proxy itself speaks TLS, as `localhost`. */
   certificate?: { key: string; cert: string } | undefined;
 }
 
-/** A forward proxy on loopback (RFC 9110 §9.3.6, RFC 9112 §3.2.2): CONNECT, and requests with a whole address. */
+/** A forward proxy on loopback (RFC 9110 §9.3.6, RFC 9112 §3.2.2): CONNECT, and requests with a whole URL. */
 export interface TestProxy extends AsyncDisposable {
   /** Such as `http://127.0.0.1:4711`. */
   url: string;
   behaviour: ProxyBehaviour;
-  /** What it was asked, in order. */
+  /** In order. */
   requests: ProxyRequest[];
 }
 
-/** Starts a proxy on loopback. It ends, with every connection through it, when it is disposed of. */
+/** Ends with every connection on disposal. */
 export async function startProxy(behaviour: ProxyBehaviour): Promise<TestProxy> {
   const requests: ProxyRequest[] = [];
   const sockets = new Set<Socket>();
 
-  /** Writes down what was asked. The status of a refusal, 0 when it is to be left without an answer, else the port. */
+  /** Records the request. Returns a refusal's status, 0 for no response, else the port. */
   const judge = (asked: IncomingMessage, authority: string): { refusal: number } | { port: number } => {
     requests.push({ method: asked.method ?? "", target: asked.url ?? "", headers: asked.headers });
     const { basic, refuse, fault, routes } = behaviour;
@@ -76,7 +75,7 @@ export async function startProxy(behaviour: ProxyBehaviour): Promise<TestProxy> 
       },
       (got) => {
         answer.writeHead(got.statusCode ?? 502, got.statusMessage, got.headers);
-        // Passes on that a body ended too early, too.
+        // Also passes on an early end.
         pipeline(got, answer, () => undefined);
       },
     );

@@ -3,23 +3,26 @@ import type { TestContext } from "node:test";
 import { until } from "./until.ts";
 import { bin, preload, type CommandEnvironment, type RunningCommand } from "./command.ts";
 
-/** Why no test can have a terminal here, for `skip`; false when it can. util-linux is what every Linux has; other systems' `script` differs. */
+/**
+ * Why no test can have a terminal, for `skip`; false if it can. util-linux is on every Linux; other `script` programs
+ * differ.
+ */
 export const noTerminal: string | false = /util-linux/.test(
   spawnSync("script", ["--version"], { encoding: "utf8" }).stdout ?? "",
 )
   ? false
   : "no `script` of util-linux here, which gives a pseudo-terminal";
 
-/** A run of the real command with a terminal for all three of its streams: what is written to its `stdin` is typed. */
+/** A command with a terminal for all three streams. */
 export type CommandOnTerminal = RunningCommand & { type(text: string): void };
 
-/** Starts the real command, or a program, on a pseudo-terminal of its own. stdout and stderr come out as one, in `stdout`. */
+/** On its own pseudo-terminal. stdout and stderr are one, in `stdout`. */
 export function startOnTerminal(
   t: TestContext,
   args: readonly string[],
   env: CommandEnvironment,
   program: string = bin,
-  /** Whether a script starts it, and does something after it. */
+  /** Started by a script that continues afterwards. */
   inScript: boolean = false,
 ): CommandOnTerminal {
   const quoted = [process.execPath, "--require", preload, program, ...args]

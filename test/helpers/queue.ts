@@ -15,27 +15,26 @@ import { sessionOf, storeSession } from "./stored-session.ts";
 
 export const batchPath = "/api/v1/events/batch/";
 export const uploadPath = "/api/dossier/push-content/";
-/** What `sync upload` needs to be told of an artifact. */
+/** Required options of `sync upload`. */
 export const belongs = "--project 6b0ed5a2-2a4c-4d83-9c3a-b5f0d4f7a111 --mission login";
-/** A command line that queues an event. */
 export const emitLine = `sync emit HistoryAdded --aggregate WP01 --payload {"wp_id":"WP01","entry_type":"note","entry_content":"hello"}`;
-/** A little more large events than three batches hold, each of which is sent while the next is packed. */
+/** A little more large events than three batches, each sent while the next is packed. */
 export const full = 100;
 
-/** A scene in which alice is logged in. */
+/** With alice logged in. */
 export async function loggedInScene(t: TestContext, options: Partial<FakeOptions> = {}): Promise<Scene> {
   const at = await scene(t, options);
   await logIn(at, "alice");
   return at;
 }
 
-/** A login, as far as the folder can tell: the queue hears nothing of it. */
+/** A login of another program: the queue is not notified. */
 export async function logIn({ saas, env }: Scene, user: UserName, profile = "default"): Promise<void> {
   const teams = saas.users[user].teams.map(({ id, name = id }) => ({ id, name }));
   await storeSession(saas, env, { ...sessionOf(saas, { user, leftMs: 3_600_000 }), teams }, { profile });
 }
 
-/** Queues events, many of them in one file, or one after the other; gives their ids. Of large ones, a batch holds about 26. */
+/** Queues events, many in one file or one by one; returns their ids. A batch has about 26 large ones. */
 export async function fill(
   env: CommandEnvironment,
   count: number,
@@ -61,19 +60,19 @@ export async function fill(
   return ids;
 }
 
-/** What the queue holds on disk: paths within it that match, with their content. */
+/** Matching paths of the queue, with content. */
 export function queueFiles({ config }: Scene, pattern: RegExp): [path: string, content: string][] {
   return [...filesUnder(join(config, "queue"))]
     .filter(([path]) => pattern.test(path))
     .map(([path, content]) => [path, content.toString("utf8")]);
 }
 
-/** How often each event that arrived was sent. */
+/** How often each received event was sent. */
 export function deliveries(saas: FakeSaas): number[] {
   return [...saas.events.values()].map((received) => received.deliveries);
 }
 
-/** A scene with a file in it, which is queued. */
+/** With a queued file. */
 export async function queuedArtifact(t: TestContext, content = "# Plan\n"): Promise<Scene> {
   const at = await loggedInScene(t);
   const path = join(at.folder, "plan.md");
@@ -84,19 +83,19 @@ export async function queuedArtifact(t: TestContext, content = "# Plan\n"): Prom
   return at;
 }
 
-/** What `sync status --json` says of each account. */
+/** From `sync status --json`. */
 export async function waitingScopes(at: Scene, more: CommandEnvironment = {}): Promise<SyncStatusOutput["scopes"]> {
   const { code, stdout } = await at.here("sync status --json", more);
   assert.equal(code, 0);
   return (JSON.parse(stdout) as SyncStatusOutput).scopes;
 }
 
-/** How many events wait, of all accounts. */
+/** Of all accounts. */
 export async function waitingEvents(at: Scene): Promise<number> {
   return (await waitingScopes(at)).reduce((sum, { events }) => sum + events, 0);
 }
 
-/** A fault for one batch request: the third by default. */
+/** By default for the third batch request. */
 export function thirdBatch({ saas }: Scene, fault: Fault, number = 3): void {
   saas.faults.next(batchPath, {
     ...fault,

@@ -2,7 +2,7 @@ import { open, type FileHandle } from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import type { TestContext } from "node:test";
 
-/** Replaces a function of one of Node's modules, for everything that imports it, until the test has ended. */
+/** Replaces a function of a Node module for all importers, until the test ends. */
 export function replaced<M extends object, N extends keyof M>(
   t: Pick<TestContext, "after">,
   module: M,
@@ -18,7 +18,7 @@ export function replaced<M extends object, N extends keyof M>(
   set(by(own) as M[N]);
 }
 
-/** What every open file of `node:fs/promises` has its functions from. */
+/** The prototype of open files of `node:fs/promises`. */
 export async function fileHandles(): Promise<FileHandle> {
   const file = await open(process.execPath);
   await file.close();

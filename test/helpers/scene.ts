@@ -15,21 +15,20 @@ import {
 } from "./command.ts";
 import { lineHere, type runHere } from "./command-here.ts";
 
-/** A service, a folder, and the real command between them. */
+/** A service, a directory, and the real command. */
 export interface Scene {
   saas: FakeSaas;
-  /** Holds everything that the command can write: its home, its configuration, its runtime folder. */
+  /** Everything the command can write: home, configuration, runtime directory. */
   folder: string;
   config: string;
   credentials: string;
   env: CommandEnvironment;
-  /** Runs the command to its end. */
   run(args: string, more?: CommandEnvironment): Promise<CommandResult>;
   /** The same in this process, see {@link runHere}. */
   here(args: string, more?: CommandEnvironment, own?: Parameters<typeof runHere>[2]): Promise<CommandResult>;
 }
 
-/** A scene that is gone after the test. `args` of {@link Scene.run} are split at spaces. */
+/** Removed after the test. `args` of {@link Scene.run} are split at spaces. */
 export async function scene(
   t: Pick<TestContext, "after">,
   options: Partial<FakeOptions> = {},
@@ -45,25 +44,22 @@ export async function scene(
   return { saas, folder, config, credentials: join(config, "keys"), env, run, here };
 }
 
-/** Where the service says what it was sent. */
+/** The service returns the request there. */
 export const echo = "/api/v1/echo";
 
-/** Its answer. */
 export interface Echo {
   method: string;
   headers: Record<string, string>;
   body: string;
 }
 
-/** Every file below a folder, by path, with its content; nothing when there is no such folder. */
+/** By path, with content; nothing without the directory. */
 export function filesUnder(folder: string): Map<string, Buffer> {
   const found = new Map<string, Buffer>();
   let names: string[] = [];
   try {
     names = readdirSync(folder, { recursive: true }) as string[];
-  } catch {
-    // No folder, no files.
-  }
+  } catch {}
   for (const name of names) {
     const path = join(folder, name);
     if (lstatSync(path, { throwIfNoEntry: false })?.isFile()) found.set(name, readFileSync(path));
@@ -71,7 +67,7 @@ export function filesUnder(folder: string): Map<string, Buffer> {
   return found;
 }
 
-/** Arguments for Node that change one length of time: `AbortSignal.timeout(from)` and `setTimeout(…, from)` take `to` instead. */
+/** Node's arguments to change one duration: `AbortSignal.timeout(from)` and `setTimeout(…, from)` take `to`. */
 export function hurried(from: number, to: number): string[] {
   const code = `
     const timeout = AbortSignal.timeout.bind(AbortSignal), timer = globalThis.setTimeout;
@@ -80,7 +76,7 @@ export function hurried(from: number, to: number): string[] {
   return ["--import", `data:text/javascript,${encodeURIComponent(code)}`];
 }
 
-/** Arguments for Node that make a process live `factor` times as fast: its clocks, and its timers with them. */
+/** Node's arguments for a process `factor` times as fast: clocks and timers. */
 export function accelerated(factor: number): string[] {
   const code = `
     const wall = Date.now, steady = process.hrtime, timer = globalThis.setTimeout, start = wall(), steadyStart = steady();
@@ -95,7 +91,9 @@ export function accelerated(factor: number): string[] {
   return ["--import", `data:text/javascript,${encodeURIComponent(code)}`];
 }
 
-/** The same as {@link accelerated} for a command that runs here. Its limits on an answer are real: the service is as fast as ever. */
+/**
+ * As {@link accelerated} for a command in this process. Limits on responses are real: the service is as fast as ever.
+ */
 export function fastClock(factor: number): Clock {
   const now = fastNow(factor);
   const start = systemClock.monotonic();
@@ -107,7 +105,7 @@ export function fastClock(factor: number): Clock {
   };
 }
 
-/** Arguments for Node that set a process's wall clock ahead, by milliseconds. */
+/** Node's arguments to set the wall clock ahead, in milliseconds. */
 export function later(ms: number): string[] {
   return [
     "--import",
@@ -115,13 +113,13 @@ export function later(ms: number): string[] {
   ];
 }
 
-/** The same as {@link accelerated} for the clock of a fake service. */
+/** As {@link accelerated} for a fake service's clock. */
 export function fastNow(factor: number): () => number {
   const start = Date.now();
   return () => start + (Date.now() - start) * factor;
 }
 
-/** A service that says what it is told to, byte by byte, whatever it is asked. */
+/** Sends given bytes, whatever the request. */
 export async function rawService(t: TestContext, answer: (socket: Socket, request: Buffer) => void): Promise<string> {
   const server = createServer((socket) => {
     socket.on("error", () => socket.destroy()).once("data", (request) => answer(socket, request));
@@ -132,7 +130,7 @@ export async function rawService(t: TestContext, answer: (socket: Socket, reques
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** A port that nobody has. Those that a login searches by itself are shared with every other test that runs now. */
+/** A free port. Those that a login searches are shared with all running tests. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -8,11 +8,11 @@ import type { UserName } from "../fake-saas/users.ts";
 let program: string | undefined;
 
 /**
- * A program for `BROWSER` that hands the address to this process, where the scripted user opens it and approves. Starting a shell
- * costs a tenth of what starting Node does, and the tests log in some three hundred times. `FAKE_SAAS_USER` chooses the account.
+ * A program for `BROWSER` that passes the URL to this process, where the scripted user approves. A shell starts ten
+ * times as fast as Node, and the tests log in some three hundred times. `FAKE_SAAS_USER` chooses the account.
  */
 export function scriptedBrowser(): string {
-  // No script starts by its first line there.
+  // Scripts need an executable there.
   if (process.platform === "win32") return approvingBrowser;
   if (program !== undefined) return program;
   const folder = mkdtempSync(join(tmpdir(), "spec-kitty-browser-"));
@@ -28,12 +28,12 @@ export function scriptedBrowser(): string {
     try {
       lines = readFileSync(path, "utf8").split("\n");
     } catch {
-      // The visit is under way: this is the news that its file is gone.
+      // The visit is under way: its file is gone.
     }
     const [address = "", user = "", end] = lines;
     if (end !== "end") return;
     rmSync(path);
-    // Nobody listens to a browser's troubles.
+    // A browser's failure is ignored.
     approve(address, user === "" ? {} : { as: user as UserName }).catch(() => undefined);
   });
   return program;

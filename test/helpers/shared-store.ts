@@ -1,12 +1,12 @@
 import type { SharedStore, StoredText } from "../../src/auth/sessions/shared-store.ts";
 
-/** A shared store in memory, which counts what it is asked and fails when told to. */
+/** In memory; counts calls and fails on request. */
 export class TestSharedStore implements SharedStore {
   readonly texts = new Map<string, StoredText>();
   readonly asked: string[] = [];
-  /** Called before each call; what it throws is the failure of it. */
+  /** Called before each call; its errors are the call's. */
   onCall: (call: "load" | "save", key: string) => unknown = () => undefined;
-  /** Called after a save was carried out; what it throws is a lost answer. */
+  /** Called after a save; an error is a lost response. */
   onSaved: (key: string) => unknown = () => undefined;
   readonly #listeners = new Map<string, Set<() => void>>();
   #versions = 0;

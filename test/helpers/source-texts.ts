@@ -1,14 +1,14 @@
 import { textOf } from "./import-graph.ts";
 
 /**
- * The texts in a source file, in their order: strings and templates without their quotes, pieces that `+` joins in one, `…` for what is
- * put in. What stands in a `${}` is a text of its own.
+ * The strings and templates of a source file in order, without quotes, `+` joined, `…` for insertions. Texts inside of
+ * `${}` are separate.
  */
 export function textsIn(file: string): string[] {
   return scan(textOf(file), 0, false).texts;
 }
 
-/** Where a slash begins a regular expression: after an operator or a keyword, not after a value. */
+/** Where a slash begins a regular expression: after an operator or keyword. */
 const beforePattern = /(?:^|[=(,:;!&|?{}[\n]|=>|return|typeof)\s*$/;
 
 function scan(source: string, start: number, isInside: boolean): { texts: string[]; end: number } {
@@ -58,7 +58,7 @@ function scan(source: string, start: number, isInside: boolean): { texts: string
         joins = true;
         index += plus[0].length;
       }
-      // What is put in comes before the text: nothing joins to it.
+      // Insertions come before their text: nothing joins to it.
       texts.splice(texts.length - 1, 0, ...nested);
     } else if (char === "/" && beforePattern.test(source.slice(Math.max(start, index - 40), index))) {
       const [pattern = char] = /^\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\[\n])+\/[a-z]*/.exec(source.slice(index)) ?? [];

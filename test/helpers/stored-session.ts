@@ -8,15 +8,14 @@ import type { FakeSaas } from "../fake-saas/server.ts";
 import type { UserName } from "../fake-saas/users.ts";
 import type { CommandEnvironment } from "./command.ts";
 
-/** What a session of a test may vary. */
 export interface SessionOptions {
   user?: UserName;
-  /** For how long the access token is still good, in milliseconds; an hour over by default. */
+  /** Remaining validity of the access token, in milliseconds; expired an hour ago by default. */
   leftMs?: number;
   now?: number;
 }
 
-/** A session that the service knows, as a login two hours ago would have left it. */
+/** A session of the service, from a login two hours ago. */
 export function sessionOf(
   saas: FakeSaas,
   { user = "alice", leftMs = -3_600_000, now = Date.now() }: SessionOptions = {},
@@ -33,7 +32,7 @@ export function sessionOf(
   };
 }
 
-/** Stores a session in the place of whatever was there, sealed by the machine's key. The app is this test's view of the files. */
+/** Replaces the stored session, sealed by the machine's key. The app is this test's view of the files. */
 export async function storeSession(
   saas: FakeSaas,
   env: CommandEnvironment,
@@ -41,7 +40,7 @@ export async function storeSession(
   { profile = "default", ...overrides }: AppOverrides & { profile?: string } = {},
 ): Promise<App> {
   const app = createApp({ env, ...overrides });
-  // Another login each time, as a real one is.
+  // Another login each time.
   const kept = {
     service: saas.url,
     clientId: "cli_native",
@@ -54,7 +53,7 @@ export async function storeSession(
   return app;
 }
 
-/** Leaves a session as `auth login` does, for a test that needs one and is not about the login: it starts no process. */
+/** Stores a session as `auth login` does, without a process. */
 export async function signIn(
   saas: FakeSaas,
   env: CommandEnvironment,
@@ -75,22 +74,20 @@ export async function signIn(
   );
 }
 
-/** The session that is on disk now. */
 export async function storedSession(env: CommandEnvironment, profile = "default"): Promise<Session | undefined> {
   return (await storedProfile(env, profile))?.session;
 }
 
-/** The profile that is on disk now. */
 export async function storedProfile(env: CommandEnvironment, profile = "default"): Promise<Profile | undefined> {
   return (await createApp({ env }).store.read(profile)).profile;
 }
 
-/** Leaves a key whose slot is in a keychain entry of this name, which has a key of zeros. */
+/** Stores a key with a slot for this keychain entry, a key of zeros. */
 export async function keyInKeychain(env: CommandEnvironment, account = "sessions-test"): Promise<void> {
   await addKey({ way: { source: "keychain", account }, key: Buffer.alloc(32) }, false, createApp({ env }).local);
 }
 
-/** The file of a profile's login, whether it is there or not; undefined when nobody is logged in. */
+/** The file of a profile's login, existing or not; undefined when not logged in. */
 export async function loginFile(env: CommandEnvironment, profile = "default"): Promise<string | undefined> {
   const { local, store } = createApp({ env });
   const key = await local.keys.open();

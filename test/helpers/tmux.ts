@@ -7,22 +7,22 @@ import { scratchFolder, type CommandEnvironment } from "./command.ts";
 
 const run = promisify(execFile);
 
-/** Why no test can look at a real terminal's screen here, for `skip`; false when it can. */
+/** For `skip`; false if tmux is there. */
 export const noTmux: string | false = spawnSync("tmux", ["-V"]).status === 0 ? false : "tmux is not installed";
 
-/** A program on a real terminal, whose screen can be looked at: what escape sequences did is visible, not what they were. */
+/** A program on a real terminal: shows the effect of escape sequences. */
 export interface Screen {
-  /** The lines that a person would see, without the blanks at their ends. */
+  /** As a user sees them, without trailing blanks. */
   lines(): Promise<string[]>;
-  /** The same with the escape sequences (SGR) that colour them. */
+  /** With SGR escape sequences. */
   colored(): Promise<string[]>;
   /** Settles when the screen matches; rejects with the screen after 20 seconds. */
   shows(pattern: RegExp): Promise<RegExpMatchArray>;
-  /** Presses keys, by tmux's names (`Tab`, `Enter`, `C-c`) or as text. */
+  /** By tmux's names (`Tab`, `Enter`, `C-c`) or as text. */
   press(...keys: string[]): Promise<void>;
 }
 
-/** Starts a program in a terminal of its own, with this environment and nothing else. What it ends with stays on the screen. */
+/** In its own terminal, with this environment only. The last screen stays. */
 export async function startOnScreen(
   t: Pick<TestContext, "after">,
   program: readonly string[],
@@ -32,13 +32,13 @@ export async function startOnScreen(
   let socket = "";
   const tmux = async (...args: string[]): Promise<string> =>
     (await run("tmux", ["-S", socket, "-f", "/dev/null", "-u", ...args])).stdout;
-  // Before the folder's own hook, which takes the socket away.
+  // Before the directory's hook, which removes the socket.
   t.after(() => tmux("kill-server"));
   socket = join(scratchFolder(t), "tmux");
   const variables = Object.entries({ TERM: "tmux-256color", LANG: "C.UTF-8", ...env }).flatMap(([name, value]) =>
     value === undefined ? [] : [`${name}=${value}`],
   );
-  // The command waits until the screen has been told to stay, or its end could come first.
+  // The screen must be set to stay before the command can end.
   await tmux(
     "new-session",
     "-d",
@@ -53,7 +53,7 @@ export async function startOnScreen(
     "remain-on-exit",
     "on",
   );
-  // Its note that the program has ended would move the screen up by a line, at some moment after the end.
+  // tmux's note at the end would move the screen up.
   await tmux("set-option", "-gq", "remain-on-exit-format", "");
   await tmux("respawn-pane", "-k", "env", "-i", ...variables, ...program);
   const captured = async (...options: string[]): Promise<string[]> =>

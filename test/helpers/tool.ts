@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /**
- * A folder of a tool's author, with the package installed from the tarball and nothing else. Neither the folder's name nor what is in it
- * has the package's name, but for the package itself.
+ * An author's directory with the package from the tarball only. No path or file has the package's name, except the
+ * package.
  */
 export function installedProject(): { project: string; remove: () => void } {
   const project = mkdtempSync(join(tmpdir(), "acme-"));
@@ -18,7 +18,7 @@ export function installedProject(): { project: string; remove: () => void } {
       encoding: "utf8",
       stdio: ["ignore", "pipe", "pipe"],
     });
-  // Built already, by what runs the tests.
+  // Built by the test run.
   npm(fileURLToPath(new URL("../..", import.meta.url)), "pack", "--ignore-scripts", "--pack-destination", project);
   const tarball = readdirSync(project).find((name) => name.endsWith(".tgz")) ?? "";
   writeFileSync(join(project, "package.json"), JSON.stringify({ name: "acme", version: "1.2.0", type: "module" }));
@@ -26,15 +26,15 @@ export function installedProject(): { project: string; remove: () => void } {
   return { project, remove: () => rmSync(project, { recursive: true, force: true }) };
 }
 
-/** Where the examples live that the README speaks of. */
+/** Of the README. */
 export const examples: string = fileURLToPath(new URL("../examples", import.meta.url));
 
 /**
- * Writes an example where a tool's author would have it, for a service of a test: its addresses and its client are those of that service.
+ * Writes an example for a test's service: with its URLs and client.
  *
- * @param source - the program's text
- * @param folder - has `spec-kitty` in its `node_modules`
- * @returns the path of the program
+ * @param source - the program
+ * @param folder - with `spec-kitty` in `node_modules`
+ * @returns the path
  */
 export function writeTool(
   source: string,
@@ -53,7 +53,6 @@ export function writeTool(
   return program;
 }
 
-/** The text of an example. */
 export function example(name: string): string {
   return readFileSync(join(examples, name), "utf8");
 }

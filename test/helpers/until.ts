@@ -2,11 +2,11 @@ import { availableParallelism, loadavg } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 
 /**
- * Waits for what a test is about, so that a defect which keeps it away fails this test, and the failure says what never was.
+ * Waits for the subject of a test; the failure says what did not happen.
  *
  * @param what - completes the error: "the browser is opened"
- * @param event - settles when it is so; a function is called again and again until what it returns is true
- * @param limitMs - on an idle machine: a busy one is not a defect
+ * @param event - settles in time; a function is called until it returns true
+ * @param limitMs - on an idle machine
  */
 export async function until<T>(what: string, event: Promise<T> | (() => T | Promise<T>), limitMs = 10_000): Promise<T> {
   let disarm = (): void => undefined;
@@ -32,10 +32,10 @@ export async function until<T>(what: string, event: Promise<T> | (() => T | Prom
 }
 
 /**
- * Calls back once a time has passed that would be `limitMs` on an idle machine.
+ * Calls back after `limitMs` of an idle machine.
  *
- * @param isAwaited - whether the process goes on for it alone
- * @returns what prevents that
+ * @param isAwaited - keeps the process alive
+ * @returns cancels it
  */
 export function alarm(limitMs: number, ring: () => void, isAwaited = true): () => void {
   const start = performance.now();
@@ -52,7 +52,7 @@ export function alarm(limitMs: number, ring: () => void, isAwaited = true): () =
   return () => clearTimeout(timer);
 }
 
-/** How many processes share each processor: their average over a minute, so what has just begun hardly counts. */
+/** Processes per processor, averaged over a minute. */
 function slowness(): number {
   return Math.max(1, (loadavg()[0] ?? 0) / availableParallelism());
 }

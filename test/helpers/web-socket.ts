@@ -6,13 +6,12 @@ import type { SocketConstructor } from "../../src/auth/websocket/connection.ts";
 import { typescript } from "./command.ts";
 
 /**
- * Defines tests that need the runtime's own WebSocket. Where it has none without a flag (Node 20), the file is run once more
- * with the flag, and its success is the test.
+ * For tests with the runtime's own WebSocket. On Node 20 the file runs again with the flag, as one test.
  *
  * @param file - `import.meta.url` of the test file
  */
 export function withWebSocket(file: string, define: (WebSocket: SocketConstructor) => void): void {
-  // Under every version's types and at run time alike: absent on Node 20.
+  // Absent on Node 20.
   const found = (globalThis as { WebSocket?: SocketConstructor }).WebSocket;
   if (found !== undefined) return define(found);
   test("all of this holds on this Node with --experimental-websocket", () => {

@@ -1,5 +1,5 @@
-// Windows, as Wine plays it: the real command, installed there as npm does it, on a Node for Windows. Its kernel's rules for open
-// files, locks, processes and paths are Windows' own.
+// Windows under Wine: the real command, installed as by npm, on a Node for Windows, with Windows' rules for open files,
+// locks, processes and paths.
 import assert from "node:assert/strict";
 import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
 import {
@@ -22,45 +22,41 @@ import type { CommandEnvironment, CommandResult, RunningCommand } from "./comman
 import { scriptedBrowser } from "./scripted-browser.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-/** What is installed there, from the registry of npm. */
+/** From the npm registry. */
 const packages = join(root, "test", "peers", "windows");
 
-/** Debian's package `wine64` has no command of its own; other distributions have one. */
+/** Debian's `wine64` has no command in PATH; other distributions do. */
 const wine = ["/usr/lib/wine/wine64", "/usr/bin/wine64", "/usr/bin/wine"].find((path) => existsSync(path));
 
-/** Why there is no Windows here, for the option `skip` of a test; false where there is one. */
+/** For `skip`; false if there is a Windows. */
 export const withoutWindows: string | false =
   wine === undefined ? "needs Wine (Debian: wine64)" : process.arch !== "x64" && "needs an x64 processor";
 
-/** A Windows of one's own. */
 export interface Windows {
-  /** Drive C, as this machine sees it. */
+  /** Drive C, as a path here. */
   readonly drive: string;
-  /** Starts the command. */
   start(args: readonly string[], options?: WindowsOptions): RunningCommand;
-  /** Starts a program of Windows; `node` is Node. */
+  /** `node` is Node. */
   startProgram(program: string, args: readonly string[], options?: WindowsOptions): RunningCommand;
-  /** Puts a copy of Node there, by the path of this machine. */
+  /** Copies Node there, by a path here. */
   copyNode(path: string): void;
-  /** Ends all its processes and removes it. */
   stop(): void;
 }
 
-/** How a program is started there. */
 export interface WindowsOptions {
   env?: CommandEnvironment;
-  /** The working folder, as this machine sees it. */
+  /** A path here. */
   cwd?: string;
-  /** Arguments for Node itself. */
+  /** For Node itself. */
   nodeArgs?: readonly string[];
-  /** Which Node, by its name in test/peers/windows. */
+  /** By its name in test/peers/windows. */
   node?: "node-20" | "node-24";
 }
 
 /**
- * Sets up a Windows that has the command on it. It takes five seconds, and 800 MB for as long as it is there.
+ * A Windows with the command. Takes five seconds, and 800 MB until it is stopped.
  *
- * @param browser - the program that it hands addresses to; by default one that approves
+ * @param browser - opens URLs; by default one that approves
  */
 export function startWindows(browser: string = scriptedBrowser()): Windows {
   if (wine === undefined) throw new Error(String(withoutWindows));
@@ -68,7 +64,7 @@ export function startWindows(browser: string = scriptedBrowser()): Windows {
   const place = mkdtempSync(join(tmpdir(), "spec-kitty-windows-"));
   const drive = join(place, "prefix", "drive_c");
   const running = new Set<ChildProcess>();
-  // Windows has opening an address hand it to the program of this name.
+  // Windows opens URLs with this program.
   mkdirSync(join(place, "bin"));
   symlinkSync(browser, join(place, "bin", "xdg-open"));
   const base = {
@@ -83,11 +79,11 @@ export function startWindows(browser: string = scriptedBrowser()): Windows {
     process.off("exit", stop);
     for (const child of running) child.kill("SIGKILL");
     const server = join(dirname(wine), "wineserver");
-    // It waits until all of them have ended.
+    // Waits until all have ended.
     spawnSync(existsSync(server) ? server : "wineserver", ["-k"], { env: base });
     rmSync(place, { recursive: true, force: true });
   };
-  // Also when a time limit ends this process: its services would go on.
+  // Also when a time limit ends this process.
   process.once("exit", stop).once("SIGTERM", () => process.exit(1));
   let count = 0;
   const startProgram: Windows["startProgram"] = (
@@ -96,7 +92,7 @@ export function startWindows(browser: string = scriptedBrowser()): Windows {
     { env = {}, cwd = place, nodeArgs = [], node = "node-20" } = {},
   ) => {
     count += 1;
-    // Pipes and terminals of this machine are nothing that a Node for Windows can write to as it is used to: files are.
+    // A Node for Windows writes to files, not to pipes and terminals of this machine.
     const [out, err] = [join(place, `${count}.out`), join(place, `${count}.err`)];
     const files = [out, err].map((path) => openSync(path, "w"));
     const program = name === "node" ? [nodeOf(node), ...nodeArgs] : [name];
@@ -157,7 +153,7 @@ function nodeOf(name: string): string {
   return join(packages, "node_modules", name, "bin", "node.exe");
 }
 
-/** Once, from a lock file, as a machine with Windows would. */
+/** Once, from a lock file. */
 function install(): void {
   const [installed, lock] = [join(packages, "node_modules", ".package-lock.json"), join(packages, "package-lock.json")];
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;

@@ -5,9 +5,8 @@ import { kinds } from "./service.ts";
 import type { Use } from "./use.ts";
 import { disturbances, reliefs, timePasses, type Choice, type World } from "./world.ts";
 
-/** How one schedule went. */
 interface Schedule {
-  /** The number of each choice that was made, among those there were. */
+  /** The number of each choice, among how many. */
   readonly choices: readonly number[];
   readonly made: readonly Choice[];
   readonly violation: string | undefined;
@@ -15,17 +14,15 @@ interface Schedule {
 
 /** A failure, and what replays it. */
 export interface Failure extends Pick<Schedule, "violation"> {
-  /** What happened, step by step. */
   readonly steps: readonly string[];
   readonly replay: string;
   readonly seed?: number;
 }
 
-/** What an exploration has seen. */
 export interface Exploration {
   schedules: number;
   steps: number;
-  /** Different states, where every schedule is tried. */
+  /** With every schedule tried. */
   states: number;
   failure?: Failure;
 }
@@ -33,8 +30,8 @@ export interface Exploration {
 const stepLimit = 3_000;
 
 /**
- * Waits until nothing is left to run but what waits for the world. All else that the code under test waits for is settled in microtasks,
- * an `import()` of what is loaded already included, and Node runs the next tick when there is none left.
+ * Waits until only the world is left to wait for. Everything else in the code under test settles in microtasks, a
+ * repeated `import()` included, and Node runs the next tick when there are none.
  */
 const quiet = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
 
@@ -161,7 +158,7 @@ function isIndependent(one: Step, other: Step): boolean {
   return !isTouched(one.use, other.use) && !isTouched(other.use, one.use);
 }
 
-/** Walks through scenarios of three to five processes. One seed is one walk. */
+/** Random walks through scenarios of three to five processes, one per seed. */
 export async function walk(firstSeed: number, walks: number): Promise<Exploration> {
   const exploration: Exploration = { schedules: 0, steps: 0, states: 0 };
   for (let seed = firstSeed; seed < firstSeed + walks; seed += 1) {
@@ -175,8 +172,8 @@ export async function walk(firstSeed: number, walks: number): Promise<Exploratio
 }
 
 /**
- * A scenario and the choices in it, from one seed. Each walk has its own mind: which disturbances there are, how often, and how long it
- * stays with one process. With all of them in every walk, two of the same kind would hardly ever come together.
+ * A scenario and its choices from one seed. Each walk has its own disturbances, their rate, and how long it stays with
+ * one process: with all of them in every walk, two of a kind would hardly ever meet.
  */
 function randomWalk(seed: number): { scenario: Scenario; pick: (choices: readonly Choice[]) => number } {
   const random = numbersFrom(seed);
@@ -235,14 +232,14 @@ export async function replay(word: string): Promise<Exploration> {
   return { schedules: 1, steps: ended.choices.length, states: 0, failure: failureOf(scenario, ended) };
 }
 
-/** A failure as people read it, and how to see it again. */
+/** With the steps, and how to replay it. */
 export function textOf({ steps, violation = "nothing violated", replay, seed }: Failure): string {
   const lines = steps.map((step, index) => `${String(index + 1).padStart(4)}  ${step}`).join("\n");
   return `${lines}\n\n${violation}\n${seed === undefined ? "" : `seed ${seed}; `}again: npm run bench -- explore --replay '${replay}'`;
 }
 
 /**
- * Each pair of programs, with each kind of service, and with a token that has expired and one that is about to.
+ * Each pair of programs and kind of service, with an expired token and one about to expire.
  * @param isUnseen - on two machines
  */
 export function pairs(disturbances: number, isUnseen = false): Scenario[] {

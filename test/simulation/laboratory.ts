@@ -13,19 +13,18 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
 const run = promisify(execFile);
 
-/** A change to the code that should be found. `from` must be there, once: a mutant stays honest when the code changes. */
+/** A change that should be detected. `from` must occur exactly once: a mutant stays honest when the code changes. */
 export interface Mutation {
   readonly file: string;
   readonly from: string;
   readonly to: string;
 }
 
-/** The code and the simulation, compiled. */
 export interface Laboratory extends Disposable {
   explore(task: Task): Promise<Exploration>;
 }
 
-/** Compiles a file, with all that it imports unless it is to be compiled alone, to `out`. */
+/** Compiles a file to `out`, with its imports unless `alone`. */
 async function compile(folder: string, file: string, ...alone: "--noResolve"[]): Promise<void> {
   const options = [
     "--module",
@@ -56,7 +55,7 @@ function newFolder(): string {
 
 let compiled: Promise<string> | undefined;
 
-/** The code as it is, compiled once: a mutant differs in one file. */
+/** Compiled once: a mutant differs in one file. */
 async function compiledOnce(): Promise<string> {
   const folder = newFolder();
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));

@@ -5,26 +5,26 @@ import type { World } from "./world.ts";
 
 const all = parts.sessions | parts.locks | parts.service | parts.ledger;
 
-/** A request with a refresh token, from when it is sent until it has failed, or what it brought is stored. */
+/** A request with a refresh token, from sending to failure, or until its result is stored. */
 export interface RefreshRequest {
   readonly process: Process;
   readonly token: string;
-  /** The refresh token that the service gave for it. */
+  /** The refresh token in the response. */
   next: string | undefined;
-  /** Whether the process has that too. */
+  /** Whether the process has received it. */
   isAnswered: boolean;
 }
 
-/** A stored session, as far as the invariants go. */
+/** The stored session, for the invariants. */
 export interface Stored {
   readonly login: string;
   readonly access: string;
   readonly refresh: string;
-  /** When the access token expires, as far as processes know. */
+  /** As far as the processes know. */
   readonly expiresAt: number;
 }
 
-/** What may make a caller fail: an error that nothing here explains is a violation, and so is every other code. */
+/** What explains a caller's error: any other error is a violation. */
 const explanations: Readonly<Record<string | number, readonly string[]>> = {
   lock_unavailable: ["stop", "lock lost", "silent", "time passes", "disk full", "write fails", "cut off"],
   storage_unreachable: ["cut off"],
@@ -38,10 +38,13 @@ const explanations: Readonly<Record<string | number, readonly string[]>> = {
   503: ["busy"],
 };
 
-/** What the most demanding of the callers needs of an access token, in milliseconds. */
+/** The largest validity that any caller needs, in milliseconds. */
 const needMs = 120_000;
 
-/** No caller waits longer than this, in milliseconds during which its process is not stopped: for a holder at work, then for an answer of its own. */
+/**
+ * The longest wait of a caller, without stops of its process, in milliseconds: for a holder at work, then for its own
+ * response.
+ */
 const patienceMs = 2 * 300_000 + 30_000;
 
 /**
@@ -59,15 +62,14 @@ const patienceMs = 2 * 300_000 + 30_000;
  */
 export class Ledger {
   violation: string | undefined;
-  /** What happened that may explain an error. */
+  /** Events that may explain an error. */
   readonly happened = new Set<string>();
   /** Logins that may be lost, see {@link Ledger.interrupted}. */
   readonly #lost = new Set<string>();
   readonly #world: World;
   readonly #requests = new Set<RefreshRequest>();
-  /** Refresh tokens in whose place one that was given for them was stored. */
+  /** Refresh tokens whose successor was stored. */
   readonly #replaced = new Set<string>();
-  /** Access tokens that were stored. */
   readonly #access = new Set<string>();
   /** The write that stored what is there, if the process had lost its claim; else 0. */
   #lateWrite = 0;
@@ -80,14 +82,16 @@ export class Ledger {
     this.violation ??= what;
   }
 
-  /** No refresh token is sent without the lock, by two living processes, after another one took its place, or without need (NFR-009). */
+  /**
+   * No refresh token is sent without the lock, by two living processes, after its successor, or without need (NFR-009).
+   */
   sent(process: Process, token: string): RefreshRequest {
     const { service, shared, stored, now } = this.#world;
     this.#world.looksAt(all);
     this.#world.changes(parts.ledger);
     const login = service.loginOf(token);
     const request = { process, token, next: undefined, isAnswered: false };
-    // The process of a login has one reason to send another session's token: to end it, when its own is stored in the place of that.
+    // A login sends another session's token only to end it, after storing its own.
     if (process.ownLogin !== undefined) return request;
     const isOvertaken = this.#lateWrite > 0 && shared?.hasJustSigned(process) === true;
     if (isOvertaken) this.#lose(token);
@@ -101,7 +105,7 @@ export class Ledger {
     if (isEnough && !process.refused.has(stored.access) && !isOvertaken)
       this.violate(`${process.name} sends ${token}, although ${stored.access} is stored and enough`);
     for (const other of this.#requests) {
-      // One that was not answered has ended before it is repeated: then the token is the only one there is.
+      // A repeat after a lost response: the token is the only one there is.
       const isSpent = other.token === token && other.next !== token && !service.endedOnPurpose.has(login);
       if (isSpent)
         this.violate(
@@ -112,7 +116,6 @@ export class Ledger {
     return request;
   }
 
-  /** A request ended without new tokens for its process. */
   failed(request: RefreshRequest): void {
     this.#requests.delete(request);
     const { service, stored } = this.#world;
@@ -125,8 +128,8 @@ export class Ledger {
   }
 
   /**
-   * A process was killed, lost its lock, or ended and said that it could not store the session. The one window: if the service has rotated
-   * its token and the new one is not stored, the login may be lost. Nothing else may lose one.
+   * A process was killed, lost its lock, or could not store the session. The one window: a rotated token that is not
+   * stored may lose the login. Nothing else may.
    */
   interrupted(process: Process): void {
     this.#world.looksAt(all);
@@ -135,8 +138,8 @@ export class Ledger {
   }
 
   /**
-   * In a shared store: a process was silent for longer than it may be. If it has sent the token, the login may be lost, also where the
-   * service has not seen it yet.
+   * In a shared store, a process was silent for too long. If it has sent the token, the login may be lost, even before
+   * the service has seen it.
    */
   takenOver(process: Process): void {
     this.#world.changes(parts.ledger);
@@ -153,7 +156,7 @@ export class Ledger {
     this.happened.add("window");
   }
 
-  /** What is stored changes in these ways only: a logout and a newer login win, and nothing transient removes a session. */
+  /** Stored sessions change only so: a logout and a newer login win, and nothing transient removes one. */
   written(process: Process | undefined, before: Stored | undefined, after: Stored | undefined): void {
     this.#world.looksAt(all);
     this.#world.changes(parts.ledger);
@@ -185,7 +188,6 @@ export class Ledger {
     if (service.goesOnWith(after.refresh) && !isOnTheWay) this.#lost.delete(after.login);
   }
 
-  /** An access token is where processes find it. */
   stored(access: string): void {
     this.#world.changes(parts.ledger);
     this.#access.add(access);
@@ -195,7 +197,7 @@ export class Ledger {
     return this.#lost.has(login) || this.#world.service.endedOnPurpose.has(login);
   }
 
-  /** Every caller is served in time: with a token that is valid and stored, or with an error that something explains. */
+  /** Every caller gets in time a valid, stored token, or an explained error. */
   served(
     process: Process,
     { waitedMs, pausedMs, result }: { waitedMs: number; pausedMs: number; result: unknown },
@@ -218,14 +220,14 @@ export class Ledger {
     }
   }
 
-  /** A process whose token was refused when another one had taken its place must have found that. */
+  /** A process whose token was refused after its replacement must have found that. */
   #hasLooked({ name, successor }: Process): void {
     const { stored, service } = this.#world;
     const isThere = successor !== undefined && stored?.refresh === successor && service.goesOnWith(successor);
     if (isThere) this.violate(`${name} fails, although ${successor} is stored and good`);
   }
 
-  /** A process ends and says that its session could not be stored. A disk that was full before the token was sent is no reason. */
+  /** A process could not store its session. A disk full before the token was sent is no reason. */
   gaveUp(process: Process): void {
     const reasons = ["write fails", "lock lost", "stop", "time passes", "cut off"];
     const isExplained = reasons.some((event) => this.happened.has(event));
@@ -234,21 +236,20 @@ export class Ledger {
     process.end();
   }
 
-  /** A process has done its work. */
   ended(process: Process): void {
     this.#world.looksAt(parts.locks);
     const isHolder = [...this.#world.locks.values()].some((holder) => holder.process === process);
     if (isHolder) this.violate(`${process.name} ends with a lock`);
   }
 
-  /** What is stored in the end is what the service goes on with. */
+  /** In the end the stored session is the service's current one. */
   end(): void {
     const { service, stored } = this.#world;
     if (stored === undefined || this.#mayBeLost(stored.login) || service.goesOnWith(stored.refresh)) return;
     this.violate(`${stored.refresh} is stored in the end, and the service does not take it`);
   }
 
-  /** All that the verdicts to come depend on. */
+  /** All that later verdicts depend on. */
   get state(): string {
     const requests = [...this.#requests].map(
       ({ process, token, next, isAnswered }) => `${process.name} ${token} ${next} ${isAnswered}`,

@@ -1,11 +1,11 @@
-// One task, given as JSON, in a process of its own: runs without a loader, in which every `import()` would ask another thread.
+// One task, as JSON, in its own process without a loader, in which every `import()` would ask another thread.
 import "./runtime.ts";
 import "../../src/auth/token-manager/refresh.ts";
 import { exhaustively, replay, walk, type Exploration } from "./explore.ts";
 import { installModels } from "./process.ts";
 import type { Scenario } from "./programs.ts";
 
-/** What to explore: some scenarios, exhaustively; or so many walks, from a seed on; or one schedule again. */
+/** Scenarios to explore exhaustively; walks from a seed on; or one schedule to replay. */
 export type Task = { scenarios: readonly Scenario[] } | { seed: number; walks: number } | { replay: string };
 
 async function explore(task: Task): Promise<Exploration> {

@@ -7,61 +7,61 @@ import { address, type Answer } from "./service.ts";
 import { parts } from "./use.ts";
 import type { World } from "./world.ts";
 
-/** What a process waits for. Nothing becomes of it until the scheduler picks one of its outcomes. */
+/** A wait of a process, until the scheduler picks an outcome. */
 interface Wait {
   readonly name: string;
   /** Among all of its process. */
   readonly number: number;
   outcomes(): readonly string[];
-  /** When time alone makes another outcome possible. */
+  /** When time alone allows another outcome. */
   due(): number;
   settle(outcome: string): void;
 }
 
-/** How long a holder that nobody sees may show no sign of life, in milliseconds: see process-lock/holder.ts. */
+/** Allowed silence of an unseen holder, in milliseconds: see process-lock/holder.ts. */
 const silentMs = 27_000;
 
 const numbers = new Map<string, number>();
-/** A number for a text, the same in every schedule. */
+/** The same in every schedule. */
 function numberOf(text: string): number {
   if (!numbers.has(text)) numbers.set(text, numbers.size);
   return numbers.get(text) ?? 0;
 }
 
-/** The process whose code runs. Only one does, until all that it has begun waits for the scheduler. */
+/** The process whose code runs: one, until all it began waits for the scheduler. */
 let running: Process | undefined;
 export const setRunning = (process: Process | undefined): void => void (running = process);
 
-/** A process: what it is doing, and its view of the world. */
+/** A process with its view of the world. */
 export class Process {
   readonly name: string;
   readonly world: World;
   status: "new" | "running" | "stopped" | "over" = "new";
   readonly waits = new Set<Wait>();
-  /** When it was stopped last, or ended. */
+  /** Its last stop, or its end. */
   silentSince = 0;
   stoppedMs = 0;
-  /** It has just found its claim held. What it does next counts as the same moment, since no code can look and act in one. */
+  /** It just found its claim held. Its next act counts as the same moment: no code can look and act in one. */
   isActing = false;
-  /** The login that it makes; the one that it found stored first, and whether it ends that. */
+  /** Its own login; the login stored first, and whether it ends that one. */
   ownLogin: string | undefined;
   found: string | undefined;
   isLogout = false;
-  /** Whether it has failed to store a session: then it may give out what is stored nowhere. */
+  /** It failed to store a session: then it may give out an unstored one. */
   isUnsaved = false;
-  /** Since when nothing goes between it and a shared store. */
+  /** Cut off from a shared store since then. */
   cutOffSince: number | undefined;
-  /** The access tokens that the service has answered with 401. */
+  /** Access tokens answered with 401. */
   readonly refused = new Set<string>();
   /** What it waited for last. */
   did = "";
   /** Which write it has seen last. */
   lookedAt = 0;
-  /** The refresh token that was stored when another one, which it had sent, was refused. */
+  /** The stored refresh token when a sent one was refused. */
   successor: string | undefined;
   /**
-   * Two hashes of all that it has seen of the world. Its code is deterministic, so this is its state: where every process has seen the
-   * same and the world is the same, two schedules go on alike, and one of them is enough.
+   * Two hashes of all it has seen. Its code is deterministic, so this is its state: with the same hashes and world, two
+   * schedules continue alike.
    */
   #seen = 0;
   #seenToo = 0;
@@ -93,7 +93,6 @@ export class Process {
     ].join();
   }
 
-  /** Takes down what the process sees. */
   see<T extends string | number | boolean>(value: T): T {
     if (running !== this) return value;
     const number = numberOf(String(value));
@@ -102,7 +101,7 @@ export class Process {
     return value;
   }
 
-  /** Waits for the scheduler: here others may go on, and the process may be stopped or killed. Returns the outcome that it picked. */
+  /** Waits for the scheduler: others may run, and the process may be stopped or killed. Returns the outcome. */
   wait(
     name: string,
     outcomes: () => readonly string[] = () => ["goes on"],
@@ -126,21 +125,21 @@ export class Process {
     });
   }
 
-  /** Ends it, whether it is done or killed: its locks are free then, and what it has not sent or written never will be. */
+  /** Ends it, done or killed: its locks are free, and nothing more is sent or written. */
   end(): void {
     this.status = "over";
     this.isActing = false;
     this.silentSince = this.world.time;
     this.waits.clear();
     this.world.changes(parts.locks | parts.lives);
-    // Where a process is seen, it is seen to be dead.
+    // A visible process is seen to be dead.
     if (!this.world.isUnseen)
       for (const [name, { process }] of this.world.locks) if (process === this) this.world.locks.delete(name);
   }
 
   /**
-   * The local store, unless another is put in its place, as far as others can see what it does: the profile and the login are two files, read one after the other, and each written whole or
-   * not at all. A full disk refuses a claim, which takes room for the next session, and every other write.
+   * The local store, unless replaced, as others see it: profile and login are two files, read in turn, each written
+   * whole or not at all. A full disk refuses claims, which take space for the next session, and every other write.
    */
   store: SessionStore = {
     choice: async () => noChoice,
@@ -237,7 +236,7 @@ export class Process {
     };
   }
 
-  /** As `acquireProcessLock`: one try; then a waiter is asked, before each further one, whether it still wants the lock. */
+  /** As `acquireProcessLock`: one try; before each further one, `unless` decides. */
   async #lock(
     name: string,
     timeoutMs: number,
@@ -253,7 +252,7 @@ export class Process {
       const isAtWork = (): boolean =>
         (world.isUnseen || holder()?.status === "running") && world.time < since + whileAtWorkMs;
       const timeIsUp = (): readonly string[] => (isAtWork() ? ["waits on"] : ["times out"]);
-      /** When a holder that nobody sees has shown no sign of life for too long. */
+      /** When an unseen holder has been silent for too long. */
       const silentAt = (): number | undefined => {
         const { status, isActing, silentSince } = holder() ?? this;
         const isSilent = world.isUnseen && status !== "running" && !isActing;
@@ -262,7 +261,7 @@ export class Process {
       const outcomes = (): readonly string[] => {
         if (unless()) return ["gives way"];
         if (!world.locks.has(name)) return ["gets it"];
-        // The wait for one that cannot be judged goes on until it is.
+        // A wait for a holder that cannot be judged continues until it can.
         const at = silentAt();
         if (at !== undefined) return world.time >= at ? ["takes it"] : [];
         return world.time >= due ? timeIsUp() : [];
@@ -289,14 +288,14 @@ export class Process {
     return { isHeld, release };
   }
 
-  /** All processes have the same time, and it passes when the scheduler lets it. */
+  /** One time for all processes, which the scheduler moves. */
   readonly clock: Clock = {
     now: () => this.see(this.world.now),
     monotonic: () => this.see(this.world.time),
     sleep: async (ms, { background = false, signal } = {}) => {
       signal?.throwIfAborted();
       const due = this.world.time + ms;
-      // A full disk may stay full: after a few tries in vain another one would show nothing new.
+      // A disk may stay full: after a few tries another shows nothing new.
       const isInVain = (): boolean => background && this.#triesInVain > 3 && this.world.isDiskFull;
       await this.wait(
         "sleep",
@@ -319,7 +318,7 @@ export class Process {
       refreshToken,
       (signal as Limit | undefined)?.at,
     );
-    // As much of a `Response` as the code under test looks at. A refusal has no body, and says in a header what it is about.
+    // As much of a `Response` as the code reads. A refusal has no body, and a header with the reason.
     const isRefusal = answer.status === 401;
     const challenge = isRefusal ? `Bearer error="${String(answer.body["error"])}"` : null;
     const chunks = Object.assign([Buffer.from(JSON.stringify(answer.body))], { cancel: async () => undefined });
@@ -332,7 +331,7 @@ export class Process {
     } as unknown as Response;
   };
 
-  /** The network, with the service behind it: a request arrives, which is when the service acts, and its answer comes later, or never. */
+  /** The network and the service: a request arrives, when the service acts; its response comes later, or never. */
   async ask(
     path: string,
     accessToken: string,
@@ -362,7 +361,7 @@ export class Process {
       if (path === "/api/v1/logout") ledger.happened.add("logout");
     }
     this.see(JSON.stringify(answer ?? outcome));
-    // What has come is read before a time limit strikes, however late that is: see `systemClock.timeout`.
+    // Received data is read before a time limit fires: see `systemClock.timeout`.
     if (outcome === "silent") outcome = await this.wait(`no answer ${path}`, isDue, () => due);
     else if (outcome !== "times out") await this.wait(`receive ${path}`);
     if (request) world.changes(parts.ledger);
@@ -382,7 +381,7 @@ function diskFull(): AuthError {
   return new AuthError("storage_unwritable", "the disk is full", { hint: "Try again" });
 }
 
-/** A time limit in the place of an `AbortSignal`: the code under test looks at it, combines it with another, and passes it on. */
+/** Replaces `AbortSignal` for time limits: the code checks it, combines it, and passes it on. */
 class Limit {
   readonly #process: Process | undefined;
   readonly at: number;
@@ -396,7 +395,7 @@ class Limit {
     return this.#process?.see(this.#process.world.time >= this.at) ?? false;
   }
 
-  /** What is told to a user changes nothing, and a store's call fails or is answered. */
+  /** Messages to users change nothing; a store's call fails or returns. */
   addEventListener(): void {}
   removeEventListener(): void {}
 }

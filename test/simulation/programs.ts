@@ -9,22 +9,21 @@ import { SharedPlace, sharedSessions } from "./shared.ts";
 import { parts } from "./use.ts";
 import { World } from "./world.ts";
 
-/** What a program works with: the real things, in the world that its process sees. */
+/** The real objects, in the world of their process. */
 interface Tools {
   readonly process: Process;
   readonly store: SessionStore;
   readonly tokens: TokenManager;
-  /** Waits as a caller does, and has the result judged: an access token, the status of an answer, an error, or nothing. */
+  /** Waits as a caller, and judges the result: an access token, a status, an error, or nothing. */
   serve(work: () => Promise<string | number | void>): Promise<void>;
 }
 
 const profileOf = (session: Session): Profile => ({ service: address, clientId: "cli", team: undefined, session });
 
-/** What processes do. */
 export const programs = {
   token: ({ serve, tokens }: Tools) => serve(() => tokens.getAccessToken()),
 
-  /** Two callers at once; then, when the token has expired, one more. */
+  /** Two callers at once; another one after expiry. */
   async longLived({ serve, tokens, process }: Tools) {
     await Promise.all([
       serve(() => tokens.getAccessToken()),
@@ -34,7 +33,7 @@ export const programs = {
     await serve(() => tokens.getAccessToken());
   },
 
-  /** A request for the service: what an authorized fetch makes of a 401, which is about the session or about the token alone. */
+  /** An authorized fetch with its 401, about the session or the token alone. */
   async request({ serve, tokens, process }: Tools) {
     await serve(async () => {
       let token = await tokens.getAccessToken();
@@ -79,20 +78,19 @@ async function logIn({ serve, store, process }: Tools): Promise<void> {
 
 export type ProgramName = keyof typeof programs;
 
-/** What is simulated. */
 export interface Scenario {
   readonly programs: readonly ProgramName[];
   readonly kind: ServiceKind;
   readonly isUnseen: boolean;
-  /** How long the stored token is valid, in milliseconds. */
+  /** Of the stored token, in milliseconds. */
   readonly leftMs: number;
-  /** How many disturbances there may be. */
+  /** At most. */
   readonly disturbances: number;
   /** Where the session is stored; files by default. */
   readonly place?: "files" | "shared" | undefined;
 }
 
-/** Two processes that share a login through a store, one of which may be stopped or cut off. */
+/** Two processes that share a login through a store; one may be stopped or cut off. */
 export function sharedPair(other: ProgramName): Scenario {
   return {
     programs: ["token", other],
@@ -104,7 +102,7 @@ export function sharedPair(other: ProgramName): Scenario {
   };
 }
 
-/** A world in which a session is stored and every process is about to start. */
+/** A stored session, and processes about to start. */
 export function worldOf({ programs: names, kind, isUnseen, leftMs, disturbances, place }: Scenario): World {
   const world = new World(kind, isUnseen, disturbances);
   const profile = profileOf(world.service.login(world.now, leftMs));

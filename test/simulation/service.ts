@@ -5,13 +5,13 @@ import { Secret } from "../../src/base/secret.ts";
 export const address = "https://service.example";
 const { issuer, authorization_endpoint, token_endpoint, logout_endpoint = "" } = defaultAuthorizationServer(address);
 const server = { issuer, authorization_endpoint, token_endpoint, logout_endpoint };
-/** How long an access token is valid, in seconds. */
+/** Of an access token, in seconds. */
 export const lifetime = 3_600;
 
 /**
- * How the service treats a refresh token that it sees again, and what it gives for one:
- * `strict` ends the session (RFC 9700 §4.14.2), `lenient` answers 409 and asks to look again in 0.1 s, `plain` refuses the token and no
- * more, and prolongs the access token while that is valid; `static` does not rotate (RFC 6749 §6).
+ * What the service does with a repeated refresh token: `strict` ends the session (RFC 9700 §4.14.2), `lenient` answers
+ * 409 with a retry in 0.1 s, `plain` only refuses, and prolongs a valid access token; `static` does not rotate (RFC
+ * 6749 §6).
  */
 export const kinds = ["strict", "lenient", "plain", "static"] as const;
 export type ServiceKind = (typeof kinds)[number];
@@ -19,7 +19,7 @@ export type ServiceKind = (typeof kinds)[number];
 export interface Answer {
   readonly status: number;
   readonly body: Readonly<Record<string, unknown>>;
-  /** The refresh token that the session goes on with, where the answer holds one. */
+  /** The session's next refresh token, if the response has one. */
   readonly next?: string;
 }
 
@@ -30,23 +30,22 @@ interface Login {
   isEnded: boolean;
 }
 
-/** The service: what it knows of each login, and what it answers. It does everything in one moment. */
+/** The service: acts in one moment. */
 export class Service {
   readonly kind: ServiceKind;
-  /** The login that each refresh token was issued for. */
+  /** The login of each refresh token. */
   readonly #refresh = new Map<string, Login>();
-  /** The refresh token that was given for each. */
+  /** The successor of each. */
   readonly #next = new Map<string, string>();
   readonly #access = new Map<string, { login: Login; expiresAt: number }>();
   readonly #logins: Login[] = [];
-  /** Logins that the user ended, or that the service ended by itself: not for a replay. */
+  /** Ended by the user or the service, not for a replay. */
   readonly endedOnPurpose = new Set<string>();
 
   constructor(kind: ServiceKind) {
     this.kind = kind;
   }
 
-  /** A new login, whose access token is valid for so long. */
   login(now: number, leftMs: number = lifetime * 1000): Session {
     const login: Login = { name: `login${this.#logins.length + 1}`, access: "", refresh: "", isEnded: false };
     this.#logins.push(login);
@@ -102,34 +101,30 @@ export class Service {
     return { status: 200, body: {} };
   }
 
-  /** Ends a login on purpose. */
   end(name: string): void {
     for (const login of this.#logins) if (login.name === name) login.isEnded = true;
     this.endedOnPurpose.add(name);
   }
 
-  /** The login that a refresh token was issued for. */
   loginOf(token: string): string {
     return this.#refresh.get(token)?.name ?? "";
   }
 
-  /** Whether the session of a login goes on with this refresh token. */
   goesOnWith(token: string): boolean {
     const login = this.#refresh.get(token);
     return login?.refresh === token && !login.isEnded;
   }
 
-  /** Whether a refresh token was given for another one, or for one that was given for it. */
+  /** Directly or indirectly. */
   isSuccessor(token: string, of: string | undefined): boolean {
     return of !== undefined && (token === of || this.isSuccessor(token, this.#next.get(of)));
   }
 
-  /** Whether an access token was issued, and has not expired. */
   isValid(token: string, now: number): boolean {
     return (this.#access.get(token)?.expiresAt ?? 0) > now;
   }
 
-  /** All that its answers depend on. */
+  /** All that its responses depend on. */
   get state(): string {
     const logins = this.#logins.map(
       ({ refresh, access, isEnded }) =>

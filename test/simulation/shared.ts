@@ -7,7 +7,7 @@ import { parts } from "./use.ts";
 import type { World } from "./world.ts";
 
 const heard = "hear from the store";
-/** How long a holder may show no sign of life, in milliseconds: a few looks of a waiter. */
+/** Allowed silence of a holder, in milliseconds: a few looks of a waiter. */
 export const silentAfterMs = 100;
 
 interface Stored {
@@ -15,7 +15,7 @@ interface Stored {
   readonly intent?: { readonly id: string; readonly signs: number };
 }
 
-/** What a store that processes share has under the one key, and who has stored an intent there. */
+/** The shared store's one key, and the process whose intent is there. */
 export class SharedPlace {
   holder: Process | undefined;
   readonly #world: World;
@@ -23,7 +23,7 @@ export class SharedPlace {
   #versions = 0;
   #intent: string | undefined;
   #signs = 0;
-  /** When it was stored last. */
+  /** The last save. */
   #signedAt = 0;
   /** Processes that had the claim when the store acted for them last. */
   readonly #claimants = new Set<Process>();
@@ -46,7 +46,7 @@ export class SharedPlace {
     return process.did === heard && this.#claimants.has(process);
   }
 
-  /** One step, as a real store does it. The rule of the protocol that shows here: nobody takes over from a process that is at work. */
+  /** One step, as in a real store. The visible rule of the protocol: no takeover from a process at work. */
   save(process: Process, text: string | undefined, ifVersion: string | undefined): string | undefined {
     const world = this.#world;
     world.looksAt(parts.sessions);
@@ -100,12 +100,15 @@ export class SharedPlace {
   }
 }
 
-/** The real code, with the store as a process sees it: a call arrives, which is when the store acts, and its answer comes later, or never. */
+/**
+ * The real code, with the store as a process sees it: a call arrives, when the store acts; its response comes later, or
+ * never.
+ */
 export function sharedSessions(process: Process, place: SharedPlace): SharedSessions {
   const isCutOff = (): boolean => process.cutOffSince !== undefined;
   const call = async <T>(what: string, act: () => T): Promise<T> => {
     const there = `${what} the store`;
-    // When a call fails that goes nowhere makes no difference to anybody.
+    // When a lost call fails makes no difference.
     if (isCutOff()) throw new Error("cut off");
     if ((await process.wait(there, () => [isCutOff() ? "fails" : "arrives"])) === "fails") throw new Error("cut off");
     const answer = act();
@@ -122,7 +125,7 @@ export function sharedSessions(process: Process, place: SharedPlace): SharedSess
     clock: process.clock,
     tool: "simulation",
     login: "default",
-    // No process knows more of a login than it has seen itself.
+    // A process knows only what it has seen of a login.
     machine: {
       digest: "",
       folder: () => {

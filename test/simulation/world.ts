@@ -1,11 +1,12 @@
 /**
- * The world of the simulation. The token manager, its refresher, the logout and all that they use are the real code, as
- * many times as there are processes. The store with its claims and locks, the clock, the network and the service are models, and each
- * `await` of one is a point where the scheduler picks who goes on, or disturbs. Between two such points real processes do only what nobody else can see, or
- * what no other can come in between: one look, one release, the start of one request.
+ * The world of the simulation. The token manager, its refresher, the logout and their imports are the real code, once
+ * per process. The store with its claims and locks, the clock, the network and the service are models, and at each of
+ * their `await`s the scheduler picks the next process, or a disturbance. Between two such points real processes only do
+ * what others cannot see or interrupt: one look, one release, the start of one request.
  *
- * Left out: a request that arrives after its sender was killed or gave up; a lock that is lost between the look at it and the act; files,
- * and how locks are made of them (test/platform/); a clock that is set; several profiles; bound tokens, ID tokens and the authorized fetch.
+ * Not simulated: a request that arrives after its sender was killed or gave up; a lock lost between look and act; files
+ * and their locks (test/platform/); a clock that is set; several profiles; bound tokens, ID tokens and the authorized
+ * fetch.
  */
 import type { Profile, Session } from "../../src/auth/sessions/session.ts";
 import { Ledger, type Stored } from "./ledger.ts";
@@ -16,36 +17,35 @@ import { parts, type Use } from "./use.ts";
 
 const beginning = 1_700_000_000_000;
 
-/** One way to go on. */
 export interface Choice {
   /** What it is called for as long as its process does nothing else. */
   readonly key: string;
   readonly what: string;
   readonly isDisturbance: boolean;
-  /** Whose turn it is, and what it waits for. */
+  /** The process whose turn it is, and its wait. */
   readonly process?: Process | undefined;
   readonly waitsFor?: string;
   act(): void;
 }
 
 export const timePasses = "time passes";
-/** What the network and the service do, whether the process that waits for it runs or is stopped. */
+/** Acts of network and service, whether or not the waiting process runs. */
 const remote = new Set(["arrives", "busy", "rejected", "silent", "reset", "dropped", "refused"]);
 const bad = new Set(["busy", "rejected", "silent", "reset", "dropped", "refused", "write fails"]);
 export const disturbances: readonly string[] = [...bad, "kill", "stop", "lock lost", "disk full", "revoke", timePasses];
-/** What ends a disturbance. */
+/** These end a disturbance. */
 export const reliefs: readonly string[] = ["continue", "disk has room", "heal"];
-/** Those that a shared store makes something else of than files do: a process that stops, and one that is cut off from the store. */
+/** Disturbances with another effect in a shared store: a stopped process, and one cut off. */
 const ofShared = new Set(["stop", "cut off"]);
-/** Longer than a store is asked, in milliseconds. */
+/** Longer than a call of the store, in milliseconds. */
 const longestCutMs = 9_000;
 
-/** What the processes share, and what the scheduler can do with them. */
+/** The shared state, and the scheduler's choices. */
 export class World {
   time = 0;
-  /** How much of it passed although somebody could go on. */
+  /** Time that passed while a process could run. */
   delayedMs = 0;
-  /** The profile's file, which names a login, and the files of the logins. */
+  /** The profile's file, and the files of the logins it may name. */
   profile: Profile | undefined;
   readonly logins = new Map<string, Session>();
   /** What both say. */
@@ -55,10 +55,10 @@ export class World {
   readonly locks = new Map<string, { readonly process: Process }>();
   readonly processes: Process[] = [];
   readonly service: Service;
-  /** Whether the processes are on different machines: then nobody sees whether a holder lives, and only its silence tells. */
+  /** The processes are on different machines: only a holder's silence tells. */
   readonly isUnseen: boolean;
   readonly ledger: Ledger = new Ledger(this);
-  /** Where processes share a store instead of files. */
+  /** A shared store instead of files. */
   shared: SharedPlace | undefined;
   /** What the step that was taken last has used. */
   use: Use = { looks: 0, changes: 0 };
@@ -90,7 +90,10 @@ export class World {
     return (this.shared === undefined ? this.locks.get(`login ${login}`)?.process : this.shared.holder) === process;
   }
 
-  /** Writes the profile's file, and the login's before that; removes what it no longer names. `process`: undefined for what is there first. */
+  /**
+   * Writes the login's file, then the profile's; removes what that no longer names. `process`: undefined for the
+   * initial state.
+   */
   setProfile(process: Process | undefined, profile: Profile | undefined): void {
     const before = this.profile?.session?.id;
     const session = profile?.session;
@@ -104,7 +107,7 @@ export class World {
   setLogin(process: Process, id: string, session: Session): void {
     this.logins.set(id, session);
     this.changes(parts.sessions);
-    // Whoever has read the profile before the login was ended may still read it here, until it is removed again.
+    // A process that read the profile before the login's end may still read it here, until it is removed again.
     this.ledger.stored(session.accessToken.reveal());
     this.#written(process);
   }
@@ -122,7 +125,7 @@ export class World {
     this.ledger.written(process, before, this.stored);
   }
 
-  /** All that can happen now; nothing when every process has ended, or when none of them would ever go on. */
+  /** All possible events; none when every process has ended, or could never go on. */
   choices(): Choice[] {
     setRunning(undefined);
     if (this.isOver) return [];
@@ -139,7 +142,7 @@ export class World {
         if (!isStopped && due() > this.time) nextTime = Math.min(nextTime, due());
       }
     }
-    // Time passes when nobody can go on. That it passes before, since everybody is slow, is a disturbance.
+    // Time passes when no process can run. Earlier, since all are slow, it is a disturbance.
     const isSlow = choices.some(({ isDisturbance }) => !isDisturbance);
     const pass = (): void => {
       if (isSlow) this.delayedMs += nextTime - this.time;
@@ -191,7 +194,7 @@ export class World {
     if (this.shared !== undefined && status !== "over" && status !== "new") {
       const cut = (since: number | undefined) => (): void => void (process.cutOffSince = since);
       const cutOffMs = this.time - (process.cutOffSince ?? this.time);
-      // At once, or when others may have taken over, or when a call has given up.
+      // At once, after a possible takeover, or when a call has given up.
       const mayEnd =
         cutOffMs === 0 || (cutOffMs > silentAfterMs && cutOffMs < 2 * silentAfterMs) || cutOffMs > longestCutMs;
       if (process.cutOffSince === undefined) add("cut off", cut(this.time));
@@ -216,7 +219,7 @@ export class World {
     if (name !== "profiles" && process !== undefined) this.ledger.interrupted(process);
   }
 
-  /** Makes it happen. What the code of the process does then, it does when the caller lets other code run. */
+  /** Applies a choice. The process's code runs when the caller yields. */
   take({ what, isDisturbance, process, waitsFor, act }: Choice): void {
     this.use = { looks: 0, changes: 0 };
     if (isDisturbance) {
@@ -229,7 +232,7 @@ export class World {
     act();
   }
 
-  /** All that decides how it goes on: what has been found of one world holds for every other one with the same state. */
+  /** All that decides the continuation: findings hold for every world with the same state. */
   get state(): string {
     const { time, delayedMs, writes, isDiskFull, service, ledger } = this;
     const text = [
