@@ -1,5 +1,5 @@
-import type { LoginRequest } from "../../auth/flows/login-request.ts";
 import { callbackPorts } from "../../auth/loopback/callback-port.ts";
+import type { Client } from "../../auth/oauth/client-authentication.ts";
 import { registerClient } from "../../auth/oauth/client-registration.ts";
 import type { Profile } from "../../auth/sessions/session.ts";
 import { isTransient, ServiceError } from "../../base/errors.ts";
@@ -7,7 +7,7 @@ import type { Identity } from "../../base/identity.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
 import type { LoginPlan } from "./plan.ts";
 
-type LoginClient = Pick<LoginRequest, "clientId" | "clientSecret"> & Pick<Profile, "registeredUntil">;
+type LoginClient = Client & Pick<Profile, "registeredUntil">;
 
 /** The known client, or one registered for the login (RFC 7591). */
 export async function clientOf(

@@ -18,7 +18,7 @@ import type { LoginCallbacks, LoginOptions } from "./options.ts";
 export interface LoginArguments
   extends Omit<LoginOptions, keyof LoginCallbacks>,
     Pick<App, "identity" | "settings" | "tool">,
-    Partial<Pick<Client, "clientSecret">> {
+    Pick<Client, "clientSecret"> {
   readonly address?: string | undefined;
   readonly provider?: ChosenProvider | undefined;
   /** A token of a login made elsewhere: no browser, no code. */
@@ -127,7 +127,7 @@ export function chosenLogin(
 }
 
 function requireClient(
-  { clientId, clientSecret }: Omit<Client, "server">,
+  { clientId, clientSecret }: Client,
   { name, needsSecret, documentation }: NamedProvider,
   flow: LoginEnvironment["login"],
 ): void {

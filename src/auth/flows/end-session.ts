@@ -1,16 +1,14 @@
 import { AuthError, hint } from "../../base/errors.ts";
 import { discardBody } from "../../http/peek.ts";
 import { readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
-import { clientFetch } from "../oauth/client-authentication.ts";
+import { clientFetch, type Client } from "../oauth/client-authentication.ts";
 import { resourceFetch } from "../oauth/dpop-fetch.ts";
 import { revokeTokens, type Revocation } from "../oauth/revocation.ts";
 import { saysSessionEnded } from "../oauth/www-authenticate.ts";
 import type { Session } from "../sessions/session.ts";
 
-export type EndableSession = Pick<
-  Session,
-  "server" | "clientId" | "clientSecret" | "accessToken" | "tokenType" | "refreshToken" | "dpopKey" | "clockOffsetMs"
->;
+export type EndableSession = Client &
+  Pick<Session, "server" | "accessToken" | "tokenType" | "refreshToken" | "dpopKey" | "clockOffsetMs">;
 
 /**
  * By the service's own logout if it issued the tokens, else by revocation (RFC 7009): a logout elsewhere would leave

@@ -1,11 +1,13 @@
 import type { Secret } from "../../base/secret.ts";
 import type { KnownServer } from "../oauth/authorization-server.ts";
+import type { Client } from "../oauth/client-authentication.ts";
 import type { Profile } from "../sessions/session.ts";
 
 /** Settled before the user is sent anywhere. */
 export interface LoginRequest
   extends Pick<KnownServer, "server" | "isDiscovered">,
-    Required<Pick<Profile, "service" | "clientId" | "clientSecret">> {
+    Client,
+    Pick<Profile, "service"> {
   /** Whether the service may have the default service's API, which names the user. */
   readonly hasOwnApi: boolean;
   readonly isOpenId: boolean;

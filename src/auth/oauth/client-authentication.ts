@@ -2,6 +2,7 @@ import type { Fetch } from "../../base/runtime-types.ts";
 import { Secret } from "../../base/secret.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
 
+/** What a program is to an issuer. */
 export interface Client {
   readonly clientId: string;
   /**
@@ -9,6 +10,10 @@ export interface Client {
    * §8.5), and PKCE is still used.
    */
   readonly clientSecret?: Secret | undefined;
+}
+
+/** The same, and the server to which it says so. */
+export interface RegisteredClient extends Client {
   readonly server: Pick<AuthorizationServer, "token_endpoint_auth_methods_supported">;
 }
 
@@ -16,7 +21,7 @@ export interface Client {
  * A `fetch` for requests of the client: with its secret, if any, by a method of the server's metadata (RFC 8414 §2),
  * else by the one that every server must accept (RFC 6749 §2.3.1).
  */
-export function clientFetch({ clientId, clientSecret, server }: Client, fetch: Fetch): Fetch {
+export function clientFetch({ clientId, clientSecret, server }: RegisteredClient, fetch: Fetch): Fetch {
   if (clientSecret === undefined) return fetch;
   const { token_endpoint_auth_methods_supported: methods = ["client_secret_basic"] } = server;
   const secret = clientSecret.reveal();

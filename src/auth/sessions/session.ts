@@ -4,6 +4,7 @@ import { AuthError, NotAuthenticatedError, hint, login, type Hint } from "../../
 import { Secret } from "../../base/secret.ts";
 import { oneLine } from "../../base/text.ts";
 import type { AuthorizationServer, KnownServer } from "../oauth/authorization-server.ts";
+import type { Client } from "../oauth/client-authentication.ts";
 import type { Prover } from "../oauth/dpop-proof.ts";
 import type { ChosenProvider } from "../oauth/named-providers.ts";
 import type { IdTokenClaims } from "../oauth/id-token.ts";
@@ -13,7 +14,7 @@ import type { Team, UserInfo } from "../oauth/user-info.ts";
 export type AuthFlow = "authorization_code" | "device_code" | "token";
 
 /** One login. Times are milliseconds since 1970 unless they say otherwise. */
-export interface Session {
+export interface Session extends Client {
   /** Names the login on this machine: a refresh keeps it, a new login has another. */
   readonly id: string;
   /** How often its tokens were refreshed. */
@@ -22,9 +23,6 @@ export interface Session {
   readonly refreshedBy?: string | undefined;
   /** The issuer of the tokens, as at login. They go to it and to the service, and nowhere else. */
   readonly server: AuthorizationServer;
-  readonly clientId: string;
-  /** If the server gave one. */
-  readonly clientSecret?: Secret | undefined;
   /** RFC 6749 §1.4. */
   readonly accessToken: Secret;
   /** Alone, or with a proof of its key. */
@@ -93,7 +91,7 @@ export interface EndedLogin {
 }
 
 /** An account at a service. It outlives its session, so that the next login knows where to go. */
-export interface Profile {
+export interface Profile extends Client {
   /** The service's URL, without a trailing `/`: the only one that this profile's tokens go to. */
   readonly service: string;
   /** As it names itself; undefined: the service is its own issuer. */
@@ -106,10 +104,6 @@ export interface Profile {
   readonly provider?: ChosenProvider | undefined;
   /** From the last login, to save the next one a request. */
   readonly metadata?: KnownServer | undefined;
-  /** For the next login. */
-  readonly clientId: string;
-  /** If the issuer gave one. */
-  readonly clientSecret?: Secret | undefined;
   /** The user's scopes, separated by spaces; undefined: the default. */
   readonly scope?: string | undefined;
   /** Hosts, as {@link URL} writes them, where a login may begin instead of the issuer: each agreed to by name. */

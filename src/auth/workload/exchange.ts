@@ -3,7 +3,7 @@ import { isTransient, hint, ServiceError, type AuthError, type Hint } from "../.
 import type { Secret } from "../../base/secret.ts";
 import { retryDelay } from "../../http/retry.ts";
 import { defaultAuthorizationServer, type AuthorizationServer } from "../oauth/authorization-server.ts";
-import { clientFetch } from "../oauth/client-authentication.ts";
+import { clientFetch, type Client } from "../oauth/client-authentication.ts";
 import { discoverAuthorizationServer } from "../oauth/discovery.ts";
 import { validateTokenType } from "../oauth/dpop-fetch.ts";
 import { exchangeIdentity, identityGrant } from "../oauth/token-exchange.ts";
@@ -13,10 +13,8 @@ import type { IdentitySource } from "./identity-source.ts";
 import type { Workload } from "./workload.ts";
 
 /** The client at the issuer, and the service that it asks for. */
-interface Client {
+interface ServiceClient extends Client {
   readonly service: string;
-  readonly clientId: string;
-  readonly clientSecret: Secret | undefined;
 }
 
 /** All waits between tries together, in milliseconds. */
@@ -29,7 +27,7 @@ const retryBudgetMs = 15_000;
  */
 export async function exchangeWorkload(
   workload: Workload,
-  client: Client,
+  client: ServiceClient,
   world: IdentityWorld & { readonly random: () => number },
 ): Promise<SessionTokens> {
   for (let attempt = 1, waited = 0; ; attempt += 1) {
@@ -48,19 +46,19 @@ export async function exchangeWorkload(
 
 async function exchangeOnce(
   { source, issuer, grant, request }: Workload,
-  { service, clientId, clientSecret }: Client,
+  { service, ...client }: ServiceClient,
   world: IdentityWorld,
 ): Promise<SessionTokens> {
   // First: the identity is for this issuer, not for whatever responds at its URL.
   const server = await findServer(issuer, service, world);
   const identity = await identityToken(source, server.issuer, world);
   const sentAt = world.clock.now();
-  const fetch = clientFetch({ clientId, clientSecret, server }, world.fetch);
+  const fetch = clientFetch({ ...client, server }, world.fetch);
   try {
     const tokens = await exchangeIdentity(
       server,
       grant ?? identityGrant(server),
-      { identity, client_id: clientId, ...request },
+      { identity, client_id: client.clientId, ...request },
       { ...world, fetch },
     );
     if (tokens.flaw !== undefined) throw tokens.flaw;
