@@ -1,7 +1,7 @@
 import { basename, join, resolve } from "node:path";
 import type { AuthOptions } from "./options.ts";
 import type { AppOverrides } from "./overrides.ts";
-import { resolveSettings, secretVariables, type Settings } from "./settings.ts";
+import { requireKnownOptions, resolveSettings, withoutSecrets, type Settings } from "./settings.ts";
 import type { Effects } from "../http/effects.ts";
 import type { Fetch } from "../base/runtime-types.ts";
 import type { Keychain } from "../auth/secure-storage/keychain.ts";
@@ -95,30 +95,19 @@ export function appFor(options: Partial<AuthOptions> | undefined): App {
 
 /** Reads only the settings; everything else on first use. */
 export function createApp(overrides: AppOverrides = {}): App {
-  // Without types a misspelled option would silently do nothing.
-  const unknown = Object.keys(overrides).find((name) => !Object.hasOwn(overrideNames, name));
-  if (unknown !== undefined) throw new TypeError(`"${unknown}" is not an option`);
+  requireKnownOptions(overrides);
   const identity = overrides.toolIdentity ?? ownIdentity;
   const variables = overrides.env ?? process.env;
   const env = withoutSecrets(variables, identity);
   const platform = overrides.platform ?? process.platform;
   const clock = overrides.clock ?? systemClock;
   const command = overrides.command ?? basename(process.argv[1] ?? "a program");
-  // Loaded with the first request: printing a token sends none.
   const effects: Effects = { unknown: 0 };
-  const { onTraffic, log } = overrides;
-  const events = eventStream(log);
+  const events = eventStream(overrides.log);
+  // Loaded with the first request: printing a token sends none.
   const loadedFetch = lazily(async () => {
-    const sent =
-      overrides.fetch ??
-      (await import("../http/effects.ts")).countUnsettled(
-        (await import("../platform/system-fetch.ts")).systemFetch(env, identity),
-        effects,
-      );
-    const { traced, observed } = await import("../http/trace.ts");
-    const shown = onTraffic === undefined ? sent : traced(sent, clock, onTraffic);
-    const heard = (): boolean => events.isHeard("request");
-    return (loaded = observed(shown, clock, heard, (request) => events.emit("request", request)));
+    const { sender } = await import("./sender.ts");
+    return (loaded = await sender(overrides, { identity, env, clock, events, effects }));
   });
   let loaded: Fetch | undefined;
   const fetch: Fetch = (input, init) =>
@@ -292,37 +281,6 @@ function loadedStore(load: () => Promise<SessionStore>): SessionStore {
   };
 }
 
-const overrideNames: Record<keyof AppOverrides, true> = {
-  toolIdentity: true,
-  options: true,
-  command: true,
-  profile: true,
-  service: true,
-  issuer: true,
-  clientId: true,
-  clientSecret: true,
-  scope: true,
-  identity: true,
-  redirectPath: true,
-  trustedHosts: true,
-  env: true,
-  platform: true,
-  cwd: true,
-  clock: true,
-  fetch: true,
-  folder: true,
-  storage: true,
-  store: true,
-  login: true,
-  seal: true,
-  silentAfterMs: true,
-  sessions: true,
-  browser: true,
-  keychain: true,
-  onTraffic: true,
-  log: true,
-};
-
 /** A listener that throws must not break the work. */
 function eventStream(log: ((event: AuthEvent) => void) | undefined): AuthEventStream {
   /** By event name, and "all" for a log. */
@@ -350,11 +308,6 @@ function eventStream(log: ((event: AuthEvent) => void) | undefined): AuthEventSt
     },
     on: (name, listener) => listen(name, listener),
   };
-}
-
-function withoutSecrets(variables: Environment, identity: Identity): Environment {
-  const secret = new Set(secretVariables.map((name) => identity.variable(name)));
-  return Object.fromEntries(Object.entries(variables).filter(([name]) => !secret.has(name.toUpperCase())));
 }
 
 function giver(loaded: () => Promise<TokenGiver>): TokenGiver {

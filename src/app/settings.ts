@@ -105,6 +105,49 @@ export function resolveSettings(program: AppOverrides, env: Environment, identit
   };
 }
 
+/** Without types a misspelled option would silently do nothing. */
+export function requireKnownOptions(program: AppOverrides): void {
+  const unknown = Object.keys(program).find((name) => !Object.hasOwn(optionNames, name));
+  if (unknown !== undefined) throw new TypeError(`"${unknown}" is not an option`);
+}
+
+const optionNames: Record<keyof AppOverrides, true> = {
+  toolIdentity: true,
+  options: true,
+  command: true,
+  profile: true,
+  service: true,
+  issuer: true,
+  clientId: true,
+  clientSecret: true,
+  scope: true,
+  identity: true,
+  redirectPath: true,
+  trustedHosts: true,
+  env: true,
+  platform: true,
+  cwd: true,
+  clock: true,
+  fetch: true,
+  folder: true,
+  storage: true,
+  store: true,
+  login: true,
+  seal: true,
+  silentAfterMs: true,
+  sessions: true,
+  browser: true,
+  keychain: true,
+  onTraffic: true,
+  log: true,
+};
+
+/** The environment as other programs get it. */
+export function withoutSecrets(variables: Environment, identity: Identity): Environment {
+  const secret = new Set(secretVariables.map((name) => identity.variable(name)));
+  return Object.fromEntries(Object.entries(variables).filter(([name]) => !secret.has(name.toUpperCase())));
+}
+
 /** Passed to no other program. */
 export const secretVariables: readonly string[] = ["ACCESS_TOKEN", "PASSPHRASE", "CLIENT_SECRET", "ID_TOKEN", "AGENT"];
 

@@ -1,4 +1,5 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+// Not imported: most commands need neither, and an import would load all of WebCrypto too.
+const crypto = (): typeof import("node:crypto") => process.getBuiltinModule("node:crypto");
 
 /**
  * The live secrets of this process, for {@link redact}, and how many objects hold each: every read of a session makes
@@ -40,13 +41,13 @@ export class Secret {
    * @internal
    */
   matches(found: string): boolean {
-    const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
-    return timingSafeEqual(digest(found), digest(this.#value));
+    const digest = (text: string): Buffer => crypto().createHash("sha256").update(text).digest();
+    return crypto().timingSafeEqual(digest(found), digest(this.#value));
   }
 
   /** A name that does not reveal the value: SHA-256, in hex. Only for values that cannot be guessed. */
   fingerprint(): string {
-    return createHash("sha256").update(this.#value).digest("hex");
+    return crypto().createHash("sha256").update(this.#value).digest("hex");
   }
 
   toString(): string {

@@ -4,10 +4,7 @@ import type { Client } from "../oauth/client-authentication.ts";
 import type { Profile } from "../sessions/session.ts";
 
 /** Settled before the user is sent anywhere. */
-export interface LoginRequest
-  extends Pick<KnownServer, "server" | "isDiscovered">,
-    Client,
-    Pick<Profile, "service"> {
+export interface LoginRequest extends Pick<KnownServer, "server" | "isDiscovered">, Client, Pick<Profile, "service"> {
   /** Whether the service may have the default service's API, which names the user. */
   readonly hasOwnApi: boolean;
   readonly isOpenId: boolean;

@@ -1,8 +1,10 @@
-import { createCipheriv, createDecipheriv, createHmac, randomBytes } from "node:crypto";
 import { dirname, join } from "node:path";
 import { AuthError, hint, loginAnew, type Hint } from "../../base/errors.ts";
 import { readPrivateFile } from "../../platform/private-files.ts";
 import type { KeySlot, KeySource, KeyWay } from "./key-slot.ts";
+
+// Not imported: for that, Node evaluates every property of the module, and so loads WebCrypto.
+const { createCipheriv, createDecipheriv, createHmac, randomBytes } = process.getBuiltinModule("node:crypto");
 
 const cipher = "aes-256-gcm";
 const nonceBytes = 12;

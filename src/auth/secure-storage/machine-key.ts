@@ -1,4 +1,3 @@
-import { createHash, hkdfSync, randomBytes } from "node:crypto";
 import { dirname, join } from "node:path";
 import { AuthError, hint, loginAnew, type Hint } from "../../base/errors.ts";
 import type { Identity } from "../../base/identity.ts";
@@ -8,6 +7,7 @@ import { readPrivateFile } from "../../platform/private-files.ts";
 import type { KeySource } from "./key-slot.ts";
 
 // Not imported: see private-files.ts.
+const { createHash, hkdfSync, randomBytes } = process.getBuiltinModule("node:crypto");
 const { readFileSync } = process.getBuiltinModule("node:fs");
 
 export interface MachineKeyOptions {

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { dirname } from "node:path";
 import { AuthError, NotAuthenticatedError, hint, login, type Hint } from "../../base/errors.ts";
 import { Secret } from "../../base/secret.ts";
@@ -210,7 +209,7 @@ export function isSameToken(a: Session, b: Session): boolean {
 }
 
 export function newLoginId(): string {
-  return randomBytes(8).toString("hex");
+  return process.getBuiltinModule("node:crypto").randomBytes(8).toString("hex");
 }
 
 /** Checked because it names files. */
