@@ -41,8 +41,9 @@ export class Secret {
    * @internal
    */
   matches(found: string): boolean {
-    const digest = (text: string): Buffer => crypto().createHash("sha256").update(text).digest();
-    return crypto().timingSafeEqual(digest(found), digest(this.#value));
+    const { createHash, timingSafeEqual } = crypto();
+    const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
+    return timingSafeEqual(digest(found), digest(this.#value));
   }
 
   /** A name that does not reveal the value: SHA-256, in hex. Only for values that cannot be guessed. */
