@@ -57,9 +57,9 @@ export function agentClient(
       body,
       clock.timeout(limitMs),
     ).catch((cause: unknown) => {
-      const gone = `the agent that ${origin} names does not respond (${reasonOf(cause)})`;
+      const gone = `the agent named by ${origin} does not respond (${reasonOf(cause)})`;
       throw new AuthError("network_unavailable", gone, {
-        hint: hint`On the machine of the login, start it again: ${{ command: "auth agent" }}. Here, set ${origin} to what it prints`,
+        hint: hint`Start it again on the machine with the login: ${{ command: "auth agent" }}. Set ${origin} here to its output`,
         cause,
       });
     });
@@ -75,8 +75,8 @@ export function agentClient(
       const { host, service, profile, user } = loan;
       const isLoan = [host, service, profile].every((text) => typeof text === "string") && isJsonObject(user);
       if (!isLoan || typeof user["id"] !== "string" || !Array.isArray(loan["teams"]))
-        throw new AuthError("service_answer_invalid", `what ${origin} names is not an agent`, {
-          hint: hint`Set ${origin} to what ${{ command: "auth agent" }} prints on the machine of the login`,
+        throw new AuthError("service_answer_invalid", `${origin} does not name an agent`, {
+          hint: hint`Run this on the machine with the login, and set ${origin} here to its output: ${{ command: "auth agent" }}`,
         });
       return loan as unknown as Loan;
     },
@@ -87,7 +87,7 @@ export function agentClient(
       };
       const { access_token, token_type, expires_in } = await ask("POST", tokenPath, question);
       if (typeof access_token !== "string" || (token_type !== "Bearer" && token_type !== "DPoP"))
-        throw new AuthError("service_answer_invalid", `the agent that ${origin} names responded without a token`, {
+        throw new AuthError("service_answer_invalid", `the agent named by ${origin} responded without a token`, {
           hint: hint`Use the same version on both machines: ${{ command: "auth agent" }}`,
         });
       const issuedAt = clock.now();
@@ -146,7 +146,7 @@ function exchange(
 /** It may have another secret, or be anything else: nothing of it is believed or shown. */
 function notTheAgent(origin: string): AuthError {
   return new AuthError("configuration_invalid", `the agent refused the secret in ${origin}`, {
-    hint: hint`Set ${origin} to what ${{ command: "auth agent" }} prints, where it runs now`,
+    hint: hint`Set ${origin} to the output of the running agent: ${{ command: "auth agent" }}`,
   });
 }
 
@@ -154,7 +154,7 @@ function notTheAgent(origin: string): AuthError {
 function refusal(status: number, { error, error_description }: JsonObject, origin: string): AuthError {
   const what = textOf(error_description) ?? `it returned ${status}`;
   const code: KnownErrorCode = isAuthErrorCode(error) ? error : "service_answer_invalid";
-  return new AuthError(code, `the agent that ${origin} names gave no token: ${what}`, {
-    hint: hint`On the machine of the login, run: ${{ command: "auth status" }}`,
+  return new AuthError(code, `the agent named by ${origin} returned no token: ${what}`, {
+    hint: hint`Run on the machine with the login: ${{ command: "auth status" }}`,
   });
 }

@@ -95,7 +95,7 @@ async function answer(
   const question = await readQuestion(request);
   if (question === undefined)
     return refusal(400, "usage_invalid", "the request is not a JSON object of a reasonable size");
-  if (!(await isAllowed(request))) return refusal(403, "access_denied", "the user of the agent refused");
+  if (!(await isAllowed(request))) return refusal(403, "access_denied", "the agent's user refused");
   switch (pathname) {
     case tokenPath: {
       const token = await lender.token(tokenQuestion(question));

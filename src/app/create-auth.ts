@@ -203,7 +203,7 @@ function refuseUseless(source: TokenSource | undefined): void {
   const { origin } = source;
   throw new AuthError(
     "configuration_invalid",
-    `the tokens come from ${origin}, which takes precedence over every login: there is nothing to log in to`,
+    `${origin} provides the tokens, and takes precedence over every login: no login is needed`,
     { hint: origin === "identity" ? "Leave out `identity`" : ["To log in here: ", { set: origin, value: null }] },
   );
 }
@@ -213,9 +213,9 @@ function nobodyAsked(question: ConsentQuestion): undefined {
   if (question.about !== "file") return undefined;
   throw new AuthError(
     "consent_required",
-    `the session needs an encrypted file (${question.reason}), and nobody was asked for consent`,
+    `the session needs an encrypted file (${question.reason}), and onConsent did not ask for consent`,
     {
-      hint: hint`Pass onConsent to ask the user, or storage: "file". The user agrees beforehand by ${{ variable: "STORAGE", value: "file" }}`,
+      hint: hint`Pass onConsent to ask the user, or storage: "file". The user can agree beforehand: ${{ variable: "STORAGE", value: "file" }}`,
     },
   );
 }

@@ -86,7 +86,7 @@ export function resolveSettings(program: AppOverrides, env: Environment, identit
   if (accessToken && !/^[\x21-\x7e]+$/.test(accessToken.value)) {
     throw invalid(
       accessToken,
-      "does not hold an access token, which is letters, digits and punctuation without a space or a line break",
+      "is not an access token: letters, digits and punctuation, without spaces and line breaks",
       hint`Set it to the token, without "Bearer": ${{ variable: "ACCESS_TOKEN", value: "…" }}`,
     );
   }

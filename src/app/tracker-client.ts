@@ -31,7 +31,7 @@ export function trackerClientOf(app: App): TrackerClient {
 async function accessInUse(app: App): Promise<Access> {
   const account = await accountInUse(app);
   if (account.team === null)
-    throw new AuthError("access_denied", "this account is in no team, and a tracker needs one", {
+    throw new AuthError("access_denied", "this account has no team, and a tracker needs one", {
       hint: hint`Your teams: ${{ command: "auth team" }}`,
     });
   return { team: account.team, fetch: fetchAs(app, account) };

@@ -60,7 +60,7 @@ export function loginAnew(aside?: string): ToolCommand {
 }
 
 /** For a response that only the operator can correct. */
-export const issuersMistake: Hint = ["This is a mistake of the issuer: tell its operator"];
+export const issuersMistake: Hint = ["Report this to the operator of the issuer"];
 
 /** The program that shows a hint. */
 export interface HintContext {

@@ -36,7 +36,7 @@ export async function idTokenOf(
   { app, signal }: Context,
   rejected?: string,
 ): Promise<{ token: string; expiresAt: number }> {
-  if (app.tokenSource !== undefined) throw noIdToken(`${app.tokenSource.origin} has access tokens only`);
+  if (app.tokenSource !== undefined) throw noIdToken(`${app.tokenSource.origin} provides access tokens only`);
   const { idTokenExpiry } = await import("../auth/oauth/id-token.ts");
   const tokens = app.tokens();
   let session = await tokens.getSession({ signal });

@@ -152,7 +152,7 @@ function ownEntry({ words, summary }: { readonly words: readonly string[]; reado
     throw new TypeError(`${JSON.stringify(words)} cannot name a command: letters, digits and dashes are needed`);
   const usage = words.join(" ");
   const run = (): never => {
-    throw new Error(`"${usage}" is a command that the tool has to run itself`);
+    throw new Error(`"${usage}" is a command of the tool: run it in the tool itself`);
   };
   return { words, summary, load: async () => ({ usage, description: summary, options: {}, examples: [], run }) };
 }

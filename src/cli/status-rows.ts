@@ -145,7 +145,7 @@ function storageText({ kind, key, path, name }: StorageStatus, { variable }: Ide
 }
 
 function sealText(key: StorageStatus["key"], variable: Identity["variable"]): string {
-  if (key === "none") return "in plain text, as this program says";
+  if (key === "none") return "in plain text, by the choice of this program";
   return `sealed with ${key === "passphrase" ? variable("PASSPHRASE") : "the key of this program"}`;
 }
 

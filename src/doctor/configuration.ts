@@ -41,7 +41,7 @@ function service({ identity, settings }: App, inUse: ProfileInUse | undefined): 
   const { service } = settings;
   const { name, profile: stored } = inUse ?? {};
   if (service === undefined) {
-    if (stored) return report("ok", `${stored.service}, remembered by profile "${name}"`);
+    if (stored) return report("ok", `${stored.service}, saved in profile "${name}"`);
     const fix = { variable: "SAAS_URL", value: "https://service.example" };
     return report("critical", `neither ${identity.variable("SAAS_URL")} nor a profile names a service`, [fix]);
   }
@@ -79,7 +79,7 @@ function unknownVariables({ env, identity }: App): Finding[] {
   const unknown = Object.keys(env).filter(
     (name) => name.startsWith(identity.variable("")) && !known.includes(name) && env[name],
   );
-  const said = (name: string): string => `${name} is set, but unknown. Known are: ${known.join(", ")}`;
+  const said = (name: string): string => `${name} is not a known variable. Known are: ${known.join(", ")}`;
   return unknown.sort().map((name) => report("warning", said(name), [{ set: name, value: null }]));
 }
 

@@ -10,7 +10,7 @@ export function examineDefences(): Finding {
   const missing = [
     ...(tellsOwners() ? [] : ["callback-owner (the system does not name the owner of a connection)"]),
     ...(obeysFolder()
-      ? ["folder-profile, code-loading (Bun obeys .env and bunfig.toml of the working directory)"]
+      ? ["folder-profile, code-loading (Bun reads .env and bunfig.toml of the working directory)"]
       : []),
     ...(process.platform === "win32" ? ["files-private, files-above (access lists are not checked)"] : []),
   ];

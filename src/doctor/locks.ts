@@ -33,7 +33,7 @@ async function examineLock(path: string, name: string, repair: boolean): Promise
           : [
               report(
                 "warning",
-                `${held}, and that process is dead: the next command takes the lock over`,
+                `${held}, and that process is dead: the next command takes over the lock`,
                 repairCommand,
               ),
             ];

@@ -42,9 +42,9 @@ function store({ identity, isKept, sharedStore, local: { keys, folder } }: App, 
   if (sharedStore !== undefined) {
     const { name, key } = sharedStore;
     if (key === "none")
-      return report("note", `${name} answers; what is stored there is plain text, as this program says`);
+      return report("note", `${name} responds; its entries are plain text, by the choice of this program`);
     const by = key === "program" ? "the key of this program" : identity.variable("PASSPHRASE");
-    return report("ok", `${name} answers; what is stored there is sealed with ${by}`);
+    return report("ok", `${name} responds; its entries are sealed with ${by}`);
   }
   const slot = keys.own();
   if (slot === undefined) return report("ok", `nothing is stored yet in ${folder}`);
@@ -69,7 +69,7 @@ function folderModes({ path, mode }: Inspected, stranger: string | undefined): F
   }
   if (stranger !== undefined) {
     const another = hint`Set ${{ variable: "CONFIG_DIR" }} to a directory of yours, for this program only`;
-    return report("warning", `${path} contains files of others, such as ${stranger}`, another);
+    return report("warning", `${path} contains files of other programs, such as ${stranger}`, another);
   }
   if (mode === undefined) return report("ok", path);
   if ((mode & 0o077) !== 0)

@@ -109,7 +109,7 @@ export function openPlainFile(path: string, flags: number): number | "a symbolic
     // Most likely a file of ours that was just replaced: open the next one.
     closeSync(fd);
   }
-  throw Object.assign(new Error("it is replaced again and again"), { code: "EBUSY" });
+  throw Object.assign(new Error("it keeps being replaced"), { code: "EBUSY" });
 }
 
 /** Opened with the checks of {@link readPrivateFile}; undefined when there is no such file. */

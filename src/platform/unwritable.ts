@@ -46,7 +46,7 @@ function explanations(path: string): Partial<Record<string, [reason: string, nex
     EROFS: ["the file system is read-only", otherFolder("that can be written")],
     ENOSPC: ["the disk is full", hint`Free some space, then try again`],
     EDQUOT: ["the disk quota is used up", hint`Free some of it, then try again`],
-    ESTALE: ["the file server no longer knows it", anotherTime],
+    ESTALE: ["it no longer exists on the file server", anotherTime],
     EIO: ["input/output error", anotherTime],
     ETIMEDOUT: ["the file server does not respond", anotherTime],
     ENOTCONN: ["the file server is not connected", anotherTime],

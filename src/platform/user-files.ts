@@ -65,7 +65,7 @@ function requireAt(place: string, fd: number): void {
   }
   const [found, wanted] = [opened.replace(/ \(deleted\)$/, ""), place].map((path) => path.normalize().toLowerCase());
   if (found === wanted) return;
-  throw new AuthError("usage_invalid", `"${place}" was exchanged for "${opened}" while it was opened`, {
+  throw new AuthError("usage_invalid", `"${place}" was replaced by "${opened}" while it was being opened`, {
     hint: "Name a file in a directory that only you can change",
   });
 }

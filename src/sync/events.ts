@@ -20,7 +20,7 @@ const lanes = [
 type Check = (value: unknown) => string | undefined;
 
 const text: Check = (value) =>
-  typeof value === "string" && value.trim() !== "" ? undefined : "expected text that is not empty";
+  typeof value === "string" && value.trim() !== "" ? undefined : "expected non-empty text";
 const count: Check = (value) =>
   Number.isSafeInteger(value) && Number(value) >= 0 ? undefined : "expected a whole number, 0 or more";
 const textOrCount: Check = (value) => (text(value) && count(value) ? "expected text or a whole number" : undefined);

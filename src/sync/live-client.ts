@@ -136,7 +136,7 @@ class Live implements LiveClient {
     const { account: currentAccount, ticket: getTicket } = this.#options;
     const account = await currentAccount(stop);
     if (account.team === null)
-      throw new AuthError("access_denied", "this account is in no team, and live updates need one", {
+      throw new AuthError("access_denied", "this account has no team, and live updates need one", {
         hint: hint`Your teams: ${{ command: "auth team" }}`,
       });
     const ticket = await getTicket(account.team, stop, account);

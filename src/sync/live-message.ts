@@ -41,7 +41,7 @@ function frameOf(frame: JsonObject): LiveFrame {
       return { kind: "ping", timestamp: frame["timestamp"] };
     case "ack":
     case "error": {
-      if (typeof eventId !== "string") return ignored("it answers no event");
+      if (typeof eventId !== "string") return ignored("it has no event_id");
       const status = typeof frame["status"] === "string" ? frame["status"] : type === "ack" ? "accepted" : "rejected";
       return {
         kind: "answer",

@@ -124,7 +124,7 @@ function routed(
   if (bindingRef) return { provider, binding_ref: bindingRef };
   if (projectSlug) return { provider, project_slug: projectSlug };
   if (need === "optional") return { provider };
-  throw new AuthError("usage_invalid", `no binding and no project selects a tracker of "${provider}" is meant`, {
+  throw new AuthError("usage_invalid", `a tracker of "${provider}" needs a project or a binding`, {
     hint: "Name the project, or its binding",
   });
 }

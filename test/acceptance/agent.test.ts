@@ -96,8 +96,8 @@ test("FR-012 a session that the service has ended ends on the lender's machine, 
   for (const id of at.saas.sessions.keys()) at.saas.revoke(id);
   const { code, stderr } = await runHere(["api", "/api/v1/me"], env);
   assert.equal(code, 4);
-  assert.match(stderr, /^error: the agent that SPEC_KITTY_AGENT names gave no token: .*(expired|revoked|ended)/);
-  assert.match(stderr, /\nhint: On the machine of the login, run: spec-kitty auth status\n/);
+  assert.match(stderr, /^error: the agent named by SPEC_KITTY_AGENT returned no token: .*(expired|revoked|ended)/);
+  assert.match(stderr, /\nhint: Run on the machine with the login: spec-kitty auth status\n/);
   assert.equal((await at.here("auth whoami")).code, 4);
 });
 
@@ -118,7 +118,7 @@ test("an agent that was killed gives a clear error, and a login that is used goe
   assert.deepEqual([code, stdout], [3, ""]);
   assert.match(
     stderr,
-    /^error: the agent that SPEC_KITTY_AGENT names does not respond \((ENOENT|ECONNREFUSED)\)\nhint: .*spec-kitty auth agent/,
+    /^error: the agent named by SPEC_KITTY_AGENT does not respond \((ENOENT|ECONNREFUSED)\)\nhint: .*spec-kitty auth agent/,
   );
   assert.equal((await auth.getToken()).token, token);
   assert.equal((await auth.fetch("/api/v1/me")).status, 200);
@@ -253,7 +253,7 @@ test("with --confirm each new client waits for the user's yes", { skip: noTermin
   agent.type("n\n");
   const { code, stderr } = await second;
   assert.equal(code, 5);
-  assert.match(stderr, /^error: the agent that SPEC_KITTY_AGENT names gave no token: the user of the agent refused\n/);
+  assert.match(stderr, /^error: the agent named by SPEC_KITTY_AGENT returned no token: the agent's user refused\n/);
   const alone = await runCommand(t, ["auth", "agent", "--confirm"], at.env);
   assert.equal(alone.code, 2);
   assert.match(alone.stderr, /^error: --confirm needs a terminal/);

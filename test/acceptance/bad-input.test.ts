@@ -370,7 +370,7 @@ for (const [what, spoil, restore, why, left] of [
     "a file of keys that is damaged is moved aside",
     ({ credentials }) => writeFileSync(credentials, readFileSync(credentials).subarray(0, 200)),
     () => undefined,
-    /is damaged: it was cut short or changed/,
+    /is damaged: it was truncated or changed/,
     ({ credentials }) => `are kept in "${credentials}.1"`,
   ],
   [

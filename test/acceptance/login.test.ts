@@ -97,7 +97,7 @@ test("FR-015 NFR-012 status shows user, team, expiry and where the session is st
     new RegExp(`^ {2}Storage +encrypted file ${config} \\(machine key\\)$`, "m"),
     /^ {2}Session +ses_/m,
     /^ {2}Refreshed +\d{4}-/m,
-    new RegExp(`^ {2}Service +${saas.url} \\(not asked; see --check\\)$`, "m"),
+    new RegExp(`^ {2}Service +${saas.url} \\(not checked; see --check\\)$`, "m"),
     /^ {2}Profile +default \(active\)$/m,
   ]) {
     assert.match(said.stdout, line);
@@ -165,7 +165,7 @@ test("a second login asks the service whether the first is still good, and logs 
   const ended = await here("auth login", { FAKE_SAAS_USER: "bob" });
   assert.match(
     ended.stderr,
-    /^Session expired or revoked: the service ended the login of bob@example\.com, as "auth login"/,
+    /^Session expired or revoked: the service ended the login of bob@example\.com \(noticed by "auth login"/,
   );
   assert.match(ended.stdout, /^✓ Logged in as bob@example\.com/);
   await saas.stop();
@@ -263,7 +263,7 @@ test("--explain shows the whole login that would be, and why, stores nothing and
   const byCode = await here("auth login --headless --explain --profile work");
   assert.equal(
     byCode.stdout,
-    `Device login, because --headless asks for it.
+    `Device login, because --headless requests it.
   Profile      work (--profile), new
   Service      ${saas.url}
   Issuer       ${saas.url}

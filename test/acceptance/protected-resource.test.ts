@@ -200,7 +200,7 @@ test("S-011 tokens that are good for more than the URL need consent that names b
   assert.match(
     stderr,
     new RegExp(
-      `^error: "${address}" requires tokens for all of "${service}", and that was not agreed to\nhint: If you .*: spec-kitty auth login ${address} --resource ${service}$`,
+      `^error: "${address}" requires tokens for all of "${service}", and that was not approved\nhint: If you .*: spec-kitty auth login ${address} --resource ${service}$`,
       "m",
     ),
   );
@@ -221,7 +221,7 @@ test("S-011 a resource that names an issuer gets no token by the client of the e
   assert.match(
     stderr,
     new RegExp(
-      `^error: "${address}" takes the tokens of "${provider.issuer}", and the client in the environment was not agreed to for that$`,
+      `^error: "${address}" takes the tokens of "${provider.issuer}", and the client in the environment was not approved for that$`,
       "m",
     ),
   );

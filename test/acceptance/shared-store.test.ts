@@ -31,10 +31,7 @@ test("NFR-018 a login through a store serves the programs that share it, and sta
   assert.deepEqual(status.storage, { kind: "shared", name: "Redis", key: "program" });
   const report = JSON.parse((await at.here("auth doctor --json", {}, own)).stdout) as DoctorReport;
   const { severity, sentence } = report.findings.find(({ number }) => number === "D401") ?? assert.fail();
-  assert.deepEqual(
-    [severity, sentence],
-    ["ok", "Redis answers; what is stored there is sealed with the key of this program"],
-  );
+  assert.deepEqual([severity, sentence], ["ok", "Redis responds; its entries are sealed with the key of this program"]);
 
   assert.equal((await at.here("auth logout --all", {}, own)).code, 0);
   assert.equal(store.texts.size, 0);
@@ -44,7 +41,7 @@ test("status and doctor say when it is the passphrase that seals a shared login,
   const at = await scene(t);
   for (const [own, env, text] of [
     [{}, { SPEC_KITTY_PASSPHRASE: "a passphrase" }, /sealed with SPEC_KITTY_PASSPHRASE/],
-    [{ seal: false }, {}, /plain text, as this program says/],
+    [{ seal: false }, {}, /plain text, by the choice of this program/],
   ] as const) {
     const store = new TestSharedStore();
     assert.equal((await at.here("auth login", env, { store, ...own })).code, 0);

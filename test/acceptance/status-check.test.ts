@@ -12,7 +12,7 @@ test("FR-015 auth status sends nothing; with --check it requests the user from t
 
   const { code, stdout } = await run("auth status --check");
   assert.equal(code, 0);
-  assert.match(stdout, /^ {2}Service +\S+ \(asked just now\)$/m);
+  assert.match(stdout, /^ {2}Service +\S+ \(checked just now\)$/m);
   assert.deepEqual(
     saas.requests.map(({ method, path }) => `${method} ${path}`),
     ["GET /api/v1/me"],

@@ -307,7 +307,7 @@ test("status, whoami, refresh and login say that an identity is used, and what b
   const before = filesUnder(at.config);
   const env = { SPEC_KITTY_IDENTITY: "gitlab", SPEC_KITTY_ID_TOKEN: at.platform.token(at.saas.url) };
   const status = await at.here("auth status", env);
-  assert.match(status.stdout, /^✓ The identity that SPEC_KITTY_IDENTITY names is used\n/);
+  assert.match(status.stdout, /^✓ Using the identity named by SPEC_KITTY_IDENTITY\n/);
   assert.equal(at.saas.counters.exchanges, 0);
   const checked = JSON.parse((await at.here("auth status --check --json", env)).stdout) as Record<string, unknown>;
   assert.deepEqual([checked["authenticated"], checked["tokenSource"]], [true, "SPEC_KITTY_IDENTITY"]);

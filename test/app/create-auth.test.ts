@@ -114,7 +114,7 @@ test("which login is possible is decided by the variables that a program passes,
   const { home, acme } = await stage(t);
   await assert.rejects(acme({ env: { ...machine(home), CI: "true" } }).login(), {
     code: "usage_invalid",
-    message: /^a login with a code has to be asked for here, since this is a CI job$/,
+    message: /^a login with a code must be requested here, since this is a CI job$/,
   });
   assert.equal(
     (await acme({ env: { ...machine(home), BROWSER: scriptedBrowser() } }).login()).user?.email,
@@ -567,8 +567,7 @@ test("session() shows tokens from elsewhere, and a login that would not be used 
   );
   await assert.rejects(given.login(), {
     code: "configuration_invalid",
-    message:
-      "the tokens come from ACME_ACCESS_TOKEN, which takes precedence over every login: there is nothing to log in to",
+    message: "ACME_ACCESS_TOKEN provides the tokens, and takes precedence over every login: no login is needed",
     hint: /unset ACME_ACCESS_TOKEN|Env:ACME_ACCESS_TOKEN/,
   });
   assert.equal((await acme({ identity: "gitlab" }).session())?.source, "exchanged");

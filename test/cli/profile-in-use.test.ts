@@ -209,7 +209,7 @@ test("a token in the environment is shown as one, takes precedence over every pr
   const sent = saas.requests.length;
   const { code, stdout, stderr } = await inProject("auth status", { SPEC_KITTY_ACCESS_TOKEN: token });
   assert.equal(code, 0);
-  assert.match(stdout, /^✓ A token from SPEC_KITTY_ACCESS_TOKEN is used$/m);
+  assert.match(stdout, /^✓ Using the token from SPEC_KITTY_ACCESS_TOKEN$/m);
   assert.match(
     stdout,
     /^ {2}Access token +from SPEC_KITTY_ACCESS_TOKEN, used as is; takes precedence over every login/m,
@@ -260,7 +260,7 @@ test("S-001 the requests for each of two accounts go to its own service", async 
   const sent = saas.requests.length;
   const { code, stdout } = await inProject("auth status --check --profile there", { SPEC_KITTY_SAAS_URL: undefined });
   assert.equal(code, 0);
-  assert.match(stdout, new RegExp(`^ {2}Service +${elsewhere.url} \\(asked just now\\)$`, "m"));
+  assert.match(stdout, new RegExp(`^ {2}Service +${elsewhere.url} \\(checked just now\\)$`, "m"));
   assert.equal(saas.requests.length, sent);
   assert.equal((await here("auth status --check --profile there")).code, 4, "the environment means another service");
   assert.equal(saas.requests.length, sent);

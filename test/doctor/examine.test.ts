@@ -91,7 +91,7 @@ test("each setting is reported with its source, and so is a variable that does n
   const at = await healthyScene(t);
   assert.match((await examined(at.here)).of("D102")[0]?.sentence ?? "", /^http:\S+, from SPEC_KITTY_SAAS_URL$/);
   const remembered = await examined(at.here, { SPEC_KITTY_SAAS_URL: undefined, SPEC_KITTY_SAS_URL: "x" });
-  assert.match(remembered.of("D102")[0]?.sentence ?? "", /^http:\S+, remembered by profile "default"$/);
+  assert.match(remembered.of("D102")[0]?.sentence ?? "", /^http:\S+, saved in profile "default"$/);
   assert.equal(remembered.of("D104")[0]?.fix, "unset SPEC_KITTY_SAS_URL");
   const other = await examined(at.here, { SPEC_KITTY_SAAS_URL: "http://127.0.0.1:9" });
   assert.equal(other.of("D102")[0]?.severity, "warning");

@@ -249,6 +249,6 @@ test(
     };
     Object.assign(fs, { lstatSync: exchanging });
     syncBuiltinESMExports();
-    assert.throws(() => readUserFile(join(docs, "spec.md"), 1024), /was exchanged for "[^"]+\/theirs\/spec\.md"/);
+    assert.throws(() => readUserFile(join(docs, "spec.md"), 1024), /was replaced by "[^"]+\/theirs\/spec\.md"/);
   },
 );

@@ -230,7 +230,10 @@ withWebSocket(import.meta.url, (WebSocket) => {
     );
     stage.saas.faults.next("/ws", { headers: { "Sec-WebSocket-Extensions": "permessage-deflate" } });
     stage.saas.closeSockets();
-    await assert.rejects(stage.ended, is("service_answer_invalid", /^"ws:.*\/ws" compresses, which was not offered$/));
+    await assert.rejects(
+      stage.ended,
+      is("service_answer_invalid", /^"ws:.*\/ws" uses compression, which was not offered$/),
+    );
     assert.equal(snapshots(stage), 1);
   });
 
@@ -396,7 +399,7 @@ withWebSocket(import.meta.url, (WebSocket) => {
     await assert.rejects(gone.ended, nobody);
 
     const teamless = await live(t, { account: async () => alice("http://x", null) });
-    await assert.rejects(teamless.ended, is("access_denied", /is in no team/));
+    await assert.rejects(teamless.ended, is("access_denied", /has no team/));
   });
 
   test("a ticket is not used when another user has logged in since the account was read", async (t) => {

@@ -28,7 +28,7 @@ export function rebindingRefused(name: string, stored: Profile, to: Destination[
   const place = shownPlace(to);
   return new AuthError(
     "consent_required",
-    `profile "${name}" belongs to ${shownPlace(stored)}, and the login at ${place} was not agreed to`,
+    `profile "${name}" belongs to ${shownPlace(stored)}, and the login at ${place} was not approved`,
     { hint: hint`Keep both: ${login("NAME")}. Change the profile to ${place}: ${login(name, "--yes")}` },
   );
 }
@@ -49,7 +49,7 @@ export async function agreeToResource(
   if (await onConsent?.({ about: "resource", address, resource })) return;
   throw new AuthError(
     "consent_required",
-    `"${address}" requires tokens for all of "${resource}", and that was not agreed to`,
+    `"${address}" requires tokens for all of "${resource}", and that was not approved`,
     { hint: hint`If you trust it with all of that: ${login(undefined, address, "--resource", resource)}` },
   );
 }
@@ -126,7 +126,7 @@ export async function agreedHosts(
     if (!(await onConsent?.({ about: "host", issuer: service, host })))
       throw new AuthError(
         "consent_required",
-        `"${service}" takes the tokens of "${issuer}", and the client in the environment was not agreed to for that`,
+        `"${service}" takes the tokens of "${issuer}", and the client in the environment was not approved for that`,
         {
           hint: hint`Unset ${{ variable: "CLIENT_ID" }}. Or, only if you know from elsewhere that the two belong together: ${login(undefined, service, "--trust-host", host)}`,
         },

@@ -121,9 +121,9 @@ export function chosenLogin(
     signals: [],
   });
   if (flow !== undefined)
-    return because(flow, flow === "device" ? "--headless asks for it" : "the program asks for it");
+    return because(flow, flow === "device" ? "--headless requests it" : "the program requests it");
   if (needsCode !== undefined) return because("device", needsCode);
-  return open ? environment : because("browser", "--no-browser asks for it, and you open the browser yourself");
+  return open ? environment : because("browser", "--no-browser requests it, and you open the browser yourself");
 }
 
 function requireClient(

@@ -187,7 +187,7 @@ function grantedCode(response: AuthorizationResponse, server: AuthorizationServe
       response.issuer === undefined
         ? "the response does not name its issuer"
         : `the response came from "${response.issuer}"`;
-    throw new AuthError("service_rejected", `${found}, and "${server.issuer}" was asked`, {
+    throw new AuthError("service_rejected", `${found}, and the request went to "${server.issuer}"`, {
       hint: "Do not log in. Check the URL of the service",
     });
   }

@@ -44,7 +44,7 @@ export async function checkSession({
     });
   }
   const { teams, ...user } = await userInfoResponse(response);
-  if (user.id !== session.user.id) throw invalidAnswer(response, "names another user than the login");
+  if (user.id !== session.user.id) throw invalidAnswer(response, "names a different user than the login");
   if (isDeepStrictEqual({ user, teams }, { user: session.user, teams: session.teams })) return true;
   const stored = await store.read(tokens.profile);
   if (stored.profile?.session?.refreshes !== session.refreshes || stored.profile.session.id !== session.id) return true;

@@ -75,7 +75,7 @@ export async function completeLogin<T>(
 
 function notKnown({ server, clientId, service }: LoginRequest): NotAuthenticatedError {
   return new NotAuthenticatedError(
-    `the token is not a refresh token of client "${clientId}" at "${server.issuer}" nor an access token that ${service} accepts`,
+    `the token is neither a refresh token of client "${clientId}" at "${server.issuer}" nor an access token for ${service}`,
   );
 }
 

@@ -121,7 +121,7 @@ function wording(
     command: hintText(hint`${login()}`, { identity }),
   };
   const reason = (said: string | undefined, otherwise: string): Line[] =>
-    said?.trim() ? [`The response of ${issuer}:`, { quoted: said.trim() }] : [otherwise];
+    said?.trim() ? [`The response from ${issuer}:`, { quoted: said.trim() }] : [otherwise];
   switch (page.kind) {
     case "success":
       return {
@@ -143,7 +143,7 @@ function wording(
         mark: "bad",
         title: "The login failed",
         lines: [
-          ...reason(page.said, page.reason === undefined ? "The terminal shows why." : `The reason: ${page.reason}`),
+          ...reason(page.said, page.reason === undefined ? "The terminal shows why." : `Reason: ${page.reason}`),
           tryAgain,
         ],
       };

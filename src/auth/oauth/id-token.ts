@@ -84,7 +84,7 @@ function idTokenClaims(
 
   const algorithms = server.id_token_signing_alg_values_supported;
   if (algorithms !== undefined && !algorithms.includes(alg))
-    throw refuse(`is signed by ${alg}, which the server's metadata rules out`);
+    throw refuse(`is signed with ${alg}, which is not in the server's metadata`);
   const issuer = issuerFor(server, claims);
   if (issuer === undefined || claims["iss"] !== issuer)
     throw refuse(claims["iss"] === undefined ? 'has no "iss"' : `was issued by ${JSON.stringify(claims["iss"])}`);
@@ -114,7 +114,7 @@ function idTokenClaims(
     // A nonce that was not sent belongs to another login.
     if (sent !== nonce) throw refuse("belongs to another login: its nonce differs");
   } else {
-    if (sub !== previous.sub) throw refuse("names another user than the login");
+    if (sub !== previous.sub) throw refuse("names a different user than the login");
     if (sent !== undefined && sent !== previous.nonce) throw refuse("belongs to another login: its nonce has changed");
     const hasChanged = auth_time !== undefined && previous.auth_time !== undefined && auth_time !== previous.auth_time;
     if (hasChanged) throw refuse("belongs to another login: its auth_time has changed");

@@ -36,7 +36,7 @@ async function jwkSetResponse(response: Response): Promise<readonly Jwk[]> {
   const body = await readJsonObject(response);
   if (response.status !== 200) throw serviceFailure(response, body);
   const keys = body?.["keys"];
-  if (!Array.isArray(keys)) throw invalidAnswer(response, "responded with something that is not a set of keys");
+  if (!Array.isArray(keys)) throw invalidAnswer(response, "did not respond with a set of keys");
   return keys.filter((key): key is Jwk => typeof key === "object" && key !== null);
 }
 
@@ -44,7 +44,7 @@ function signatureFault(jws: Jws, keys: readonly Jwk[]): string | undefined {
   const matching = keys.filter((key) => matches(key, jws)).flatMap(importKey);
   const [key] = matching;
   const named = jws.kid === undefined ? "a key" : `the key "${jws.kid}"`;
-  if (key === undefined) return `is signed with ${named} that is not among those it publishes for ${jws.alg}`;
+  if (key === undefined) return `is signed with ${named}, which it does not publish for ${jws.alg}`;
   // The token must say which of several (Core §10.1): trying all would accept the weakest.
   if (matching.length > 1) return `does not say which of ${matching.length} keys signed it`;
   return isSignedBy(key, jws) ? undefined : "has a wrong signature";

@@ -59,11 +59,11 @@ export function parseJws(token: Secret): Jws {
   const { alg, kid, crit } = parameters;
   if (typeof alg !== "string" || !signatureAlgorithms.has(alg)) {
     throw refuse(
-      `is signed by ${JSON.stringify(alg) ?? "nothing"}, and only ${[...signatureAlgorithms.keys()].join(", ")} are accepted`,
+      `is signed with ${JSON.stringify(alg) ?? "nothing"}, and only ${[...signatureAlgorithms.keys()].join(", ")} are accepted`,
     );
   }
   // An unknown critical header invalidates the token (RFC 7515 §4.1.11), and none is known here.
-  if (crit !== undefined) throw refuse('has a "crit" header that is not understood');
+  if (crit !== undefined) throw refuse('has an unknown "crit" header');
   if (kid !== undefined && typeof kid !== "string") throw refuse('has a "kid" that is not a string');
   return { alg, kid, claims, input: `${header}.${payload}`, signature: Buffer.from(signature, "base64url") };
 }

@@ -32,7 +32,7 @@ export async function challengedResource(
   if (metadata === undefined || !URL.canParse(metadata)) return undefined;
   const url = new URL(metadata);
   if (!isConfidential(url) || leadsToThisMachine(url, new URL(address)))
-    throw invalidAnswer(response, "names metadata at a URL that is not confidential");
+    throw invalidAnswer(response, "names metadata at an insecure URL");
   const found = await resourceMetadata(url.href, address, options);
   // The challenge's scope, for this very request, takes precedence (RFC 6750 §3).
   return found && { ...found, scope: challenge?.parameters.get("scope") || found.scope };
@@ -78,7 +78,7 @@ async function resourceMetadata(
   const issuer: unknown = Array.isArray(servers) ? servers[0] : undefined;
   const isServer =
     isAddress(issuer) && isConfidential(new URL(issuer)) && !leadsToThisMachine(new URL(issuer), new URL(address));
-  if (!isServer) throw invalidAnswer(response, "names no authorization server with a confidential URL");
+  if (!isServer) throw invalidAnswer(response, "names no authorization server with a secure URL");
   const scopes: unknown = body["scopes_supported"];
   const scope = Array.isArray(scopes) ? scopes.filter((name) => typeof name === "string").join(" ") : "";
   return { resource, issuer, scope: scope || undefined };

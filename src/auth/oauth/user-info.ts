@@ -34,7 +34,8 @@ export function userInfoRequest(endpoint: string, accessToken: Secret, options: 
 export async function userInfoResponse(response: Response, sub?: string): Promise<UserInfo> {
   const body = await readJsonObject(response);
   if (response.status !== 200) throw serviceFailure(response, body);
-  if (sub !== undefined && body?.["sub"] !== sub) throw invalidAnswer(response, "names another user than the ID token");
+  if (sub !== undefined && body?.["sub"] !== sub)
+    throw invalidAnswer(response, "names a different user than the ID token");
   // Providers without OpenID Connect have a number and a login name.
   const number = body?.["id"];
   const id =

@@ -55,7 +55,7 @@ export class DataKey {
     if (text !== undefined) return text;
     const [, format = "1"] = /^(\d{1,9}) [\w-]{1,40}\n/.exec(bytes.subarray(0, 64).toString("latin1")) ?? [];
     if (format !== "1") throw newerFormat(this.path(name));
-    throw new AuthError("storage_damaged", `"${this.path(name)}" is damaged: it was cut short, changed or exchanged`, {
+    throw new AuthError("storage_damaged", `"${this.path(name)}" is damaged: it was truncated, changed or replaced`, {
       hint: hint`Log in again: ${loginAnew(this.path(name))}`,
     });
   }
@@ -157,7 +157,7 @@ export function wrappingName({ key, way, machine, host }: Omit<KeySlot, "wrapped
 
 function parseSlots(bytes: Buffer, path: string): readonly KeySlot[] {
   const damaged = (): AuthError =>
-    new AuthError("storage_damaged", `"${path}" is damaged: it was cut short or changed`, {
+    new AuthError("storage_damaged", `"${path}" is damaged: it was truncated or changed`, {
       hint: hint`Log in again: ${loginAnew(path)}`,
     });
   let file: { version?: unknown; slots?: unknown };

@@ -62,7 +62,7 @@ export function createKeychain({ identity, clock, folder, env, timeoutMs = 3000,
       if (cause instanceof AuthError) throw cause;
       if (!limit.aborted)
         throw unavailable(
-          `the keychain cannot be asked (${cause instanceof Error ? cause.message : String(cause)})`,
+          `the keychain is not accessible (${cause instanceof Error ? cause.message : String(cause)})`,
           cause,
         );
       const waited = `${timeoutMs / 1000} s`;
@@ -130,7 +130,7 @@ export function keychainAccount(slots: KeySlots): string | undefined {
 export function keychainKey(keychain: Keychain, account: string): KeySource {
   return {
     mismatch: {
-      message: "the keychain has another key, or the file was changed",
+      message: "the keychain has a different key, or the file was changed",
       hint: startOver,
     },
     async open({ way }) {
@@ -195,7 +195,7 @@ function explainFailure(reason: string): AuthError {
     return new AuthError("keychain_unavailable", "the keychain is locked", { hint: unlock });
   }
   if (/did not receive a reply/i.test(reason)) return unavailable("the keychain does not respond");
-  if (/no result found/i.test(reason)) return unavailable("the Secret Service has no default keyring to keep a key in");
+  if (/no result found/i.test(reason)) return unavailable("the Secret Service has no default keyring for the key");
   // The library's words, such as those of D-Bus, are for the doctor, not for a user about to log in.
   return unavailable("no OS keychain is available", new Error(reason));
 }

@@ -33,7 +33,7 @@ export function machineKey({ identity, folder, platform, clock, machine = machin
   const path = (): string => join(folder(), "credentials.secret");
   const variable = stateVariable(platform);
   const startOver = loginAnew();
-  const restore = hint`Restore it from a backup, or set ${variable} to what it was at login. If it is lost: ${startOver}`;
+  const restore = hint`Restore it from a backup, or set ${variable} to its value at login. If it is lost: ${startOver}`;
   const read = async (): Promise<Buffer | undefined> => {
     const text = (await about(variable, () => readPrivateFile(path())))?.toString("latin1");
     if (text === undefined || /^[0-9a-f]{64}$/.test(text))
@@ -81,7 +81,7 @@ export function machineKey({ identity, folder, platform, clock, machine = machin
       if (secret === undefined || !isOurSecret)
         throw new AuthError(
           "storage_damaged",
-          `the session cannot be opened: it belongs to another secret than "${path()}"`,
+          `the session cannot be opened: it belongs to a different secret than "${path()}"`,
           { hint: restore },
         );
       return derive(secret, way.salt);
@@ -98,11 +98,11 @@ export function machineKey({ identity, folder, platform, clock, machine = machin
 
 /** For what another machine sealed: neither damaged nor a wrong passphrase. */
 function elsewhere(host: string, hasSecret: boolean, hasNoId: boolean): AuthError {
-  const id = hasNoId ? "its ID (/etc/machine-id) cannot be read here" : "the ID of the machine is another one";
+  const id = hasNoId ? "its ID (/etc/machine-id) cannot be read here" : "the machine has a different ID";
   const why = hasSecret ? `: the secret is the right one, and ${id}` : "";
   return new AuthError(
     "storage_unreadable",
-    `the stored logins are those of another machine or container ("${host}")${why}`,
+    `the stored logins belong to another machine or container ("${host}")${why}`,
     {
       hint: hint`To share them, set ${{ variable: "PASSPHRASE" }} there and here, and log in there again. To log in here and leave them: ${loginAnew()}`,
     },

@@ -132,8 +132,8 @@ export class SharedEntries {
   }
 
   #damaged(key: string): AuthError {
-    return new AuthError("storage_damaged", `what ${this.#place} has for "${key}" does not open with this key`, {
-      hint: "Pass the key that the login was sealed with. If it was changed, pass the old one after the new one",
+    return new AuthError("storage_damaged", `the entry "${key}" of ${this.#place} does not open with this key`, {
+      hint: "Pass the key used at login. After a change of the key, pass the old one after the new one",
     });
   }
 }

@@ -43,7 +43,7 @@ export function seemsExpired(
 ): { readonly at: number; readonly words: string } | undefined {
   if (isAlive(session, now)) return undefined;
   const at = Math.min(now, endOf(session));
-  return { at, words: `the login expired on ${localTime(at)}, as far as this machine's clock can tell` };
+  return { at, words: `the login expired on ${localTime(at)} by this machine's clock` };
 }
 
 /** When a session ends as its service said, by this machine's clock; infinite when it did not say. */
@@ -54,12 +54,12 @@ export function endOf({ refreshToken, refreshTokenExpiresAt, accessTokenExpiresA
 
 /** As the end of a sentence. */
 export function whyEnded({ user, reason, endedAt, by }: EndedLogin): string {
-  const [who, when, what] = [userName(user), localTime(endedAt), by === undefined ? "" : ` "${by}"`];
+  const [who, when, what] = [userName(user), localTime(endedAt), by === undefined ? "" : ` by "${by}"`];
   switch (reason) {
     case "expired":
-      return `the login of ${who} expired on ${when}, as the service had said`;
+      return `the login of ${who} expired on ${when}, as announced by the service`;
     case "revoked":
-      return `the service ended the login of ${who}, as${what} noticed on ${when}`;
+      return `the service ended the login of ${who} (noticed${what} on ${when})`;
     case "logout":
       return `${who} logged out here on ${when}`;
     case "replaced":

@@ -82,8 +82,8 @@ function socketAddress(text: string, service: string): URL {
   // Not quoted: it may hold a credential.
   if (url.protocol !== "http:" && url.protocol !== "https:") throw refuse(`is neither "ws:" nor "wss:"`);
   if (leadsToThisMachine(url, new URL(service))) throw refuse(`leads to this machine (${url.host})`);
-  if (!isConfidential(url)) throw refuse(`would carry the ticket in the clear to ${url.host}`);
+  if (!isConfidential(url)) throw refuse(`would send the ticket unencrypted to ${url.host}`);
   if (url.username || url.password || url.hash) throw refuse("contains a user name, a password or a fragment");
-  if ([...url.searchParams.keys()].some((key) => /token/i.test(key))) throw refuse("carries a token in its query");
+  if ([...url.searchParams.keys()].some((key) => /token/i.test(key))) throw refuse("contains a token in its query");
   return new URL(url.href.replace(/^http/, "ws"));
 }

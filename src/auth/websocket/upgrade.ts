@@ -64,7 +64,7 @@ export function watchUpgrade(authorization: string): Upgrade {
       const count = messageMeter(bytes, () => breakOff(`sent a message of more than ${bytes / 1024 / 1024} MiB`));
       // Before the WebSocket: newer ones have their own limit, and exceeding it looks like a lost connection.
       connection?.prependListener?.("data", (chunk) => {
-        if ((connection?.writableLength ?? 0) > bytes) breakOff("does not read what is sent to it");
+        if ((connection?.writableLength ?? 0) > bytes) breakOff("does not read its messages");
         else count(chunk);
       });
     },

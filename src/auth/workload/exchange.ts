@@ -107,5 +107,5 @@ const fixes: Readonly<Record<string, Hint>> = {
   unauthorized_client: hint`Register the grant for the client, or name another: ${{ variable: "CLIENT_ID", value: "…" }}`,
   invalid_client: hint`Name a client that the issuer knows: ${{ variable: "CLIENT_ID", value: "…" }}`,
   invalid_scope: hint`Name scopes that the issuer grants: ${{ variable: "IDENTITY_SCOPE", value: "…" }}`,
-  invalid_target: hint`Name what the token is for: ${{ variable: "IDENTITY_AUDIENCE", value: "…" }}, or ${{ variable: "IDENTITY_RESOURCE", value: "https://api.example" }}`,
+  invalid_target: hint`Name the audience or the resource of the token: ${{ variable: "IDENTITY_AUDIENCE", value: "…" }}, or ${{ variable: "IDENTITY_RESOURCE", value: "https://api.example" }}`,
 };

@@ -90,7 +90,7 @@ async function askGitHub(audience: string, world: IdentityWorld): Promise<string
   if (!address || !token)
     throw missing("ACTIONS_ID_TOKEN_REQUEST_URL is not set", "Add to the job: permissions: { id-token: write }");
   if (!URL.canParse(address) || !isConfidential(new URL(address)))
-    throw missing("ACTIONS_ID_TOKEN_REQUEST_URL is not an https URL", "Run the job on a runner of GitHub's");
+    throw missing("ACTIONS_ID_TOKEN_REQUEST_URL is not an https URL", "Run the job on a GitHub runner");
   const url = new URL(address);
   url.searchParams.set("audience", audience);
   const request = new Secret(token);

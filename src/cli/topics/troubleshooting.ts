@@ -5,15 +5,15 @@ export function text({ command, variable }: Identity): string {
     [`${variable("SAAS_URL")} is not set: there is no service to log in to`, "Set it once; the profile saves it."],
     ["the session needs an encrypted file (…), and there is no terminal to ask on", "Accept it: --storage file."],
     [
-      'profile "…" belongs to …, and the login at … was not agreed to',
+      'profile "…" belongs to …, and the login at … was not approved',
       "Use another profile: --profile NAME. Or change this one: --yes.",
     ],
     [
-      'logins at "…" use a login page on another host, "…", and that was not agreed to',
+      'logins at "…" use a login page on another host, "…", and that was not approved',
       "If you know the host from another source than the issuer: --trust-host HOST.",
     ],
     [
-      '"…" requires tokens for all of "…", and that was not agreed to',
+      '"…" requires tokens for all of "…", and that was not approved',
       "If you trust the URL with all of that service: --resource URI.",
     ],
     [
@@ -35,18 +35,18 @@ export function text({ command, variable }: Identity): string {
       `Set ${variable("PASSPHRASE")} to the passphrase of the login.`,
     ],
     [
-      'the stored logins are those of another machine or container ("…")…',
+      'the stored logins belong to another machine or container ("…")…',
       `To share them, set the same ${variable("PASSPHRASE")} there and here, and log in there again. Or log in here with --force.`,
     ],
     [
-      "the stored session is older than the last one here (refresh … of …): an old copy was put back",
+      "the stored session is older than the last one here (refresh … of …): an old copy was restored",
       "Restore the newer files, or log in again.",
     ],
     [
       'no response to the refresh: …. "…" may have renewed the session',
       "Try again in a moment. If the session has ended, log in again.",
     ],
-    ['"…" is damaged: it was cut short or changed', "Restore a backup, or log in again."],
+    ['"…" is damaged: it was truncated or changed', "Restore a backup, or log in again."],
     [
       '"…" can be read by others (mode …): not trusted',
       "Run the chmod of the hint. If others use this machine, log in again.",

@@ -135,7 +135,7 @@ async function timedOut(path: string, timeoutMs: number, failure: unknown): Prom
   const holder = await inspectProcessLock(path);
   if (holder === undefined) {
     if (failure !== undefined) return explanationOf(path, failure);
-    return new AuthError("lock_unavailable", `${waited}, which other processes held`, {
+    return new AuthError("lock_unavailable", `${waited}, held by other processes`, {
       hint: "Run the command again",
     });
   }

@@ -65,7 +65,7 @@ test("every page names the tool and the issuer, and what the server said stands 
   }
   assert.match(
     render({ kind: "denied", said: "Policy says no" }).body,
-    /<p>The response of login\.example:<\/p>\n<blockquote>“Policy says no”<\/blockquote>\n<p class="soft">Return /,
+    /<p>The response from login\.example:<\/p>\n<blockquote>“Policy says no”<\/blockquote>\n<p class="soft">Return /,
   );
 });
 

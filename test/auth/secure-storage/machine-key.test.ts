@@ -61,7 +61,7 @@ test("FR-007 a copy of the file does not open with everything that other users c
   const mallory = machineKeyIn(elsewhere, { machine: () => "here" });
   await assert.rejects(it.open(mallory), { code: "storage_unreadable" });
   await mallory.create();
-  await assert.rejects(it.open(mallory), { code: "storage_damaged", message: /another secret than/ });
+  await assert.rejects(it.open(mallory), { code: "storage_damaged", message: /a different secret than/ });
   // The slot says in the open which secret it is for: said of another secret, it opens no more.
   const slots = readFileSync(it.path, "utf8");
   const [, digest = ""] = /"secret": "(\w+)"/.exec(JSON.stringify((await mallory.create()).way, null, 1)) ?? [];
@@ -103,7 +103,7 @@ test("FR-007 S-018 file and secret together, copied to another machine, do not o
     on("there"),
     refusedWith(
       "storage_unreadable",
-      /those of another machine or container \(".+"\): the secret is the right one, and the ID of the machine is another one/,
+      /logins belong to another machine or container \(".+"\): the secret is the right one, and the machine has a different ID/,
       /set SPEC_KITTY_PASSPHRASE there and here.*auth login --force/,
     ),
   );
@@ -114,7 +114,7 @@ test("FR-007 S-018 file and secret together, copied to another machine, do not o
   rmSync(it.secret);
   await assert.rejects(
     on("there"),
-    refusedWith("storage_unreadable", /those of another machine or container \("[^"]+"\)$/, /./),
+    refusedWith("storage_unreadable", /logins belong to another machine or container \("[^"]+"\)$/, /./),
   );
 });
 
@@ -210,7 +210,7 @@ for (const [what, spoil, code, message, hint, options] of [
     ({ secret }) => rmSync(secret),
     "storage_unreadable",
     /the secret of the session is missing: "\S+credentials\.secret"/,
-    /^Restore it from a backup, or set XDG_STATE_HOME to what it was at login\. If it is lost: spec-kitty auth login --force$/,
+    /^Restore it from a backup, or set XDG_STATE_HOME to its value at login\. If it is lost: spec-kitty auth login --force$/,
     {},
   ],
   [
@@ -225,7 +225,7 @@ for (const [what, spoil, code, message, hint, options] of [
     "is another",
     ({ secret }) => writeFileSync(secret, "ab".repeat(32)),
     "storage_damaged",
-    /cannot be opened: it belongs to another secret than "\S+credentials\.secret"/,
+    /cannot be opened: it belongs to a different secret than "\S+credentials\.secret"/,
     /^Restore it from a backup/,
     {},
   ],

@@ -66,7 +66,7 @@ for (const [what, spoil, error, hint, skip] of [
   [
     "is truncated",
     ({ credentials }) => writeFileSync(credentials, readFileSync(credentials).subarray(0, 200)),
-    /is damaged: it was cut short or changed/,
+    /is damaged: it was truncated or changed/,
     /Log in again: spec-kitty auth login --force$/,
     false,
   ],

@@ -46,7 +46,7 @@ withWebSocket(import.meta.url, (WebSocket) => {
     );
     await assert.rejects(held, {
       code: "service_answer_invalid",
-      message: `"${url.href}" does not read what is sent to it`,
+      message: `"${url.href}" does not read its messages`,
     });
   });
 });

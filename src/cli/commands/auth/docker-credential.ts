@@ -38,7 +38,7 @@ export const command: Command = defineCommand({
     // "docker logout" concerns what Docker stored: nothing.
     if (action === "erase") return;
     if (action === "store")
-      throw usageError("nothing to store: the login gives the token", hint`Run: ${{ command: "auth login" }}`);
+      throw usageError("nothing to store: the login provides the token", hint`Run: ${{ command: "auth login" }}`);
     if (service === undefined || ours === undefined || originOf(registry, service) !== new URL(service).origin) {
       // Clients know these words as "none", not an error (docker-credential-helpers, credentials/error.go).
       out.answer("credentials not found in native keychain");

@@ -72,9 +72,9 @@ function checkAsker(text: string, cluster: string | undefined, isUnverifiedFine:
     | undefined;
   const version = info?.apiVersion;
   if (version !== apiVersion) {
-    const found = typeof version === "string" ? `asks for "${version}"` : "names no version";
+    const found = typeof version === "string" ? `requests "${version}"` : "names no version";
     throw refuse(
-      `KUBERNETES_EXEC_INFO ${found}, but this command answers with "${apiVersion}"`,
+      `KUBERNETES_EXEC_INFO ${found}, but this command responds with "${apiVersion}"`,
       `set apiVersion: ${apiVersion}`,
     );
   }
@@ -82,12 +82,12 @@ function checkAsker(text: string, cluster: string | undefined, isUnverifiedFine:
   if (server === undefined) throw refuse("the client does not name its cluster", "set provideClusterInfo: true");
   if (cluster === undefined)
     throw refuse(
-      `the cluster ${server} asks for a token, and --cluster is not set`,
+      `the cluster ${server} requests a token, and --cluster is not set`,
       'add "--cluster" and the URL of the cluster to args',
     );
   if (addressOf(cluster) !== server)
     throw refuse(
-      `the cluster ${server} asks for the token of ${cluster}: it gets none`,
+      `the cluster ${server} requests the token of ${cluster}: it gets none`,
       "use the user of this cluster",
     );
   // Anything but false: a client may omit it for no.

@@ -59,7 +59,7 @@ export const command: Command = defineCommand({
       out.hint(
         active.length === 1
           ? `The active profile is "${active[0]}" now`
-          : hint`The active profile is gone. To choose one of ${active.join(", ")}: ${{ command: "auth switch" }}`,
+          : hint`The active profile was removed. To choose one of ${active.join(", ")}: ${{ command: "auth switch" }}`,
       );
     else if (others.length > 0)
       out.hint(hint`Still logged in: ${others.join(", ")}. To use one: ${{ command: "auth switch" }}`);
@@ -67,7 +67,7 @@ export const command: Command = defineCommand({
     const newLogins = left ?? [...outcomes].flatMap(([name, { hasNewLogin }]) => (hasNewLogin ? name : []));
     const again = { command: "auth logout", options: left ? ["--all"] : [] };
     for (const name of newLogins)
-      out.warn(hint`there is a new login (profile "${name}"), made meanwhile. To end it, too: ${again}`);
+      out.warn(hint`there has been a new login meanwhile (profile "${name}"). To end it, too: ${again}`);
     if (all && !app.isKept)
       out.answer(
         `Nothing is stored: ${app.settings.storage?.source} is memory. Sessions stored without it were not changed.`,
@@ -190,7 +190,7 @@ async function removeEverything({ app, out }: Context, but: "sessions" | undefin
       await (await app.keychain()).remove(account);
     } catch (error) {
       if (!(error instanceof AuthError)) throw error;
-      out.warn(`the key is still in the keychain (${error.message}); it opens nothing`);
+      out.warn(`the key is still in the keychain (${error.message}), but no longer opens anything`);
     }
   });
   if (hosts.length > 0) out.warn(`logins of other machines or containers were kept: ${hosts.join(", ")}`);

@@ -43,7 +43,7 @@ export const command: Command = defineCommand({
       out.answer(columns(lentRows(found, found.lender, app.clock.now())));
     } else if (app.tokenSource !== undefined) {
       const { kind, origin } = app.tokenSource;
-      out.done(kind === "given" ? `A token from ${origin} is used` : `The identity that ${origin} names is used`);
+      out.done(kind === "given" ? `Using the token from ${origin}` : `Using the identity named by ${origin}`);
       const asked = found.checked
         ? undefined
         : out.words(hint`known only to the service; to ask it: ${{ command: "auth status --check" }}`);
@@ -54,7 +54,7 @@ export const command: Command = defineCommand({
       const now = app.clock.now() + (session?.clockOffsetMs ?? 0);
       if (values.check && !found.checked)
         out.warn("the issuer does not name its users and gave no refresh token, so there is nothing to ask it");
-      const asked = found.checked ? "asked just now" : "not asked; see --check";
+      const asked = found.checked ? "checked just now" : "not checked; see --check";
       const before = profile?.ended && whyEnded(profile.ended);
       out.answer(columns(sessionRows(found, session, now, identity, asked, before)));
       const left = session?.refreshToken ? refreshRemainingMs(session, app.clock.now()) : Infinity;

@@ -32,7 +32,7 @@ export const command: Command = defineCommand({
       teams: profile.session?.teams ?? [],
     };
     if (values.json) return out.json(answer);
-    if (current === undefined) return out.answer("You are in no team.");
+    if (current === undefined) return out.answer("You are not a member of any team.");
     if (wanted === undefined) out.answer(described(current));
     else out.done(`The default team is ${described(current)}.`);
   },
@@ -57,7 +57,7 @@ function findTeam(wanted: string, teams: readonly TeamOutput[]): TeamOutput {
     if (first !== undefined) return first;
   }
   throw usageError(
-    `you are in no team "${wanted}"`,
+    `you are not a member of team "${wanted}"`,
     hint`Your teams: ${known}. Update the list: ${{ command: "auth status --check" }}`,
   );
 }

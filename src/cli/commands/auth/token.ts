@@ -38,7 +38,7 @@ export const command: Command = defineCommand({
         hint`Usage: ${{ command: "auth token --header" }}`,
       );
     const shown = (token: string): string => (values.header ? `Authorization: Bearer ${token}` : token);
-    if (out.isAnswerShown) out.warn("keep this token secret: it acts as you until it expires");
+    if (out.isAnswerShown) out.warn("keep this token secret: anyone with it can act as you until it expires");
     const rejected = values.rejected
       ? (await (await import("../../input.ts")).readStandardInput(context, 64 * 1024)).toString("utf8").trim()
       : undefined;

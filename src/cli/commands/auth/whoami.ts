@@ -20,7 +20,7 @@ export const command: Command = defineCommand({
     const answer = app.tokenSource ? await userOfToken(app, app.tokenSource, signal) : await userHere(context);
     if (values.json) return out.json(answer);
     const { user } = answer;
-    if (user.isUnnamed) out.say("The issuer does not name its users: the account has the name of issuer and scope.");
+    if (user.isUnnamed) out.say("The issuer does not name its users: the account is named after issuer and scope.");
     out.answer(oneLine(user.email ?? user.name ?? user.id));
   },
 });

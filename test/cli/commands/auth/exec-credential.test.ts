@@ -50,7 +50,7 @@ test("S-010 exec-credential gives a token to no cluster but the one that it was 
     [
       "",
       "https://cluster.example",
-      /^error: the cluster https:\/\/cluster\.example asks for a token, and --cluster is not set\nhint: .*add "--cluster"/,
+      /^error: the cluster https:\/\/cluster\.example requests a token, and --cluster is not set\nhint: .*add "--cluster"/,
     ],
     [
       " --cluster https://cluster.example",
@@ -60,7 +60,7 @@ test("S-010 exec-credential gives a token to no cluster but the one that it was 
     [
       " --cluster https://cluster.example",
       "https://other.example",
-      /^error: the cluster https:\/\/other\.example asks for the token of https:\/\/cluster\.example: it gets none\nhint: /,
+      /^error: the cluster https:\/\/other\.example requests the token of https:\/\/cluster\.example: it gets none\nhint: /,
     ],
     [" --cluster https://cluster.example", "https://cluster.example.evil.example", /it gets none/],
     [" --cluster https://cluster.example", "https://cluster.example/k8s/clusters/other", /it gets none/],

@@ -321,7 +321,7 @@ test("a logout that forgets the active profile makes the only one left active, o
   const several = await here("auth logout --profile work");
   assert.equal(
     several.stderr,
-    "hint: The active profile is gone. To choose one of default, play: spec-kitty auth switch\n",
+    "hint: The active profile was removed. To choose one of default, play: spec-kitty auth switch\n",
   );
   assert.equal((await here("auth switch play")).code, 0);
   const { stdout } = await here("auth status --json");

@@ -75,7 +75,7 @@ test("with --check a user other than the one who logged in is an error", async (
   });
   const { code, stdout, stderr } = await here("auth status --check");
   assert.deepEqual([code, stdout], [1, ""]);
-  assert.match(stderr, /^error: .* names another user than the login$/m);
+  assert.match(stderr, /^error: .* names a different user than the login$/m);
   assert.equal((await here("auth whoami")).stdout, "alice@example.com\n");
 });
 

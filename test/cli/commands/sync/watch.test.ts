@@ -78,7 +78,7 @@ withWebSocket(import.meta.url, () => {
       "a remote address without encryption",
       { edit: (answer) => ({ ...answer, ws_url: "ws://live.example/ws" }) },
       1,
-      /would carry the ticket in the clear to live\.example$/,
+      /would send the ticket unencrypted to live\.example$/,
       /spec-kitty sync now/,
     ],
     [
@@ -90,7 +90,7 @@ withWebSocket(import.meta.url, () => {
         }),
       },
       1,
-      /carries a token in its query$/,
+      /contains a token in its query$/,
       /spec-kitty sync now/,
     ],
   ] satisfies [string, Fault, number, string | RegExp, string | RegExp][]) {
@@ -176,7 +176,7 @@ withWebSocket(import.meta.url, () => {
     await signIn(saas, env);
     const { code, stderr } = await here("sync watch");
     assert.equal(code, 5);
-    assert.match(stderr, /^error: this account is in no team/);
+    assert.match(stderr, /^error: this account has no team/);
   });
 
   test("FR-016 SPEC_KITTY_ACCESS_TOKEN is used as is, for the team of its own user", async (t) => {
