@@ -98,6 +98,7 @@ for (const [how, line, terminals, more] of [
   ["where a program gives the input", `api ${echo}`, { stdin: false }, {}],
   ["where the conversation is not seen", `api ${echo}`, { stderr: false }, {}],
   ["for a profile that does not exist", `api ${echo} --profile wrok`, {}, {}],
+  ["to switch to a profile that does not exist", "auth switch wrok", {}, {}],
   ["for a token of the environment", "auth whoami", {}, { SPEC_KITTY_ACCESS_TOKEN: "refused" }],
 ] as const) {
   test(`no login is offered ${how}: exit 4 and the hint`, async (t) => {

@@ -25,7 +25,8 @@ export async function offerLogin(
   const { settings, store } = app;
   const isHere = (await terminal()).isInteractive && !isCiJob(app.env);
   const isUnused = !out.hasAnswered && !stdin().readableDidRead;
-  const hasLogin = app.command !== "auth login" && commands.some(({ words }) => words.join(" ") === "auth login");
+  const hasLogin =
+    !/^auth (login|switch)$/.test(app.command) && commands.some(({ words }) => words.join(" ") === "auth login");
   const isUsed = app.isLocal && app.tokenSource === undefined;
   if (!isHere || !isUnused || !hasLogin || !isUsed) return undefined;
   const { name, source, profile } = await app.profileInUse({ mayBeNew: true });

@@ -1,5 +1,5 @@
 import type { App } from "../../../app/app.ts";
-import { accountName, unknownProfile } from "../../../auth/sessions/session.ts";
+import { accountName, unknownProfile, userName, type Profile } from "../../../auth/sessions/session.ts";
 import { readAll } from "../../../auth/sessions/store.ts";
 import { AuthError, NotAuthenticatedError, hint } from "../../../base/errors.ts";
 import { defineCommand, jsonOption, usageError, type Command, type Context } from "../../command.ts";
@@ -33,13 +33,18 @@ export const command: Command = defineCommand({
     const answer: SwitchOutput = { active: name, ...(folder !== undefined && { folder }) };
     if (values.json) return out.json(answer);
     out.done(
-      `The active profile ${folder === undefined ? "" : `in ${folder} `}is "${name}": ${profile.session ? accountName(profile) : "logged out"}, ${profile.service}.`,
+      `The active profile ${folder === undefined ? "" : `in ${folder} `}is "${name}": ${stateOf(profile)}, ${profile.service}.`,
     );
     const used = await app.profileInUse({ mayBeNew: true });
     if (used.name !== name) out.warn(`here, "${used.name}" is still used, because of ${used.source}`);
     if (app.tokenSource) out.warn(`${app.tokenSource.origin} is set, and takes precedence over every profile`);
   },
 });
+
+function stateOf(profile: Profile): string {
+  if (profile.session !== undefined) return accountName(profile);
+  return profile.ended === undefined ? "logged out" : `${userName(profile.ended.user)}, logged out`;
+}
 
 function workingFolder({ folderHere }: App): string {
   if (folderHere !== undefined) return folderHere;
@@ -61,7 +66,7 @@ async function askWhich(
   }
   const rows = [...profiles].map(([name, profile], index): [string, string] => [
     `${name === active ? "*" : " "} ${index + 1}  ${name}`,
-    `${profile.session ? accountName(profile) : "logged out"}, ${profile.service}`,
+    `${stateOf(profile)}, ${profile.service}`,
   ]);
   out.say(columns(rows));
   for (;;) {

@@ -22,4 +22,7 @@ test("auth switch does not ask where there is nothing to choose from", async (t)
     [code, stdout, stderr],
     [0, `✓ The active profile is "work": alice@example.com (Acme Corp), ${saas.url}.\n`, ""],
   );
+  assert.equal((await here("auth logout")).code, 0);
+  const loggedOut = await here("auth switch work");
+  assert.equal(loggedOut.stdout, `✓ The active profile is "work": alice@example.com, logged out, ${saas.url}.\n`);
 });
