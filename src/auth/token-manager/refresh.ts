@@ -1,23 +1,16 @@
 import { AuthError, NotAuthenticatedError, ServiceError, hint, login } from "../../base/errors.ts";
 import type { Fetch } from "../../base/runtime-types.ts";
 import type { Clock } from "../../platform/clock.ts";
-import { judgeRefreshFailure } from "../oauth/refresh.ts";
-import { answerLimitMs } from "../oauth/token-endpoint.ts";
+import type { TokenResponse } from "../oauth/token-endpoint.ts";
 import { isSameToken, type Profile, type Session } from "../sessions/session.ts";
 import type { Claim, SessionStore } from "../sessions/store.ts";
 import type { AccessTokenOptions } from "./access-token.ts";
 import type { CurrentSession, FoundSession } from "./current-session.ts";
-import { endOf, whyEnded, withoutLogin } from "./ended-login.ts";
+import { whyEnded, withoutLogin } from "./ended-login.ts";
 import type { AuthEventStream } from "./events.ts";
-import { remainingMs } from "./freshness.ts";
-import { requestRefresh, retryBudgetMs } from "./refresh-request.ts";
-
-/** A caller whose token is valid for longer, in milliseconds, does not wait for a holder. */
-const comfortableMs = 10_000;
-/** The wait for a holder that shows no activity, in milliseconds: it may be stopped, or on another machine. */
-const holderLimitMs = 15_000;
-/** First and longest wait between tries to store, in milliseconds. */
-const [firstTryMs, slowestTryMs] = [100, 5_000];
+import { endOfRefused, isReplaced, judge, leftFor, patience } from "./refresh-decisions.ts";
+import { requestRefresh } from "./refresh-request.ts";
+import { UnsavedSession } from "./unsaved-session.ts";
 
 export interface RefresherOptions {
   readonly store: SessionStore;
@@ -30,22 +23,16 @@ export interface RefresherOptions {
   readonly by: string | undefined;
 }
 
-/** A refreshed session not stored yet, and the claim that keeps others from sending the spent token. */
-interface KeptSession extends FoundSession {
-  readonly claim: Claim;
-}
-
 /** Refreshes a session so that its refresh token is spent once, whatever other processes do and whatever fails. */
 export class Refresher {
   readonly #options: RefresherOptions;
   readonly #current: CurrentSession;
-  #kept: KeptSession | undefined;
-  #storing: Promise<Session | undefined> | undefined;
-  #isRefreshing = false;
+  readonly #unsaved: UnsavedSession;
 
   constructor(options: RefresherOptions) {
     this.#options = options;
     this.#current = options.current;
+    this.#unsaved = new UnsavedSession(options);
   }
 
   /**
@@ -58,54 +45,49 @@ export class Refresher {
    * @throws as `TokenManager.getAccessToken`
    */
   async refresh(need: AccessTokenOptions): Promise<Session> {
-    // Not while a refresh token may be on its way.
-    await this.#storeKept().catch(() => undefined);
-    this.#isRefreshing = true;
-    try {
-      return await this.#refresh(need);
-    } finally {
-      this.#isRefreshing = false;
-    }
+    await this.#unsaved.tryAgain();
+    return this.#unsaved.pausedFor(() => this.#refresh(need));
   }
 
   async #refresh(need: AccessTokenOptions): Promise<Session> {
-    const startedAt = this.#options.clock.monotonic();
+    const { store, clock, by } = this.#options;
+    const startedAt = clock.monotonic();
+    const waitedMs = (): number => clock.monotonic() - startedAt;
     const begunAgain = new Set<string>();
     for (;;) {
-      const found = await this.look();
-      const { session } = found;
+      const { session, stored } = await this.look();
       if (this.#current.isEnough(session, need)) return session;
       let claim: Claim | undefined;
       try {
-        claim = this.#kept?.claim ?? (await this.#claim(found, need, startedAt));
+        claim = this.#unsaved.kept?.claim;
+        claim ??= await store.claim(stored, patience(session, need, waitedMs(), clock.now()));
       } catch (error) {
         return this.#fallBack(session, need, error);
       }
       // Something else was stored: perhaps a token that needs no claim.
       if (claim === undefined) continue;
       try {
-        const answer = await this.#request(session, claim, startedAt);
+        const answer = await this.#request(session, claim, waitedMs());
         if ("next" in answer) {
-          const next = { ...answer.next, refreshedBy: this.#options.by };
-          const stored = await this.#store({ session: next, stored: found.stored, claim });
-          if (stored === undefined) continue;
+          const next = await this.#unsaved.store({ session: { ...answer.next, refreshedBy: by }, stored, claim });
+          if (next === undefined) continue;
           // Only now: the refresh token must be stored first.
           if (answer.tokens.expires_in === 0) throw expiredOnArrival(session);
-          return stored;
+          return next;
         }
         const reason = await this.#reasonToBeginAgain(session, answer.error);
         if (reason === undefined || begunAgain.has(reason)) return await this.#giveUp(session, need, answer.error);
         begunAgain.add(reason);
       } finally {
         // Held while a spent refresh token is stored: another process would send it, and end the session.
-        if (this.#kept?.claim !== claim) await claim.release();
+        if (this.#unsaved.kept?.claim !== claim) await claim.release();
       }
     }
   }
 
   /** The newest session, even if only in memory. Fails as {@link CurrentSession.load}. */
   async look(): Promise<FoundSession> {
-    return this.#kept ?? this.#current.load();
+    return this.#unsaved.kept ?? this.#current.load();
   }
 
   /**
@@ -113,9 +95,9 @@ export class Refresher {
    * it.
    */
   async end(accessToken: string): Promise<void> {
-    // A new login may have replaced the kept session.
-    if (!this.#isRefreshing) await this.#storeKept().catch(() => undefined);
-    const kept = this.#kept;
+    // A new login may have replaced what is in memory.
+    await this.#unsaved.tryAgain();
+    const { kept } = this.#unsaved;
     const { profile } = await this.#current.inUse();
     const session = kept?.session ?? profile?.session;
     // Removed already, by a faster request or process.
@@ -128,130 +110,47 @@ export class Refresher {
     }
   }
 
-  /**
-   * Stores what could not be stored before, with a short wait for a store that refuses it.
-   * @throws {@link AuthError} `storage_…`
-   */
-  async close(): Promise<void> {
-    const { clock } = this.#options;
-    const until = clock.monotonic() + (this.#kept?.claim.outageMs ?? 0);
-    for (let waitMs = firstTryMs; this.#kept !== undefined; waitMs *= 2) {
-      try {
-        await this.#storeKept();
-      } catch (error) {
-        if (error instanceof NotAuthenticatedError || clock.monotonic() + waitMs > until) throw error;
-        await clock.sleep(waitMs);
-      }
-    }
-  }
-
-  #claim({ session, stored }: FoundSession, need: AccessTokenOptions, startedAt: number): Promise<Claim | undefined> {
-    const { store, clock } = this.#options;
-    const isGood = need.rejected !== session.accessToken.reveal() && remainingMs(session, clock.now()) > comfortableMs;
-    const waited = clock.monotonic() - startedAt;
-    return store.claim(stored, {
-      timeoutMs: Math.max(0, (isGood ? retryBudgetMs : holderLimitMs) - waited),
-      whileAtWorkMs: Math.max(0, (isGood ? retryBudgetMs : answerLimitMs) - waited),
-    });
+  /** Stores what could not be stored before. Fails as {@link UnsavedSession.close}. */
+  close(): Promise<void> {
+    return this.#unsaved.close();
   }
 
   async #request(
     session: Session,
     claim: Claim,
-    startedAt: number,
-  ): Promise<Awaited<ReturnType<typeof requestRefresh>> | { readonly error: unknown }> {
+    waitedMs: number,
+  ): Promise<{ readonly next: Session; readonly tokens: TokenResponse } | { readonly error: unknown }> {
     const { clock, fetch, random, events } = this.#options;
-    if (session.refreshToken === undefined)
-      return {
-        error: this.#ended(undefined, undefined, "the access token expired, and the service gave no refresh token"),
-      };
-    return requestRefresh(session, session.refreshToken, {
-      profile: this.#current.profile,
-      clock,
-      fetch,
-      random,
-      onWait: (awaited) => events.emit("waiting", awaited),
-      isHeld: () => claim.isHeld(),
-      waitedMs: clock.monotonic() - startedAt,
-    }).catch((error: unknown) => ({ error }));
+    const { profile } = this.#current;
+    const { refreshToken } = session;
+    if (refreshToken === undefined)
+      return { error: this.#ended(undefined, "the access token expired, and the service gave no refresh token") };
+    const onWait: Parameters<typeof requestRefresh>[2]["onWait"] = (awaited) => events.emit("waiting", awaited);
+    const context = { profile, clock, fetch, random, onWait, isHeld: () => claim.isHeld(), waitedMs };
+    return requestRefresh(session, refreshToken, context).catch((error: unknown) => ({ error }));
   }
 
-  /**
-   * Stores a refreshed session, or keeps it and the claim in memory and tries again. Undefined when a new login came
-   * first, whose token may not be enough either.
-   */
-  async #store(next: KeptSession): Promise<Session | undefined> {
-    const isFirst = this.#kept === undefined;
-    this.#kept = next;
-    try {
-      return await this.#storeKept();
-    } catch (error) {
-      if (!(error instanceof AuthError) || error instanceof NotAuthenticatedError) throw error;
-      this.#options.events.emit("unsaved", { profile: this.#current.profile, error });
-      if (isFirst) void this.#keepTrying();
-      this.#current.hold(next.session);
-      return next.session;
-    }
-  }
-
-  /** In the background: neither callers nor other processes should depend on the next request here. */
-  async #keepTrying(): Promise<void> {
-    for (let waitMs = firstTryMs; this.#kept !== undefined; waitMs = Math.min(2 * waitMs, slowestTryMs)) {
-      await this.#options.clock.sleep(waitMs, { background: true });
-      // A logout meanwhile is no failure; callers hear of every other one.
-      if (!this.#isRefreshing) await this.#storeKept().catch(() => undefined);
-    }
-  }
-
-  /** Stores the kept session, once for all callers. Undefined when there is none, or a new login came first. */
-  #storeKept(): Promise<Session | undefined> {
-    const kept = this.#kept;
-    if (kept === undefined) return Promise.resolve(undefined);
-    return (this.#storing ??= this.#replace(kept).finally(() => (this.#storing = undefined)));
-  }
-
-  /** Replaces the old session, unless a logout or a new login came first: that one counts (S-003). */
-  async #replace({ session: next, claim }: KeptSession): Promise<Session | undefined> {
-    const stored = await claim.store(next);
-    this.#kept = undefined;
-    const { session } = await this.#current.sessionIn(stored);
-    const isOurs = session.id === next.id && session.accessToken.equals(next.accessToken) && isSameToken(session, next);
-    this.#current.hold(isOurs ? next : session);
-    this.#current.announce(isOurs ? "refreshed" : "adopted", session);
-    return isOurs ? next : undefined;
-  }
-
-  /**
-   * Whether another holder has refreshed or is about to, despite this claim: another machine that could not see it, or
-   * a process that took it over during a stop. Its session counts, and everything begins again, once for each reason.
-   */
-  async #reasonToBeginAgain(session: Session, error: unknown): Promise<"lost" | "replaced" | undefined> {
-    const verdict = judgeRefreshFailure(error);
-    // Nothing was sent.
-    if (error instanceof AuthError && error.code === "lock_unavailable") return "lost";
-    if (session.refreshToken === undefined || (verdict !== "dead" && verdict !== "replayed")) return undefined;
+  /** Whether another holder has refreshed or is about to, despite this claim: then its session counts. */
+  async #reasonToBeginAgain(session: Session, error: unknown): Promise<"claim lost" | "replaced" | undefined> {
     const { clock } = this.#options;
-    const waitMs =
-      verdict === "replayed" && error instanceof ServiceError ? Math.min(error.retryAfterMs ?? 0, retryBudgetMs) : 0;
-    for (const until = clock.monotonic() + waitMs; ; await clock.sleep(50)) {
-      const now = (await this.#current.load()).session;
-      // While this session is kept in memory, its predecessor is stored.
-      if (now.id !== session.id || (!isSameToken(now, session) && now.refreshes >= session.refreshes)) {
-        this.#kept = undefined;
+    const failure = judge(session, error);
+    if (failure.what === "claim lost") return failure.what;
+    if (failure.what === "failed") return undefined;
+    const until = clock.monotonic() + (failure.what === "token spent" ? failure.waitMs : 0);
+    for (;;) {
+      if (isReplaced(session, (await this.#current.load()).session)) {
+        this.#unsaved.forget();
         return "replaced";
       }
       if (clock.monotonic() >= until) return undefined;
+      await clock.sleep(50);
     }
   }
 
   async #giveUp(session: Session, need: AccessTokenOptions, error: unknown): Promise<Session> {
-    const verdict = judgeRefreshFailure(error);
-    if (session.refreshToken !== undefined && verdict === "dead") return this.#remove(session, error);
-    return this.#fallBack(
-      session,
-      need,
-      verdict === "replayed" ? refreshedElsewhere(this.#current.profile, error) : error,
-    );
+    const { what } = judge(session, error);
+    if (what === "session ended") return this.#remove(session, error);
+    return this.#fallBack(session, need, what === "token spent" ? refreshedElsewhere(this.#current, error) : error);
   }
 
   /**
@@ -259,13 +158,12 @@ export class Refresher {
    * predecessor of the refused one.
    */
   async #remove(refused: Session, cause?: unknown): Promise<never> {
-    const { profile } = this.#current;
-    const isKept = this.#kept?.session === refused;
-    this.#current.forget();
-    this.#kept = undefined;
     const { store, clock, events, by } = this.#options;
-    const [now, ends] = [clock.now(), endOf(refused)];
-    const end = ends <= now ? ({ reason: "expired", at: ends } as const) : ({ reason: "revoked", at: now } as const);
+    const { profile } = this.#current;
+    const isKept = this.#unsaved.kept?.session === refused;
+    this.#current.forget();
+    this.#unsaved.forget();
+    const end = endOfRefused(refused, clock.now());
     let isRemoved = false;
     const withoutRefused = (stored: Profile | undefined): Profile | undefined => {
       const session = stored?.session;
@@ -281,27 +179,22 @@ export class Refresher {
       if (!(error instanceof AuthError)) throw error;
     }
     // Some errors say more.
-    throw cause instanceof NotAuthenticatedError ? cause : this.#ended(after, cause);
+    throw cause instanceof NotAuthenticatedError ? cause : this.#ended(after, undefined, cause);
   }
 
   /** A token that is still valid is better than an error. */
   #fallBack(session: Session, need: AccessTokenOptions, error: unknown): Session {
     if (!(error instanceof AuthError)) throw error;
     this.#options.events.emit("refused", { profile: this.#current.profile, error });
-    if (need.rejected === session.accessToken.reveal() || remainingMs(session, this.#options.clock.now()) <= 0)
-      throw error;
+    if (leftFor(need, session, this.#options.clock.now()) <= 0) throw error;
     return session;
   }
 
   /** `profile`: as stored now, if readable. */
-  #ended(
-    profile: Profile | undefined,
-    cause?: unknown,
-    message: string = "Session expired or revoked",
-  ): NotAuthenticatedError {
+  #ended(profile: Profile | undefined, what = "Session expired or revoked", cause?: unknown): NotAuthenticatedError {
     const { session, ended } = profile ?? {};
     const why = session === undefined && ended !== undefined ? `: ${whyEnded(ended)}` : "";
-    return new NotAuthenticatedError(`${message}${why}`, {
+    return new NotAuthenticatedError(`${what}${why}`, {
       code: "session_ended",
       hint: hint`Run: ${login(this.#current.profile)}`,
       cause,
@@ -320,7 +213,7 @@ function expiredOnArrival({ server }: Session): ServiceError {
   );
 }
 
-function refreshedElsewhere(profile: string, cause: unknown): ServiceError {
+function refreshedElsewhere({ profile }: CurrentSession, cause: unknown): ServiceError {
   return new ServiceError(
     "service_unavailable",
     "another process has refreshed this session, but did not store it here",

@@ -4,6 +4,7 @@ import { pairs, textOf } from "../../simulation/explore.ts";
 import { laboratory, type Mutation } from "../../simulation/laboratory.ts";
 
 const refresh = "src/auth/token-manager/refresh.ts";
+const unsaved = "src/auth/token-manager/unsaved-session.ts";
 const model = "test/simulation/process.ts";
 
 /**
@@ -26,21 +27,21 @@ const mutations: Readonly<Record<string, Mutation & { breaks: RegExp; seed?: num
   },
   "that releases its claim although the store has a spent token": {
     file: refresh,
-    from: "if (this.#kept?.claim !== claim) await claim.release();",
+    from: "if (this.#unsaved.kept?.claim !== claim) await claim.release();",
     to: "await claim.release();",
     breaks: / has not stored the answer to it$/,
     seed: 2_692,
   },
   "that keeps its claim to the end": {
     file: refresh,
-    from: "if (this.#kept?.claim !== claim) await claim.release();",
+    from: "if (this.#unsaved.kept?.claim !== claim) await claim.release();",
     to: "",
     breaks: / ends with a lock$/,
   },
   "that gives an expired token out when it fails": {
     file: refresh,
-    from: "remainingMs(session, this.#options.clock.now()) <= 0)",
-    to: "false)",
+    from: "if (leftFor(need, session, this.#options.clock.now()) <= 0) throw error;",
+    to: "if (need.rejected === session.accessToken.reveal()) throw error;",
     breaks: / has expired$/,
   },
   "that fails although another process has just refreshed": {
@@ -69,7 +70,7 @@ const mutations: Readonly<Record<string, Mutation & { breaks: RegExp; seed?: num
     breaks: /: a login is lost outside of the window$/,
   },
   "that gives a token out and does not store it": {
-    file: refresh,
+    file: unsaved,
     from: "return await this.#storeKept();\n    } catch",
     to: "return next.session;\n    } catch",
     breaks: /, which was never stored$/,
@@ -82,7 +83,7 @@ const mutations: Readonly<Record<string, Mutation & { breaks: RegExp; seed?: num
     seed: 2294,
   },
   "that ends with a session that it has not tried to store again": {
-    file: refresh,
+    file: unsaved,
     from: "for (let waitMs = firstTryMs; this.#kept !== undefined; waitMs *= 2) {\n      try {",
     to: `if (this.#kept) return this.#kept.claim.release();
     for (let waitMs = firstTryMs; this.#kept !== undefined; waitMs *= 2) {\n      try {`,
