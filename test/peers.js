@@ -1,6 +1,7 @@
 // `npm run test:peers [-- FILE…]`: the tests against programs of others: a certified OpenID provider, a real browser, a real key
 // ring, another's QR decoder, Windows as Wine plays it. They have dependencies of their own, which are installed here.
 import { execFileSync } from "node:child_process";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { chosen, filesBelow, runTests } from "./runner.js";
 import { install, prepare, root } from "./setup.js";
@@ -17,4 +18,5 @@ execFileSync(
   { stdio: "inherit" },
 );
 
-process.exitCode = await runTests(tests);
+// They wait for servers, browsers and file systems of others for nearly half of their time.
+process.exitCode = await runTests([`--test-concurrency=${2 * availableParallelism()}`, ...tests]);
