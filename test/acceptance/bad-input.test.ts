@@ -16,19 +16,13 @@ import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { denyingBrowser } from "../fake-saas/browser.ts";
 import type { Fault } from "../fake-saas/faults.ts";
-import { approve, tamper } from "../fake-saas/user.ts";
-import {
-  bin,
-  runCommand,
-  scratchFolder,
-  startCommand,
-  type CommandEnvironment,
-  type CommandResult,
-} from "../helpers/command.ts";
+import { approve, deny, tamper, type Visit } from "../fake-saas/user.ts";
+import { bin, scratchFolder, startCommand, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
+import { logInHere, runHere, withInput } from "../helpers/command-here.ts";
 import { filesUnder, freePort, hurried, rawService, scene, type Scene } from "../helpers/scene.ts";
 import { signIn, storedSession } from "../helpers/stored-session.ts";
+import { until } from "../helpers/until.ts";
 
 const address = /http:\/\/127\.0\.0\.1:\d+\S*\/oauth\/authorize\?\S+/;
 const isRoot = process.getuid?.() === 0;
@@ -49,6 +43,17 @@ function assertFailure(
   assert.doesNotMatch(stderr, /^\s+at /m, "a stack trace without --debug");
 }
 
+/** Logs in here, with a browser that does something: how that ends, and what the browser is shown. */
+async function loginAndVisit(
+  env: CommandEnvironment,
+  args: readonly string[],
+  browse: (link: string) => Promise<Visit>,
+): Promise<Visit & { result: CommandResult }> {
+  let visit: Promise<Visit> | undefined;
+  const result = await logInHere(["auth", "login", ...args], env, {}, (link) => (visit = browse(link)));
+  return { result, ...(await until("the page is there", visit ?? assert.fail(`no browser: ${result.stderr}`))) };
+}
+
 async function assertClosed(port: number): Promise<void> {
   await assert.rejects(once(connect(port, "127.0.0.1"), "connect"), { code: "ECONNREFUSED" });
 }
@@ -63,8 +68,8 @@ for (const [what, url, error] of [
   ],
 ] as const) {
   test(`a login refuses ${what}`, async (t) => {
-    const { run, folder, saas } = await scene(t);
-    const result = await run("auth login", { SPEC_KITTY_SAAS_URL: url });
+    const { here, folder, saas } = await scene(t);
+    const result = await here("auth login", { SPEC_KITTY_SAAS_URL: url });
     assertFailure(result, { code: 2, error, hint: /export SPEC_KITTY_SAAS_URL=https:\/\/service\.example/ });
     assert.ok(!result.stderr.includes("hunter2"));
     assert.equal(saas.requests.length, 0);
@@ -73,9 +78,9 @@ for (const [what, url, error] of [
 }
 
 test("a service that cannot be reached is exit 3", async (t) => {
-  const { saas, run, folder } = await scene(t);
+  const { saas, here, folder } = await scene(t);
   await saas.stop();
-  assertFailure(await run("auth login --headless"), {
+  assertFailure(await here("auth login --headless"), {
     code: 3,
     error: /cannot reach "http:\/\/127.*(ECONNREFUSED)/,
     hint: /Check the network/,
@@ -84,12 +89,12 @@ test("a service that cannot be reached is exit 3", async (t) => {
 });
 
 test("--port with a port in use is refused before anything is opened", async (t) => {
-  const { saas, run, folder } = await scene(t);
+  const { saas, here, folder } = await scene(t);
   const server = createServer().listen(0, "127.0.0.1");
   t.after(() => server.close());
   await once(server, "listening");
   const { port } = server.address() as { port: number };
-  assertFailure(await run(`auth login --port ${port}`), {
+  assertFailure(await here(`auth login --port ${port}`), {
     code: 2,
     error: new RegExp(`port ${port} is in use by another program`),
     hint: /Omit --port/,
@@ -99,7 +104,7 @@ test("--port with a port in use is refused before anything is opened", async (t)
 });
 
 test("NFR-007 with 28888 to 28898 in use, a login takes another port", async (t) => {
-  const { saas, run } = await scene(t);
+  const { saas, here } = await scene(t);
   const taken = new Set<number>();
   for (let port = 28888; port <= 28898; port += 1) {
     const server = createServer().listen(port, "127.0.0.1");
@@ -109,19 +114,21 @@ test("NFR-007 with 28888 to 28898 in use, a login takes another port", async (t)
       () => undefined,
     );
   }
-  assert.equal((await run("auth login")).code, 0);
+  assert.equal((await here("auth login")).code, 0);
   const link = saas.requests.find(({ method, path }) => method === "GET" && path === "/oauth/authorize");
   const port = Number(new URL(link?.query.get("redirect_uri") ?? "").port);
   assert.ok(!taken.has(port), String(port));
 });
 
 test("a denied consent is exit 5, in the terminal and in the browser", async (t) => {
-  const { saas, folder, run } = await scene(t);
-  assertFailure(await run("auth login", { BROWSER: denyingBrowser }), {
+  const { saas, folder, env } = await scene(t);
+  const { result, page } = await loginAndVisit(env, [], deny);
+  assertFailure(result, {
     code: 5,
     error: /the login was denied \(access_denied: the user said no\)/,
     hint: /Try again: spec-kitty auth login/,
   });
+  assert.match(page, /denied/i);
   assert.equal(saas.count("/oauth/token"), 0);
   assert.equal(filesUnder(join(folder, "config")).size, 0);
 });
@@ -129,12 +136,12 @@ test("a denied consent is exit 5, in the terminal and in the browser", async (t)
 test("S-006 a wrong state gets a page and ends nothing; if no right one arrives in time, that is exit 6", async (t) => {
   const { saas, env, folder } = await scene(t);
   const port = await freePort();
-  const running = startCommand(t, ["auth", "login", "--no-browser", "--port", String(port), "--timeout", "2"], env);
-  const [link] = await running.shows(address);
-  const visit = await tamper(link, (callback) => callback.searchParams.set("state", "A".repeat(43)));
-  assert.equal(visit.status, 400);
-  assert.match(visit.page, /This is not the login in progress/);
-  assertFailure(await running.ended, {
+  const { result, status, page } = await loginAndVisit(env, ["--port", `${port}`, "--timeout", "2"], (link) =>
+    tamper(link, (callback) => callback.searchParams.set("state", "A".repeat(43))),
+  );
+  assert.equal(status, 400);
+  assert.match(page, /This is not the login in progress/);
+  assertFailure(result, {
     code: 6,
     error: /the login in the browser timed out after 2 seconds/,
     hint: /--timeout 600/,
@@ -173,11 +180,9 @@ for (const [what, fault, expected] of [
     const { saas, env, folder } = await scene(t);
     saas.faults.always("/oauth/token", fault);
     const port = await freePort();
-    const running = startCommand(t, ["auth", "login", "--no-browser", "--port", String(port)], env);
-    const [link] = await running.shows(address);
-    const visit = await approve(link);
-    assert.match(visit.page, /The login failed/);
-    assertFailure(await running.ended, expected);
+    const { result, page } = await loginAndVisit(env, ["--port", `${port}`], approve);
+    assertFailure(result, expected);
+    assert.match(page, /The login failed/);
     // A code is good for one use: it is never sent twice.
     assert.equal(saas.count("/oauth/token"), 1);
     assert.equal(filesUnder(join(folder, "config")).size, 0);
@@ -208,10 +213,10 @@ test("a response whose body hangs gets 10 seconds", async (t) => {
 });
 
 test("when /api/v1/me fails after the exchange, the user sees why, nothing is stored, and the server session is ended", async (t) => {
-  const { saas, run, folder } = await scene(t);
+  const { saas, here, folder } = await scene(t);
   saas.faults.next("/api/v1/me", { status: 500 });
   const error = /logged in, but the service does not name the user: .*\/api\/v1\/me" returned 500/;
-  assertFailure(await run("auth login"), {
+  assertFailure(await here("auth login"), {
     code: 3,
     error,
     hint: /Nothing was stored\. Try again: spec-kitty auth login/,
@@ -255,12 +260,12 @@ test("NFR-010 a full disk is noticed before the browser is opened, and costs no 
     error: /(keys|[0-9a-f]{16})" cannot be written: .* \(ENOSPC\)/,
     hint: /Free some space, then try again/,
   };
-  assertFailure(await it.run("auth login --force"), expected);
+  assertFailure(await it.here("auth login --force"), expected);
   assert.ok(it.saas.requests.slice(requests).every(({ path }) => !path.startsWith("/oauth")));
   assert.deepEqual(filesUnder(it.config), before);
   // Only what needs the disk fails, and works afterwards.
   assert.equal((await it.here("auth token")).code, 0);
-  assertFailure(await it.run("auth refresh"), expected);
+  assertFailure(await it.here("auth refresh"), expected);
   assert.equal(it.saas.counters.refreshes, 0, "a refresh token was spent whose successor cannot be stored");
   disk.free();
   assert.equal((await it.here("auth refresh")).code, 0);
@@ -270,12 +275,9 @@ test("NFR-010 a disk that fills up while the browser is open stores nothing, and
   const disk = smallDisk(t);
   if (disk === undefined) return t.skip("no file system can be mounted here");
   const it = await scene(t, {}, { SPEC_KITTY_CONFIG_DIR: disk.config });
-  const running = startCommand(t, ["auth", "login", "--no-browser"], it.env);
-  const [link] = await running.shows(address);
-  disk.fill();
-  const visit = await approve(link);
-  assert.match(visit.page, /The login failed/);
-  assertFailure(await running.ended, { code: 1, error: /cannot be written: .* \(ENOSPC\)/, hint: /Free some space/ });
+  const { result, page } = await loginAndVisit(it.env, [], (link) => (disk.fill(), approve(link)));
+  assertFailure(result, { code: 1, error: /cannot be written: .* \(ENOSPC\)/, hint: /Free some space/ });
+  assert.match(page, /The login failed/);
   assert.ok([...it.saas.sessions.values()].every(({ ended }) => ended !== undefined));
   assert.equal(filesUnder(it.config).size, 0);
 });
@@ -285,7 +287,7 @@ test("a read-only disk is noticed before the browser is opened", async (t) => {
   if (disk === undefined) return t.skip("no file system can be mounted here");
   const it = await scene(t, {}, { SPEC_KITTY_CONFIG_DIR: disk.config });
   disk.readOnly();
-  assertFailure(await it.run("auth login"), {
+  assertFailure(await it.here("auth login"), {
     code: 1,
     error: /cannot be written: .* \(EROFS\)/,
     hint: /SPEC_KITTY_CONFIG_DIR/,
@@ -356,7 +358,7 @@ test(
       hint: /Run: chmod 600 \S+keys$/,
     };
     for (const result of await Promise.all(
-      ["auth token", "auth logout", "auth login --force"].map((args) => it.run(args)),
+      ["auth token", "auth logout", "auth login --force"].map((args) => it.here(args)),
     ))
       assertFailure(result, refused);
     assert.deepEqual(lstatSync(it.credentials).mtimeMs, before.mtimeMs);
@@ -392,7 +394,7 @@ for (const [what, spoil, restore, why, left] of [
     const kept = filesUnder(it.config);
     spoil(it);
     assertFailure(await it.here("auth login"), { code: 1, error: why, hint: /auth login --force$/ });
-    const { code, stderr } = await it.run("auth login --force");
+    const { code, stderr } = await it.here("auth login --force");
     assert.equal(code, 0, stderr);
     const said = `^warning: stored logins cannot be opened \\(.*${why.source}.*\\), and ${left(it)}$`;
     assert.match(stderr, new RegExp(said, "m"));
@@ -474,11 +476,7 @@ test("Ctrl-C at a second login leaves the first one as it was", async (t) => {
 test("JSON of an option that is nested without an end is wrong usage", async (t) => {
   const { env } = await scene(t);
   const payload = `{"wp_id":${"[".repeat(100_000)}${"]".repeat(100_000)}}`;
-  const result = await runCommand(
-    t,
-    ["sync", "emit", "WPStatusChanged", "--aggregate", "WP01", "--payload", "-"],
-    env,
-    { input: payload },
-  );
+  const args = ["sync", "emit", "WPStatusChanged", "--aggregate", "WP01", "--payload", "-"];
+  const result = await withInput(payload, () => runHere(args, env));
   assertFailure(result, { code: 2, error: /^error: --payload is nested too deeply$/, hint: /--payload/ });
 });
