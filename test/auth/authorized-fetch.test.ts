@@ -15,7 +15,7 @@ import { hintOf } from "../helpers/hint.ts";
 
 const path = "/api/v1/echo";
 
-/** A stranger's server that writes down what it is sent. */
+/** A foreign server that records requests. */
 async function stranger(
   t: TestContext,
   status = 200,

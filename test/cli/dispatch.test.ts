@@ -75,7 +75,7 @@ for (const [line, error, hint] of [
   });
 }
 
-/** The help of every level, found as a user would find it: from the top down. */
+/** Every level of help, from the top down. */
 async function everyHelp(words: readonly string[] = []): Promise<Map<string, string>> {
   const { code, stdout, stderr } = await runHere([...words, "--help"], {});
   assert.deepEqual([code, stderr], [0, ""], words.join(" "));

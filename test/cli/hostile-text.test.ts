@@ -139,6 +139,6 @@ test("S-008 a user whose name would fill the screen, or the URL of the next logi
   };
   assert.match(await run("auth login"), /^✓ Logged in as u_7\./);
   service.revoke();
-  // The one before hints at the account.
+  // The previous one hints at the account.
   assert.match(await run("auth login"), /^✓ Logged in as u_7\./);
 });

@@ -28,7 +28,7 @@ import { startCommand } from "../helpers/command.ts";
 import { scene, type Scene } from "../helpers/scene.ts";
 import { signIn } from "../helpers/stored-session.ts";
 
-/** Every member of a type, and whether it is always present: the compiler checks that this table and the type agree. */
+/** Every member of a type, required or not, checked by the compiler. */
 type Members<T> = { readonly [Name in keyof T]-?: object extends Pick<T, Name> ? "maybe" : "always" };
 
 const status: Members<AuthStatus> = {
@@ -110,7 +110,7 @@ const explanation: Members<LoginExplanation> = {
 };
 const credential: Members<ExecCredential> = { apiVersion: "always", kind: "always", status: "always" };
 
-/** By the command's words: its members, and those of what it lists. */
+/** By command: members, also of lists. */
 const answers: Record<
   string,
   { members: Record<string, "always" | "maybe">; lists?: Record<string, Record<string, "always" | "maybe">> }
@@ -162,7 +162,7 @@ const answers: Record<
   },
 };
 
-/** Commands of the tracker, which answer with a `TrackerResult`: its content is up to the provider. */
+/** Tracker commands with a `TrackerResult`, whose content is the provider's. */
 const tracker: Record<string, { rest?: string; result: TrackerResult }> = {
   status: { result: { provider: "linear", connected: true } },
   mappings: { result: { mappings: [] } },
@@ -190,7 +190,7 @@ function assertMembers(value: unknown, members: Record<string, "always" | "maybe
   );
 }
 
-/** Runs commands with `--json` and checks what they print. Gives the names of those that were checked. */
+/** Runs commands with `--json` and checks the output. Returns the names. */
 function checker({ here }: Scene): {
   check(name: string, rest?: string, more?: Record<string, string>): Promise<void>;
   checked: Set<string>;

@@ -8,7 +8,6 @@ import type { Caller } from "../../src/app/testing/sessions.ts";
 import type { IssuerSession } from "../../src/app/testing/issuer.ts";
 import type { FakeState } from "./state.ts";
 
-/** Who am I, logout, WebSocket tickets, health, and an echo. */
 export function apiRoutes(state: FakeState): Route[] {
   return [
     ["GET", "/api/v1/me", authenticated(state, (caller) => ({ status: 200, body: describe(caller) }))],

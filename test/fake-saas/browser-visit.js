@@ -1,7 +1,6 @@
 /**
- * Plays a browser with a user at it, for programs that open addresses through `BROWSER`: opens the address, presses the
- * button, follows the redirects. Plain JavaScript, because a browser is started outside of any loader. Says nothing and
- * never fails: real browsers do not report back either. `FAKE_SAAS_USER` chooses the account.
+ * A browser with a user, for `BROWSER`: opens the URL, presses the button, follows redirects. Plain JavaScript, started
+ * outside of any loader. Silent and without failures, as real browsers. `FAKE_SAAS_USER` chooses the account.
  *
  * @param {string | undefined} address
  * @param {"approve" | "deny"} decision
@@ -20,16 +19,16 @@ export async function visit(address, decision) {
     const answer = await open(new URL(action, page.url), { method: "POST", body: form }, cookies);
     await answer.arrayBuffer();
   } catch {
-    // Nobody listens to a browser's troubles.
+    // Browsers do not report failures.
   }
 }
 
 /**
- * Opens an address and follows its redirects, with the cookies of each host.
+ * Opens a URL and follows its redirects, with each host's cookies.
  *
  * @param {string | URL} address
  * @param {RequestInit} init
- * @param {Map<string, string>} cookies by host name, as browsers keep them: a port is not part of it
+ * @param {Map<string, string>} cookies by host name, as in browsers: without the port
  */
 async function open(address, init, cookies) {
   let url = new URL(address);

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 
-/** A program for `BROWSER` that opens the address it is given and approves. */
+/** For `BROWSER`: opens its URL and approves. */
 export const approvingBrowser: string = fileURLToPath(new URL("browser-approve.js", import.meta.url));
 
-/** A program for `BROWSER` that opens the address it is given and denies. */
+/** For `BROWSER`: opens its URL and denies. */
 export const denyingBrowser: string = fileURLToPath(new URL("browser-deny.js", import.meta.url));

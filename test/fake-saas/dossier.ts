@@ -20,7 +20,7 @@ const TEXTS = [
   "content_body",
 ];
 
-/** Artifact upload: 201 the first time, 200 for the same content again. */
+/** 201 the first time, 200 for the same content again. */
 export function dossierRoutes(state: FakeState): Route[] {
   return [
     ["POST", "/api/dossier/push-content/", authenticated(state, (caller, request) => store(state, caller, request))],

@@ -6,7 +6,7 @@ const UUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 const isText = (value: unknown): boolean => typeof value === "string" && value !== "";
 const isTextOrNull = (value: unknown): boolean => value === null || isText(value);
 
-/** What each member of an event envelope must be, and nothing may be missing. */
+/** All are required. */
 const MEMBERS: Record<string, (value: unknown) => boolean> = {
   event_id: (value) => typeof value === "string" && /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(value),
   event_type: isText,
@@ -27,7 +27,7 @@ const MEMBERS: Record<string, (value: unknown) => boolean> = {
   repo_slug: isTextOrNull,
 };
 
-/** What is wrong with an envelope, or undefined. */
+/** Undefined for a valid envelope. */
 export function envelopeDefect(event: Record<string, unknown>): string | undefined {
   for (const name of ["feature_slug", "feature_number"]) if (name in event) return `${name} is forbidden`;
   for (const [name, fits] of Object.entries(MEMBERS)) {

@@ -9,7 +9,7 @@ import { isMember } from "./users.ts";
 import type { Caller } from "../../src/app/testing/sessions.ts";
 import type { FakeState } from "./state.ts";
 
-/** Batch ingest. The trailing slash matters: without it the path is not listed. */
+/** The trailing slash matters. */
 export function eventRoutes(state: FakeState): Route[] {
   return [["POST", "/api/v1/events/batch/", authenticated(state, (caller, request) => ingest(state, caller, request))]];
 }
@@ -32,12 +32,12 @@ function ingest(state: FakeState, { user, session }: Caller, request: FakeReques
   return { status: 200, body: { results } };
 }
 
-/** A batch keeps to both limits; one event alone may be larger than a batch may. */
+/** A single event may exceed a batch's limit. */
 function isTooLarge({ limits }: FakeState, events: number, bytes: number): boolean {
   return events > limits.maxEvents || bytes > (events === 1 ? limits.maxEventBytes : limits.maxBytes);
 }
 
-/** Takes one event, by whichever way it came, and says what became of it; undefined where the script omits it. */
+/** Receives one event, by HTTP or socket; returns its result, undefined where the script omits it. */
 export function receiveEvent(
   state: FakeState,
   event: Record<string, unknown>,

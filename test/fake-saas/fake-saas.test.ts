@@ -303,7 +303,7 @@ test("the browser programs approve and deny without a word", async (t) => {
   }
 });
 
-/** A client's loopback listener, which sends the browser on to a clean page. */
+/** A loopback listener that redirects the browser to a clean page. */
 async function client(t: TestContext): Promise<{ redirect: string; seen: URL[] }> {
   const seen: URL[] = [];
   const server = createServer((request, response) => {

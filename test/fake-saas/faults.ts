@@ -1,60 +1,60 @@
 import type { FakeRequest } from "./http.ts";
 
 /**
- * What goes wrong with a request. A fault with `status`, `body`, `malformed`, `bytes`, `hang: true` or
- * `reset: "before"` replaces the service's work; with the others the work is done and its answer is disturbed.
+ * A fault of a request. `status`, `body`, `malformed`, `bytes`, `hang: true` or `reset: "before"` replace the service's
+ * work; others disturb its response.
  */
 export interface Fault {
-  /** Status of the scripted answer; default 200. */
+  /** Of the scripted response; 200 by default. */
   status?: number;
-  /** Scripted body: an object becomes JSON, a string is sent as it stands. Default empty. */
+  /** An object becomes JSON, a string is sent as is. Empty by default. */
   body?: string | Buffer | object;
-  /** Added to the answer, scripted or real; `Date` and `Content-Type` included. */
+  /** Added to any response; `Date` and `Content-Type` included. */
   headers?: Record<string, string>;
-  /** Holds the request, in milliseconds, before any work. */
+  /** Before any work, in milliseconds. */
   delayMs?: number;
-  /** Holds the answer, in milliseconds, after the work. */
+  /** After the work, in milliseconds. */
   delayAnswerMs?: number;
-  /** Holds the request before any work until it resolves. */
+  /** Holds the request before any work. */
   gate?: Promise<unknown>;
-  /** Holds the answer after the work until it resolves: the token was rotated, nobody has heard of it. */
+  /** Holds the response after the work: the token was rotated, unknown to the client. */
   gateAnswer?: Promise<unknown>;
-  /** Never answers; `"after"` does the work first. */
+  /** Never responds; `"after"` does the work first. */
   hang?: boolean | "after";
-  /** Destroys the connection: before the work, or after it with the answer unsent. */
+  /** Destroys the connection, before the work or before the response. */
   reset?: "before" | "after";
-  /** Answers 200 with JSON that breaks off. */
+  /** A 200 with truncated JSON. */
   malformed?: boolean;
-  /** Answers with JSON that is this many bytes long, sent in pieces and without a length. */
+  /** JSON of this size in bytes, in pieces and without a length. */
   bytes?: number;
-  /** Changes the real answer's JSON before it is sent. */
+  /** Changes the real response's JSON. */
   edit?: (answer: Record<string, unknown>) => unknown;
-  /** For how many requests; default 1. */
+  /** Number of requests; 1 by default. */
   times?: number;
-  /** Only for requests that it accepts. */
+  /** Only for accepted requests. */
   when?: (request: FakeRequest) => boolean;
 }
 
-/** Faults waiting for their requests, by exact path; `"*"` is any path. */
+/** By exact path; `"*"` is any path. */
 export class Faults {
   #queue: { path: string; fault: Fault; left: number }[] = [];
 
-  /** Queues a fault for the next request (or `times` requests) to this path. */
+  /** For the next request (or `times` requests) to this path. */
   next(path: string, fault: Fault): void {
     this.#queue.push({ path, fault, left: fault.times ?? 1 });
   }
 
-  /** The fault for every request to this path that no queued one takes. */
+  /** For every request to this path without a queued fault. */
   always(path: string, fault: Fault): void {
     this.#queue.push({ path, fault, left: Infinity });
   }
 
-  /** Forgets every fault, or those of one path. */
+  /** Of one path, or all. */
   clear(path?: string): void {
     this.#queue = path === undefined ? [] : this.#queue.filter((entry) => entry.path !== path);
   }
 
-  /** The fault for this request, counted down; those of `next` go before those of `always`. */
+  /** Counted down; those of `next` come first. */
   take(request: FakeRequest): Fault {
     const fits = this.#queue.filter(
       ({ path, fault }) => (path === request.path || path === "*") && (fault.when?.(request) ?? true),
@@ -67,7 +67,7 @@ export class Faults {
   }
 }
 
-/** Whether this fault answers by itself, so that the service does no work. */
+/** Whether the service does no work. */
 export function replacesWork(fault: Fault): boolean {
   return (
     fault.status !== undefined || fault.body !== undefined || fault.malformed === true || fault.bytes !== undefined

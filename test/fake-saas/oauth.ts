@@ -7,7 +7,7 @@ import { consentPage, devicePage, page } from "./pages.ts";
 import type { FakeState } from "./state.ts";
 import { isUserName } from "./users.ts";
 
-/** The authorization server: the endpoints that authors have for their tests, with pages on which a user decides. */
+/** The authorization server of `spec-kitty/testing`, with pages for a user's decision. */
 export function oauthRoutes(state: FakeState): Route[] {
   const authorization = new AuthorizationEndpoint(state);
   const device = new DeviceEndpoint(state);

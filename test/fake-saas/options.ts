@@ -1,30 +1,31 @@
 import { issuerDefaults, type IssuerOptions } from "../../src/app/testing/issuer.ts";
 import type { UserName } from "./users.ts";
 
-/** How the service behaves. All may be changed while it runs, through `saas.options`. Durations are in the unit they name. */
+/** All may change while it runs, through `saas.options`. Durations are in the unit they name. */
 export interface FakeOptions extends IssuerOptions {
-  /** Fixed port; 0 (the default) takes a free one, which later restarts keep. */
+  /** 0, the default, takes a free one, which restarts keep. */
   port: number;
-  /** Address to listen on; default `127.0.0.1`. */
+  /** `127.0.0.1` by default. */
   host: string;
-  /** Path prefix of the whole service, such as `/base`; default none. */
+  /** Of the whole service, such as `/base`; none by default. */
   basePath: string;
-  /** How long every answer is held after the work was done. */
+  /** Delay of every response after the work. */
   latencyMs: number;
-  /** How far the service's clock is from `now`: its `Date`, its expiries, its intervals. */
+  /** The service's clock minus `now`: in `Date`, expiries, intervals. */
   clockOffsetMs: number;
-  /** The clock that the service's is derived from; default the machine's. A test may pass its own. */
+  /** The base of the service's clock; the machine's by default. */
   now: () => number;
   ticketSeconds: number;
-  /** Interval of JSON pings on sockets; 0 (the default) sends none. */
+  /** Of JSON pings on sockets; 0, the default, sends none. */
   pingMs: number;
-  /** Whose access token is given for a JWT of another issuer (RFC 8693, RFC 7523), or why none is; null (the default): the grants are unknown. */
+  /**
+   * The user for another issuer's JWT (RFC 8693, RFC 7523), or why it is refused; null, the default: unknown grants.
+   */
   identity: ((jwt: string) => UserName | { refused: string }) | null;
-  /** Gives alice a private teamspace beside Acme. */
+  /** Gives alice a private teamspace in addition to Acme. */
   privateTeamspace: boolean;
 }
 
-/** A service that behaves well. */
 export const DEFAULTS: FakeOptions = {
   ...issuerDefaults,
   clientId: "cli_native",

@@ -8,14 +8,14 @@ function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ESCAPES[character] ?? "");
 }
 
-/** A page of the service. `title` and `text` are escaped here, `form` is markup of this file. */
+/** `title` and `text` are escaped here, `form` is this file's markup. */
 export function page(status: number, title: string, text: string, form = ""): Answer {
   return {
     status,
     headers: {
       "Content-Type": "text/html; charset=utf-8",
       "Cache-Control": "no-store",
-      // No form-action: browsers apply it to the redirect that answers the form, which goes to the client's own port.
+      // No form-action: browsers apply it to the redirect after the form, which goes to the client's port.
       "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
     },
     body: `<!doctype html>
@@ -28,7 +28,7 @@ ${form}</body></html>
   };
 }
 
-/** Asks whether the client may act for the user. `request` names the pending authorization and guards against forgery. */
+/** `request` names the pending authorization and prevents forgery. */
 export function consentPage(
   action: string,
   request: string,
@@ -47,7 +47,7 @@ ${BUTTONS}
   );
 }
 
-/** Asks for the code that the device shows, filled in where the address already held it. */
+/** Filled in if the URL has the code. */
 export function devicePage(action: string, userCode: string, users: Record<UserName, IssuerUser>): Answer {
   return page(
     200,

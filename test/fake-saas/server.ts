@@ -17,7 +17,7 @@ import { trackerRoutes } from "./tracker.ts";
 import { disturb, encode, readRequest, scriptedAnswer, sendBulk } from "./transport.ts";
 import { WebSocketEndpoint } from "./websocket.ts";
 
-/** The whole service on a real socket. What it remembers and how it behaves is in {@link FakeState}. */
+/** On a real socket. State and behavior are in {@link FakeState}. */
 export class FakeSaas extends FakeState {
   readonly #routes: Route[];
   readonly #webSocket: WebSocketEndpoint;
@@ -38,7 +38,7 @@ export class FakeSaas extends FakeState {
     this.#webSocket = new WebSocketEndpoint(this);
   }
 
-  /** Listens; after a stop, on the same port and with all it knew. */
+  /** After a stop, on the same port with the same state. */
   async start(): Promise<void> {
     const { host, basePath } = this.options;
     const server = createServer((incoming, response) => void this.#serve(incoming, response));
@@ -46,7 +46,7 @@ export class FakeSaas extends FakeState {
       stream.unshift(head);
       void this.#upgrade(incoming, stream);
     });
-    // An idle connection that the server drops just as the client reuses it would look like a fault nobody asked for.
+    // A dropped idle connection would look like a fault that no test requested.
     server.keepAliveTimeout = 60_000;
     this.#stopping = new AbortController();
     await new Promise<void>((resolve, reject) => {
@@ -59,7 +59,7 @@ export class FakeSaas extends FakeState {
     this.url = `http://${host.includes(":") ? `[${host}]` : host}:${this.#port}${basePath}`;
   }
 
-  /** Stops listening and cuts every connection, held answers included. */
+  /** Cuts every connection, held responses included. */
   async stop(): Promise<void> {
     const server = this.#server;
     this.#server = undefined;
@@ -72,12 +72,12 @@ export class FakeSaas extends FakeState {
     });
   }
 
-  /** The end: the process may exit. */
+  /** The process may then exit. */
   async close(): Promise<void> {
     await this.stop();
   }
 
-  /** How far the service's clock is off, in milliseconds. */
+  /** In milliseconds. */
   get clockOffsetMs(): number {
     return this.options.clockOffsetMs;
   }
@@ -86,19 +86,19 @@ export class FakeSaas extends FakeState {
     this.options.clockOffsetMs = ms;
   }
 
-  /** A session without a browser; gives what the token endpoint would have answered. Not counted as a login. */
+  /** A session without a browser; returns a token response. Not counted as a login. */
   issue(options: SessionRequest & { expiresIn?: number } = {}): TokenAnswer & { refresh_token: string } {
     const { expiresIn = this.options.accessTokenSeconds } = options;
     const { refresh_token = "", ...rest } = issueTokens(this, openSession(this, options), { expiresIn });
     return { ...rest, refresh_token };
   }
 
-  /** Sends a frame to every socket: an object as JSON, a string as it stands, a Buffer raw. */
+  /** An object as JSON, a string as is, a Buffer raw. */
   pushToSockets(frame: object | string): void {
     for (const socket of this.sockets) socket.send(frame);
   }
 
-  /** Closes every socket with this code (default 1001), or, given `"abrupt"`, without a word. */
+  /** With this code (default 1001), or `"abrupt"`. */
   closeSockets(code: number | "abrupt" = 1001): void {
     for (const socket of this.sockets) {
       if (code === "abrupt") socket.destroy();
@@ -119,7 +119,7 @@ export class FakeSaas extends FakeState {
       response.writeHead(status, { ...headers, "Content-Length": payload.length });
       response.end(request.method === "HEAD" ? undefined : payload);
     } catch {
-      // The client went away, or the service was stopped while it held the answer.
+      // The client closed, or the service was stopped meanwhile.
       incoming.socket.destroy();
     } finally {
       this.changes.emit("change");
@@ -132,7 +132,7 @@ export class FakeSaas extends FakeState {
   }
 
   async #upgrade(incoming: IncomingMessage, stream: Duplex): Promise<void> {
-    // A client that goes away without a goodbye is gone too.
+    // Also after an abrupt end of the client.
     stream.on("error", () => stream.destroy()).on("end", () => stream.end());
     try {
       const request = await this.#record(incoming);
@@ -161,7 +161,7 @@ export class FakeSaas extends FakeState {
     return request;
   }
 
-  /** The request's way through its fault: held, refused, or worked on and then disturbed. */
+  /** Applies a fault: holds, refuses, or disturbs. */
   async #work(fault: Fault, work: () => Answer): Promise<Answer | "silence" | "reset"> {
     await this.#hold(fault.delayMs, fault.gate);
     if (fault.hang === true) return "silence";
@@ -180,7 +180,7 @@ export class FakeSaas extends FakeState {
   }
 }
 
-/** Starts the service. Everything is optional; see {@link FakeOptions}. */
+/** See {@link FakeOptions}. */
 export async function startFakeSaas(options: Partial<FakeOptions> = {}): Promise<FakeSaas> {
   const saas = new FakeSaas(options);
   await saas.start();

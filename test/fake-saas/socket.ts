@@ -5,17 +5,17 @@ const CLOSE = 0x8;
 const PING = 0x9;
 const PONG = 0xa;
 
-/** The server's end of one WebSocket (RFC 6455), after the handshake. */
+/** The server's end of a WebSocket (RFC 6455), after the handshake. */
 export class FakeSocket {
-  /** The team of the ticket that opened it. */
+  /** The ticket's team. */
   readonly team: string;
-  /** The close code that the client sent, once it has. */
+  /** From the client. */
   closedWith: number | undefined;
   readonly #stream: Duplex;
   #buffer: Buffer = Buffer.alloc(0);
   #fragments: Buffer[] = [];
 
-  /** @param onText - is given every whole text message */
+  /** @param onText - called with every text message */
   constructor(stream: Duplex, team: string, onText: (text: string) => void) {
     this.team = team;
     this.#stream = stream;
@@ -26,13 +26,13 @@ export class FakeSocket {
     stream.on("error", () => stream.destroy());
   }
 
-  /** Sends one text message: an object as JSON, a string as it stands. A Buffer goes out raw, as no frame at all. */
+  /** An object as JSON, a string as is. A Buffer goes out raw, without a frame. */
   send(message: object | string): void {
     if (Buffer.isBuffer(message)) this.#stream.write(message);
     else this.#write(TEXT, Buffer.from(typeof message === "string" ? message : JSON.stringify(message)));
   }
 
-  /** Says goodbye with a close code; 1001, going away, by default. */
+  /** 1001, going away, by default. */
   close(code = 1001): void {
     const payload = Buffer.alloc(2);
     payload.writeUInt16BE(code);
@@ -40,7 +40,6 @@ export class FakeSocket {
     this.#stream.end();
   }
 
-  /** Goes away without a word. */
   destroy(): void {
     this.#stream.destroy();
   }
@@ -56,7 +55,7 @@ export class FakeSocket {
     this.#stream.write(Buffer.concat([header, payload]));
   }
 
-  /** Cuts one whole frame off the buffer. */
+  /** Takes one frame off the buffer. */
   #take(): { final: boolean; opcode: number; payload: Buffer } | undefined {
     const buffer = this.#buffer;
     if (buffer.length < 2) return undefined;
@@ -64,7 +63,7 @@ export class FakeSocket {
     const start = short < 126 ? 2 : short === 126 ? 4 : 10;
     if (buffer.length < start + 4) return undefined;
     const length = short < 126 ? short : short === 126 ? buffer.readUInt16BE(2) : Number(buffer.readBigUInt64BE(2));
-    // RFC 6455 §5.1: what a client sends is masked, or the connection ends.
+    // RFC 6455 §5.1: clients must mask.
     if ((buffer.readUInt8(1) & 0x80) === 0) {
       this.close(1002);
       return undefined;

@@ -10,11 +10,11 @@ import type { FakeSocket } from "./socket.ts";
 import { createUsers } from "./users.ts";
 import type { UserName } from "./users.ts";
 
-/** Everything the service remembers. Restarts keep it; only a new fake forgets. */
+/** The service's state, kept through restarts. */
 export class FakeState extends Issuer {
   override readonly options: FakeOptions;
   override readonly users: Record<UserName, IssuerUser>;
-  /** `exchanges`: identities of another issuer that were exchanged for an access token. */
+  /** `exchanges`: identities exchanged for an access token. */
   override readonly counters: typeof noCounts & Record<"tickets" | "exchanges" | "idempotentReplays", number> = {
     ...noCounts,
     tickets: 0,
@@ -26,26 +26,26 @@ export class FakeState extends Issuer {
   readonly tickets: Map<string, Grant & { readonly team: string }> = new Map();
   /** By `event_id`. */
   readonly events: Map<string, ReceivedEvent> = new Map();
-  /** Decides about an event that is well formed and new; undefined means the usual `accepted`. Not asked about duplicates. */
+  /** The verdict on a valid new event; undefined: `accepted`. */
   judge: (event: Record<string, unknown>, deliveries: number) => Verdict | undefined = () => undefined;
-  /** Limits of batch ingest, also announced by the health endpoint. A single event may have `maxEventBytes`. */
+  /** Of batch ingest, announced by the health endpoint. A single event may have `maxEventBytes`. */
   readonly limits = { maxEvents: 1000, maxBytes: 262_144, maxEventBytes: 1_048_576 };
   readonly tracker = {
-    /** What pulls page through. */
+    /** For pulls, in pages. */
     items: [] as unknown[],
-    /** Every item whose push was done, repeats of an idempotency key left out. */
+    /** From pushes, without repeats of an idempotency key. */
     pushed: [] as unknown[],
-    /** Verbs answered 202, after how many polls they end, and with which error if not with success. */
+    /** Verbs with a 202: polls until the end, and an error if it fails. */
     asynchronous: new Map<string, { polls: number; error?: object }>(),
   };
   /** By `artifact_path`. */
   readonly artifacts: Map<string, ReceivedArtifact> = new Map();
   readonly sockets: Set<FakeSocket> = new Set();
-  /** Every frame that clients have sent, parsed. */
+  /** From clients, parsed. */
   readonly frames: unknown[] = [];
-  /** What a socket's first frame lists. */
+  /** In a socket's first frame. */
   workPackages: unknown[] = [];
-  /** Fires `change` whenever a request arrived or was answered, a socket opened or closed, or a frame came in. */
+  /** Fires `change` for requests, responses, sockets and frames. */
   readonly changes: EventEmitter = new EventEmitter().setMaxListeners(0);
 
   constructor(options: Partial<FakeOptions>) {
@@ -58,12 +58,12 @@ export class FakeState extends Issuer {
     return this.options.now() + this.options.clockOffsetMs;
   }
 
-  /** How many requests came for this path, of those that `filter` accepts. */
+  /** Requests for a path. */
   count(path: string, filter: (request: FakeRequest) => boolean = () => true): number {
     return this.requests.filter((request) => request.path === path && filter(request)).length;
   }
 
-  /** Waits until the predicate holds, looking again whenever something happened. */
+  /** Checks again after every change. */
   until(predicate: () => boolean): Promise<void> {
     if (predicate()) return Promise.resolve();
     let look = (): void => undefined;

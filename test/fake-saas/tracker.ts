@@ -22,7 +22,7 @@ interface Operation {
   pollsLeft: number;
 }
 
-/** The hosted tracker. A verb listed in `state.tracker.asynchronous` is answered 202 and polled. */
+/** Verbs in `state.tracker.asynchronous` get a 202 and polls. */
 export function trackerRoutes(state: FakeState): Route[] {
   const operations = new Map<string, Operation>();
   const answered = new Map<string, { body: string; answer: Answer }>();
@@ -36,7 +36,7 @@ export function trackerRoutes(state: FakeState): Route[] {
     return { status: 202, body: { operation_id: id, status: "pending" } };
   };
 
-  /** The same key and body get the first answer again; the work is done once. */
+  /** The same key and body get the first response; the work is done once. */
   const once = (verb: string, caller: Caller, parameters: Parameters, request: FakeRequest): Answer => {
     const key = request.headers["idempotency-key"];
     if (typeof key !== "string" || !/^[0-9a-f-]{36}$/i.test(key)) return problem(400, "idempotency_key_required");
@@ -103,7 +103,7 @@ function defect(
   return undefined;
 }
 
-/** An error in the tracker's own shape. */
+/** In the tracker's format. */
 function problem(status: number, code: string): Answer {
   return {
     status,
@@ -118,7 +118,7 @@ function problem(status: number, code: string): Answer {
   };
 }
 
-/** What a verb does and gives. Pulling pages through `state.tracker.items`; pushing adds to `state.tracker.pushed`. */
+/** A verb's effect and result. Pulls page through `state.tracker.items`; pushes add to `state.tracker.pushed`. */
 function resultOf({ tracker }: FakeState, verb: string, parameters: Parameters): object {
   const limit = typeof parameters["limit"] === "number" ? parameters["limit"] : 100;
   switch (verb) {

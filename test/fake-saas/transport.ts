@@ -8,8 +8,8 @@ import type { Answer } from "../../src/app/testing/http.ts";
 import type { FakeRequest } from "./http.ts";
 
 /**
- * Reads a whole request. The base path is cut off. A path outside of it is marked, so that it finds no route: a client
- * that forgets the base path must not get away with it. Only well-known addresses belong there (RFC 8615 §3).
+ * Reads a request and removes the base path. Other paths are marked and match no route, so that clients cannot omit the
+ * base path. Only well-known URLs belong there (RFC 8615 §3).
  */
 export async function readRequest(incoming: IncomingMessage, basePath: string): Promise<FakeRequest> {
   const url = new URL(incoming.url ?? "/", "http://fake");
@@ -39,13 +39,11 @@ function decode(bytes: Buffer, encoding: string | undefined): string {
   }
 }
 
-/** What a fault says instead of the service. */
 export function scriptedAnswer({ status = 200, body = "", malformed = false }: Fault): Answer {
   if (malformed) return { status, headers: { "Content-Type": "application/json" }, body: '{"access_token":"at_' };
   return { status, body };
 }
 
-/** The real answer with the fault's changes. */
 export function disturb(answer: Answer, { edit, headers }: Fault): Answer {
   const changed = { ...answer, headers: { ...answer.headers, ...headers } };
   if (edit === undefined || !isObject(answer.body)) return changed;
@@ -53,7 +51,7 @@ export function disturb(answer: Answer, { edit, headers }: Fault): Answer {
   return { ...changed, body: isObject(body) ? body : JSON.stringify(body) };
 }
 
-/** An answer as bytes and headers, stamped with the service's time. */
+/** With the service's time. */
 export function encode(
   { status, headers = {}, body = "" }: Answer,
   now: number,
@@ -64,7 +62,7 @@ export function encode(
   return { status, headers: { Date: new Date(now).toUTCString(), ...type, ...headers }, payload };
 }
 
-/** Sends JSON of `size` bytes in pieces, without a length, until it is done or nobody listens. */
+/** JSON of `size` bytes in pieces, without a length, until done or disconnected. */
 export async function sendBulk(response: ServerResponse, size: number, { status, headers }: Answer): Promise<void> {
   response.writeHead(status, { "Content-Type": "application/json", ...headers });
   const piece = Buffer.alloc(65_536, "x");

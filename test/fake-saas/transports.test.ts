@@ -165,7 +165,7 @@ test("echo shows the request without its token, and health tells the limits", as
   assert.equal((await send("GET", "/api/v1/logout")).status, 405);
 });
 
-/** Knocks at the WebSocket by hand: the answer, and the stream if it was let in. */
+/** A WebSocket handshake by hand: the response, and the stream if accepted. */
 function knock(
   saas: FakeSaas,
   ticket: string,
@@ -193,7 +193,7 @@ function knock(
   });
 }
 
-/** Reads short unmasked text frames off a stream. */
+/** Short unmasked text frames. */
 function frames(stream: Duplex, first: Buffer): Json[] {
   const seen: Json[] = [];
   let buffer = first;
@@ -216,7 +216,7 @@ function frames(stream: Duplex, first: Buffer): Json[] {
   return seen;
 }
 
-/** A masked text frame of middle length, as clients send them. */
+/** Of middle length, as from a client. */
 function masked(text: string): Buffer {
   const payload = Buffer.from(text);
   const mask = randomBytes(4);

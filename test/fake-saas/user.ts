@@ -1,38 +1,34 @@
 import type { UserName } from "./users.ts";
 
-/** Where the scripted user's browser ended up. */
+/** The end of the scripted user's visit. */
 export interface Visit {
-  /** Status of the last answer. */
   status: number;
-  /** Every address that was visited, in order. */
+  /** Every URL, in order. */
   chain: string[];
-  /** Text of the last answer. */
   page: string;
-  /** Headers of the last answer. */
   headers: Headers;
-  /** The address that the service sent the browser back to, with its code or error; undefined if it never did. */
+  /** The redirect URL with its code or error; undefined if none. */
   callback: string | undefined;
 }
 
-/** How the scripted user goes about it. */
 export interface VisitOptions {
-  /** The account chosen on the page; default alice. */
+  /** alice by default. */
   as?: UserName;
-  /** False: stops short of the client's own port, as a browser on another machine would; `callback` is still told. */
+  /** False: stops before the client's port, as a browser on another machine; `callback` is still set. */
   follow?: boolean;
 }
 
-/** Opens the address, approves, and follows every redirect to the end. */
+/** Follows every redirect to the end. */
 export function approve(authorizeUrl: string, options: VisitOptions = {}): Promise<Visit> {
   return decide(authorizeUrl, "approve", options);
 }
 
-/** Opens the address, denies, and follows every redirect to the end. */
+/** Follows every redirect to the end. */
 export function deny(authorizeUrl: string, options: VisitOptions = {}): Promise<Visit> {
   return decide(authorizeUrl, "deny", options);
 }
 
-/** Approves, but the redirect back is changed on its way. `change` edits the address in place or gives another. */
+/** Approves, then changes the redirect. `change` edits the URL in place or returns another. */
 export function tamper(
   authorizeUrl: string,
   change: (callback: URL) => URL | void,
@@ -41,12 +37,10 @@ export function tamper(
   return decide(authorizeUrl, "approve", options, change);
 }
 
-/** Enters the code on the verification page and approves. */
 export function approveDevice(verificationUri: string, userCode: string, options: VisitOptions = {}): Promise<Visit> {
   return decide(verificationUri, "approve", options, undefined, userCode);
 }
 
-/** Enters the code on the verification page and denies. */
 export function denyDevice(verificationUri: string, userCode: string, options: VisitOptions = {}): Promise<Visit> {
   return decide(verificationUri, "deny", options, undefined, userCode);
 }
@@ -67,7 +61,7 @@ async function decide(
   while (next !== undefined && chain.length < 20) {
     const { url, form }: { url: URL; form?: URLSearchParams } = next;
     chain.push(url.href);
-    // As browsers keep them, by host: a port is not part of it.
+    // By host as in browsers, without the port.
     const headers = { cookie: cookies.get(url.hostname) ?? "" };
     const answer = await fetch(url, {
       redirect: "manual",
@@ -80,7 +74,7 @@ async function decide(
     const location = answer.headers.get("location");
     if (location !== null && answer.status >= 300 && answer.status < 400) {
       let target = new URL(location, url);
-      // The one-time address that the command starts a browser with leads to the service.
+      // The one-time URL of the command leads to the service.
       if (chain.length === 1 && url.pathname.startsWith("/start/")) origin = target.origin;
       if (callback === undefined && target.origin !== origin) {
         target = change(target) ?? target;
@@ -99,7 +93,7 @@ async function decide(
   return { ...last, chain, callback };
 }
 
-/** The page's form with what it came with and what the user chose; undefined where there is no form. */
+/** With its values and the user's choice; undefined without a form. */
 function filledIn(
   page: string,
   base: URL,

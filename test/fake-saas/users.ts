@@ -1,9 +1,8 @@
 import type { IssuerUser } from "../../src/app/testing/issuer.ts";
 
-/** Who can approve a login. */
 export type UserName = "alice" | "bob";
 
-/** Fresh copies of both accounts. Alice's private teamspace comes second, so that "first team" and "private team" differ. */
+/** Fresh copies. Alice's private teamspace is second, so that "first team" and "private team" differ. */
 export function createUsers(privateTeamspace: boolean): Record<UserName, IssuerUser> {
   const acme = { id: "tm_acme", name: "Acme Corp", role: "admin", is_private_teamspace: false };
   const own = { id: "tm_alice", name: "Alice's space", role: "owner", is_private_teamspace: true };
@@ -23,7 +22,6 @@ export function createUsers(privateTeamspace: boolean): Record<UserName, IssuerU
   };
 }
 
-/** Whether it names one of the accounts. */
 export function isUserName(value: unknown): value is UserName {
   return value === "alice" || value === "bob";
 }

@@ -9,7 +9,7 @@ import type { IssuerSession } from "../../src/app/testing/issuer.ts";
 import { FakeSocket } from "./socket.ts";
 import type { FakeState } from "./state.ts";
 
-/** The WebSocket at `/ws`: a single-use ticket in the `Authorization` header opens it; the query is not looked at. */
+/** `/ws`: opened by a single-use ticket in the `Authorization` header; ignores the query. */
 export class WebSocketEndpoint {
   readonly #state: FakeState;
   readonly #admitted = new WeakMap<FakeRequest, { session: IssuerSession; team: string }>();
@@ -18,7 +18,7 @@ export class WebSocketEndpoint {
     this.#state = state;
   }
 
-  /** Judges the handshake (RFC 6455 §4.2); a ticket is used up by it even if the connection then fails. */
+  /** RFC 6455 §4.2; uses up the ticket even if the connection then fails. */
   judge(request: FakeRequest): Answer {
     const { headers } = request;
     const key = headers["sec-websocket-key"];
@@ -40,7 +40,7 @@ export class WebSocketEndpoint {
     return { status: 101, headers: { Upgrade: "websocket", Connection: "Upgrade", "Sec-WebSocket-Accept": accept } };
   }
 
-  /** Speaks on the connection from here on: the snapshot first, then pings, and an ack for every event. */
+  /** Sends the snapshot, then pings, and an ack for every event. */
   open(request: FakeRequest, stream: Duplex): void {
     const ticket = this.#admitted.get(request);
     if (ticket === undefined) return void stream.end();

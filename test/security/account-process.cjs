@@ -1,4 +1,4 @@
-// The process of another user: runs what an attack sends to it, and answers with the result. Its one argument is the path to ask at.
+// Another user's process: runs functions sent by an attack. Its argument is the path to listen at.
 "use strict";
 const { createServer } = require("node:http");
 

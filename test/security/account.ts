@@ -6,13 +6,13 @@ import { request } from "node:http";
 import { fileURLToPath } from "node:url";
 import { nodeForAll } from "../helpers/command.ts";
 
-/** Another user of this machine, as whom an attack can do something. */
+/** Another user, for attacks. */
 export interface Account {
-  /** Runs a function there. It has nothing but its argument and `require`: it is sent as text. */
+  /** Runs a function there, sent as text: it has only its argument and `require`. */
   run<In, Out>(work: (input: In, require: NodeJS.Require) => Out, input: In): Promise<Awaited<Out>>;
 }
 
-/** An account whose process another process has started. */
+/** For a process that is already running. */
 export function accountAt(address: string): Account {
   return {
     async run(work, input) {
@@ -23,20 +23,20 @@ export function accountAt(address: string): Account {
   };
 }
 
-/** Starts a process of another user, for {@link accountAt}. Only root can. @returns where it listens */
+/** Starts a process of another user, for {@link accountAt}. Root only. @returns where it listens */
 export async function startAccount(
   { uid, gid }: { uid: number; gid: number },
   after: (end: () => void) => void,
 ): Promise<string> {
   const path = `/${randomBytes(16).toString("base64url")}`;
-  // As text: the user may not be able to read this folder.
+  // As text: the user may not be able to read this directory.
   const program = readFileSync(fileURLToPath(new URL("account-process.cjs", import.meta.url)), "utf8");
   const child = spawn(nodeForAll({ after }), ["--eval", program, path], {
     uid,
     gid,
     cwd: "/",
     env: { PATH: process.env["PATH"] },
-    // It ends with this process, however this one ends.
+    // Ends with this process.
     stdio: ["pipe", "pipe", "inherit"],
   });
   after(() => void child.kill("SIGKILL"));
@@ -55,7 +55,7 @@ function post(address: string, body: string): Promise<string> {
   });
 }
 
-/** Has another user open an address, without following where it leads. */
+/** Opens a URL as another user, without following redirects. */
 export function visit(account: Account, url: string): Promise<{ status: number; location: string | undefined }> {
   return account.run(
     (address, require) =>

@@ -7,20 +7,19 @@ import { stageFor, type Attack, type Casting, type Outcome } from "./stage.ts";
 
 const folder = new URL("attacks/", import.meta.url);
 
-/** The names of the attacks that there are. */
 export function attackNames(): string[] {
   return readdirSync(folder).map((file) => file.replace(/\.ts$/, ""));
 }
 
-/** The names of the claims that the command prints, in its order. */
+/** In the order of `help security`. */
 export function claimNames(): string[] {
   return securityClaims(ownIdentity).map(({ id }) => id);
 }
 
-/** Longer than any attack takes on a busy machine; only one that hangs reaches it. */
+/** Longer than any attack on a busy machine. */
 const limitMs = 60_000;
 
-/** Runs one attack, and cleans up after it. Rejects when the claim does not hold here, or `auth doctor` hides that it is not kept. */
+/** Rejects when the claim does not hold, or `auth doctor` hides that. */
 export async function runAttack(claim: string, casting: Casting): Promise<Outcome> {
   const { attack } = (await import(new URL(`${claim}.ts`, folder).href)) as { attack: Attack };
   const ends: (() => unknown)[] = [];

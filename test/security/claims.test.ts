@@ -1,4 +1,4 @@
-// Every claim of `help security` and its attack, on this runtime and as this user. `npm run test:security` has all of them.
+// Every claim of `help security` and its attack, on this runtime as this user. `npm run test:security` has all.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { startAccount } from "./account.ts";
@@ -12,7 +12,7 @@ test("S-017 each claim of the security model has an attack, and each attack a cl
 let casting: Casting = {};
 const ends: (() => void)[] = [];
 before(async () => {
-  // Root can be anybody. Everybody else is alone, as far as a test can tell.
+  // Only root can act as another user.
   if (process.geteuid?.() !== 0) return;
   casting = { other: await startAccount({ uid: 65534, gid: 65534 }, (end) => void ends.push(end)) };
 });

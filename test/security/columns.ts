@@ -9,24 +9,24 @@ import { notingBrowser, type Casting } from "./stage.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** A column of the table: where, and as whom, the attacks run. */
+/** Where and as which user the attacks run. */
 export interface Column {
   readonly name: string;
-  /** Runs all of them. Returns what `run.ts` printed, or rejects with what went wrong. */
+  /** Returns the output of `run.ts`, or rejects. */
   run(): Promise<string>;
 }
 
-/** A user of the machine that is there for the attacks alone. */
+/** A user for the attacks only. */
 interface User {
   readonly name: string;
   readonly uid: number;
   readonly gid: number;
   readonly home: string;
-  /** Where a process of this user listens. */
+  /** The listening process of this user. */
   readonly account: string;
 }
 
-/** Every column. Makes two users and a copy of the package that they can read; `after` is told how all of that ends. */
+/** Makes two users and a readable copy of the package; `after` gets the clean-up. */
 export async function allColumns(after: (end: () => void) => void): Promise<Column[]> {
   if (process.geteuid?.() !== 0) throw new Error("this makes users, which needs root. Run: sudo npm run test:security");
   const [user, other] = [await addUser("user", after), await addUser("other", after)];
@@ -66,7 +66,7 @@ export async function allColumns(after: (end: () => void) => void): Promise<Colu
   ];
 }
 
-/** Those that the documents name, and no others. */
+/** As in the documents. */
 export function denoPermissions(): string[] {
   return optionsAfter("deno run");
 }
@@ -82,11 +82,11 @@ function optionsAfter(command: string): string[] {
   return options.trim().split(" ");
 }
 
-/** One at a time of two runs of this: the names are this process's own. */
+/** Named after this process, for two runs at once. */
 async function addUser(role: string, after: (end: () => void) => void): Promise<User> {
   const name = `kitty-${role}-${process.pid}`;
   execFileSync("useradd", ["--create-home", "--shell", "/bin/sh", name]);
-  // Without the option, this fails while the user's last process is still ending.
+  // Without it, this fails while the user's last process is ending.
   after(() => execFileSync("userdel", ["--force", "--remove", name], { stdio: "ignore" }));
   const [, , uid, gid, , home = ""] = execFileSync("getent", ["passwd", name], { encoding: "utf8" }).split(":");
   const ids = { uid: Number(uid), gid: Number(gid) };
@@ -99,7 +99,7 @@ async function addUser(role: string, after: (end: () => void) => void): Promise<
   return { name, ...ids, home, account: await startAccount(ids, after) };
 }
 
-/** A copy of the package and of the runtimes, where every user can read it: a clone may be in a home that others cannot enter. */
+/** Package and runtimes where every user can read them: a clone may be in a closed home. */
 function copied(after: (end: () => void) => void): string {
   const place = mkdtempSync(join(tmpdir(), "spec-kitty-security-"));
   after(() => rmSync(place, { recursive: true, force: true }));
@@ -119,17 +119,16 @@ function copied(after: (end: () => void) => void): string {
   return place;
 }
 
-/** A runtime has a hundred megabytes. */
+/** A runtime is a hundred megabytes. */
 function linkOrCopy(from: string, to: string): void {
   try {
     linkSync(from, to);
   } catch {
-    // Another file system.
     cpSync(from, to);
   }
 }
 
-/** Runs a command line to its end, as a user or as this one. */
+/** As a user, or as this one. */
 function runColumn(
   [command = "", ...args]: readonly string[],
   { uid, gid, home, env = {} }: Partial<User> & { env?: Record<string, string> } = {},

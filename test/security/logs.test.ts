@@ -1,4 +1,4 @@
-// What --verbose and --debug would show of secrets that nobody has listed.
+// Secrets outside of any list, in --verbose and --debug.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AuthError, evidence } from "../../src/base/errors.ts";
@@ -54,7 +54,7 @@ test("S-005 no message and no cause shows a user name, a password or an unknown 
   assert.equal(error.message, shown);
   assert.doesNotMatch(evidence(error), /hunter2/);
   assert.doesNotMatch(evidence(new TypeError(said)), /hunter2/);
-  // A crash report shows the causes as they are kept.
+  // A crash report shows kept causes.
   assert.doesNotMatch(String((error.cause as Error).stack), /hunter2/);
 });
 

@@ -1,4 +1,4 @@
-// What a cloned folder can put in place of the files that a user names in it.
+// A cloned directory's replacements for files that a user names in it.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import fs, {
@@ -27,7 +27,7 @@ const links = { skip: process.platform === "win32" && "links need a right there"
 const here = { skip: process.platform !== "linux" && "the files are Linux's" };
 const event = "sync emit WPCreated --aggregate WP01 --payload";
 
-/** A login, a clone, and a secret of the user's that is in neither. */
+/** A login, a clone, and a user's secret outside of both. */
 async function cloned(t: TestContext): Promise<Scene & { clone: string; secret: string }> {
   const at = await loggedInScene(t);
   const clone = join(at.folder, "clone");
@@ -37,7 +37,7 @@ async function cloned(t: TestContext): Promise<Scene & { clone: string; secret: 
   return { ...at, clone: realpathSync(clone), secret: realpathSync(secret) };
 }
 
-/** Neither sent, nor queued, nor said. */
+/** Neither sent, queued, nor printed. */
 function assertKept(at: Scene, { stderr }: CommandResult): void {
   assert.equal(at.saas.requests.length, 0);
   assert.deepEqual(queueFiles(at, /./), []);
@@ -120,7 +120,7 @@ test("a link that stays in its directory is followed, and so is one above the wo
     assert.equal(code, 0, stderr);
     assert.equal((JSON.parse(stdout) as Echo).body, '{"is":"the plan"}');
   }
-  // The name that the hint gives works.
+  // The hint's name works.
   symlinkSync(at.secret, join(at.clone, "link.json"));
   const { stderr } = await runHere([...line, join(at.clone, "link.json")], at.env);
   const [, named = ""] = /To use its target: (\S+)\n/.exec(stderr) ?? [];
@@ -131,7 +131,7 @@ test("S-016 a file is read up to the limit and no further, whatever size it clai
   const at = await cloned(t);
   const long = join(at.clone, "long.md");
   writeFileSync(long, "");
-  // To read it would take hours, and to hold it more memory than there is.
+  // Reading takes hours, and more memory than there is.
   truncateSync(long, 2 ** 40);
   for (const [args, most] of [
     [["sync", "upload", long, ...belongs.split(" ")], 524_288],
@@ -186,7 +186,7 @@ test("S-016 no output goes through a link out of the file's directory", links, a
   assert.match(readFileSync(at.secret, "utf8"), /hunter2/);
   assert.deepEqual(readdirSync(at.folder), before);
   assert.equal(at.saas.count(echo), 0);
-  // One that stays inside is followed, and is still there.
+  // A link that stays inside is followed, and is still there.
   symlinkSync("docs/answer.json", join(at.clone, "answer.json"));
   writeFileSync(join(at.clone, "docs", "answer.json"), "before");
   assert.equal((await runHere(["api", echo, "-o", join(at.clone, "answer.json")], at.env)).code, 0);
@@ -238,7 +238,7 @@ test(
       Object.assign(fs, { lstatSync: own });
       syncBuiltinESMExports();
     });
-    // After the last look at the path, and before it is opened.
+    // Between the last check of the path and its opening.
     const exchanging = (path: string, ...rest: []): fs.Stats => {
       const seen = own(path, ...rest);
       if (path === join(docs, "spec.md")) {

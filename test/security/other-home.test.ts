@@ -1,4 +1,4 @@
-// What a user can do whose home root works in, as after `sudo -E`.
+// A user whose home root works in, as after `sudo -E`.
 import assert from "node:assert/strict";
 import fs, { chmodSync, chownSync, lchownSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
@@ -18,7 +18,7 @@ test("S-009 root writes nothing through another user's link, by any command", {
   writeFileSync(artifact, "# Plan\n");
   mkdirSync(home);
   mkdirSync(target, { mode: 0o700 });
-  // Root's own session and queue are there, and the user whose home it is makes root believe that it is that home's.
+  // Root's session and queue are there, and its user makes root believe that they are that home's.
   await signIn(saas, { ...env, SPEC_KITTY_CONFIG_DIR: join(target, "spec-kitty") });
   assert.equal((await here(emitLine, { SPEC_KITTY_CONFIG_DIR: join(target, "spec-kitty") })).code, 0);
   symlinkSync(target, join(home, ".config"));
@@ -48,7 +48,7 @@ test("S-009 root writes nothing through another user's link, by any command", {
     );
     assert.deepEqual(filesUnder(target), before, command);
   }
-  // What only notes something goes on without the note.
+  // Without the note the command goes on.
   const cluster = { apiVersion: "client.authentication.k8s.io/v1", spec: { cluster: { server: "https://a.example" } } };
   const asked = { ...theirs, KUBERNETES_EXEC_INFO: JSON.stringify(cluster) };
   assert.equal((await here("auth exec-credential --cluster https://a.example", asked)).code, 0);

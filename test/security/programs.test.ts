@@ -1,4 +1,5 @@
-// Programs that a cloned folder puts where the system would look for a bare name. For Windows: test/peers/windows-programs.test.ts.
+// Programs that a cloned directory puts where the system looks for a bare name. For Windows:
+// test/peers/windows-programs.test.ts.
 import assert from "node:assert/strict";
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -10,7 +11,7 @@ import { loggedInScene } from "../helpers/queue.ts";
 
 const posix = { skip: process.platform === "win32" && "its programs are not scripts" };
 
-/** A folder with programs that leave a trace. */
+/** Programs that leave a trace. */
 function hostileFolder(t: Pick<TestContext, "after">, ...names: string[]): { clone: string; trace: string } {
   const clone = scratchFolder(t);
   const trace = join(clone, "was-started");
@@ -21,7 +22,7 @@ function hostileFolder(t: Pick<TestContext, "after">, ...names: string[]): { clo
   return { clone, trace };
 }
 
-/** What a careless profile leaves in PATH: empty entries and relative ones. */
+/** A careless profile's PATH: empty and relative entries. */
 const careless = ["", ".", "bin", "./bin", ""].join(delimiter);
 
 test("S-016 auth setup-git starts no git of the working directory", posix, async (t) => {

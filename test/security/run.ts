@@ -1,4 +1,4 @@
-// The process of one column of the table: runs every attack and prints how each ended, a line of JSON for each.
+// One column of the table: prints each attack's outcome, a line of JSON each.
 import { claimNames, runAttack } from "./attack-run.ts";
 import type { Casting } from "./stage.ts";
 

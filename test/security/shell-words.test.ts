@@ -1,4 +1,4 @@
-// What a path, a name or an address from outside can do in a shell into which the user pastes a hint.
+// A foreign path, name or URL in a shell, pasted in a hint.
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import { hintText, shellWord } from "../../src/base/hint.ts";
 import { ownIdentity } from "../../src/base/identity.ts";
 import { scratchFolder } from "../helpers/command.ts";
 
-/** Every character below U+2100 that an argument can hold, in each place of a word, next to quotes, and before what would be a command. */
+/** Every possible character below U+2100, in each place of a word, next to quotes, and before a command. */
 const hostile = [
   ...[
     "",
@@ -41,7 +41,7 @@ function assertWords(said: string, expected: readonly string[], pwned: string): 
   assert.ok(!existsSync(pwned), "a word became a command");
 }
 
-/** fish makes folders in its user's home. */
+/** fish makes directories in the home. */
 const env = { ...process.env, HOME: tmpdir() };
 
 for (const shell of ["sh", "dash", "bash", "zsh", "fish", "ksh", "busybox"]) {
@@ -52,7 +52,7 @@ for (const shell of ["sh", "dash", "bash", "zsh", "fish", "ksh", "busybox"]) {
     const folder = scratchFolder(t);
     const script = join(folder, "script");
     const print = (word: string): string => `printf '%s\\0' ${word}\n`;
-    // What is special in an assignment alone is ASCII.
+    // Characters special only in an assignment are ASCII.
     const values = hostile.slice(0, 400);
     const lines = [
       ...hostile.map((word) => print(shellWord(word, "linux"))),
@@ -77,7 +77,7 @@ test("S-016 PowerShell takes every word as it was, and none for a command", {
 }, (t) => {
   const folder = scratchFolder(t);
   const [script, out] = [join(folder, "script.ps1"), join(folder, "out")];
-  // With a byte order mark, without which Windows PowerShell reads another encoding.
+  // Without a byte order mark Windows PowerShell reads another encoding.
   const lines = hostile.map((word) => `Write-Word ${shellWord(word, "win32")}\n`);
   const writer = `$all = [Text.StringBuilder]::new()\nfunction Write-Word { [void]$all.Append($args[0]).Append([char]0) }\n`;
   writeFileSync(script, `\ufeff${writer}${lines.join("")}[IO.File]::WriteAllText('${out}', $all)\n`);
@@ -85,7 +85,7 @@ test("S-016 PowerShell takes every word as it was, and none for a command", {
   assertWords(readFileSync(out, "utf8"), hostile, join(folder, "pwned"));
 });
 
-/** What PowerShell makes of a word in single quotes: any of its five quotes ends it, and two of them are one. */
+/** As PowerShell reads single quotes: each of its five quotes ends a word, and two are one. */
 function readQuoted(word: string): string | undefined {
   const [, inside] = /^['\u2018-\u201b]((?:[^'\u2018-\u201b]|['\u2018-\u201b]{2})*)['\u2018-\u201b]$/.exec(word) ?? [];
   return inside?.replace(/['\u2018-\u201b](.)/g, "$1");

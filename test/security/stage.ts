@@ -17,8 +17,8 @@ import { until } from "../helpers/until.ts";
 import { accountAt, type Account } from "./account.ts";
 
 /**
- * How an attack ended that did not succeed; one that did throws. `refused`: the defence cannot run here, so the command does not go on.
- * `unavailable`: there is no such defence here, and `auth doctor` names the claim. `skipped`: there is nobody here to attack.
+ * The end of a failed attack; a successful one throws. `refused`: the defence cannot run, so the command stops.
+ * `unavailable`: no such defence, and `auth doctor` names the claim. `skipped`: nobody to attack.
  */
 export type Outcome =
   | "held"
@@ -26,46 +26,44 @@ export type Outcome =
   | { readonly unavailable: string }
   | { readonly skipped: string };
 
-/** What happens to somebody who has the command and the runtime of this process. It ends with a proof that the user was not harmed. */
+/** An attack on the command and runtime of this process. Ends with a proof that the user was not harmed. */
 export type Attack = (stage: Stage) => Promise<Outcome>;
 
-/** Where an attack takes place. */
 export interface Stage extends Pick<TestContext, "after"> {
-  /** A service, a folder of the user's, and the command, in this process. */
+  /** A service, a user's directory, and the command in this process. */
   scene(options?: Partial<FakeOptions>, more?: CommandEnvironment): Promise<Scene>;
-  /** Starts `auth login` in this process, with a browser that only notes the address it is started with. */
+  /** With a browser that only records its URL. */
   login(env: CommandEnvironment, args?: readonly string[]): Promise<Login>;
-  /** How the command is started as a process of this runtime. */
+  /** For a process of this runtime. */
   readonly process: Pick<CommandOptions, "runtime">;
-  /** Starts it so. */
   start(args: readonly string[], env: CommandEnvironment): RunningCommand;
-  /** Another user of this machine. Undefined where there is no second account. */
+  /** Undefined without a second account. */
   readonly other: Account | undefined;
-  /** The user who became root to run this process, where somebody did. */
+  /** The user who became root, if any. */
   readonly behindRoot: Account | undefined;
 }
 
-/** A login that waits for its browser. */
+/** Waiting for its browser. */
 export interface Login {
-  /** The address of the service, as the user's terminal shows it. */
+  /** The service's URL, as on the terminal. */
   readonly shown: string;
-  /** What the browser was started with, as everybody reads it in the process list; or what the command said why none was. */
+  /** The browser's command line, as in the process list; or why there was none. */
   readonly opened: { readonly address: string } | { readonly refused: string };
   readonly ended: Promise<CommandResult>;
 }
 
-/** What an attack is told by the process that starts it. */
+/** From the starting process. */
 export interface Casting {
-  /** Where the processes of these users listen. */
+  /** The listening processes of these users. */
   readonly other?: string | undefined;
   readonly behindRoot?: string | undefined;
-  /** How the command is started, where the path of this runtime is not enough. */
+  /** If the runtime's path is not enough. */
   readonly runtime?: readonly [string, ...string[]] | undefined;
-  /** Where the system's own browser notes addresses, on a system where BROWSER cannot be a script. */
+  /** Where the system's browser records URLs, if BROWSER cannot be a script. */
   readonly opened?: string | undefined;
 }
 
-/** Wine takes its time, and does not say how busy the machine is. */
+/** Wine is slow, and does not report load. */
 const limitMs = 30_000;
 
 export function stageFor(t: Pick<TestContext, "after">, { other, behindRoot, runtime, opened }: Casting): Stage {
@@ -83,7 +81,7 @@ export function stageFor(t: Pick<TestContext, "after">, { other, behindRoot, run
       const before = notesIn(folder).length;
       let said = "";
       const hear = (stderr: string): void => void (said = stderr);
-      // Windows says by this name that somebody is at the screen.
+      // Windows' sign of a user at the screen.
       const ended = runHere(["auth", "login", ...args], { ...env, BROWSER: browser, SESSIONNAME: "Console" }, {}, hear);
       const result = ended.then(({ stderr }) => stderr);
       const match = async (pattern: RegExp): Promise<string | undefined> =>
@@ -104,13 +102,13 @@ export function stageFor(t: Pick<TestContext, "after">, { other, behindRoot, run
   };
 }
 
-/** That a login has ended as its user's own. */
+/** For the user's own account. */
 export function assertLoggedIn({ code, stdout, stderr }: CommandResult, user: UserName): void {
   assert.equal(code, 0, stderr);
   assert.ok(stdout.startsWith(`✓ Logged in as ${user}@example.com`), stdout);
 }
 
-/** The notes of a browser, in the order in which it was started. */
+/** In the order of starts. */
 function notesIn(folder: string): string[] {
   mkdirSync(folder, { recursive: true });
   return readdirSync(folder)
@@ -118,7 +116,7 @@ function notesIn(folder: string): string[] {
     .sort();
 }
 
-/** A program for BROWSER that writes its argument into a file of the folder, whole or not at all. */
+/** For BROWSER: writes its argument into a file, whole or not at all. */
 export function notingBrowser(folder: string): string {
   mkdirSync(folder, { recursive: true });
   const program = join(folder, "browser");

@@ -1,5 +1,5 @@
-// `npm run test:security`: every claim of the security model on every runtime, as root and as others. Fails when an attack succeeds, when
-// a cell is missing, and when src/docs/security.md has other figures.
+// `npm run test:security`: every claim on every runtime, as root and others. Fails when an attack succeeds, a cell is
+// missing, or src/docs/security.md has other figures.
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { attackNames, claimNames } from "./attack-run.ts";
@@ -32,7 +32,7 @@ const columns = (await allColumns((each) => void ends.push(each))).filter(
   ({ name }) => only === undefined || name === only,
 );
 const table = new Map<string, Map<string, Cell>>();
-// Two at a time: most of an attack is waiting.
+// Two at a time: attacks mostly wait.
 const waiting = [...columns];
 await Promise.all(
   [1, 2].map(async () => {
@@ -92,7 +92,7 @@ function wordFor(column: string, claim: string): string {
   return "refused" in cell ? "refused" : "unavailable" in cell ? "n/a" : "MOVED";
 }
 
-/** How many claims end how, for the page: a row for the columns that have the same figures. */
+/** Claims by outcome, for the page; columns with the same figures share a row. */
 function figures(): string {
   const rows = new Map<string, string[]>();
   for (const { name } of columns) {

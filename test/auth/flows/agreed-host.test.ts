@@ -22,7 +22,7 @@ test("S-011 a login begins at the issuer's own origin, or at a host that was agr
       message: /"other\.example:8443"/,
     });
     assert.equal(foreignHost(request(more, ["other.example:8443"]), flow), undefined);
-    // Neither another port of the host nor a name that begins or ends like it.
+    // Neither another port nor a similar name.
     for (const agreed of ["other.example", "other.example:84", "an.other.example:8443"])
       assert.equal(foreignHost(request(more, [agreed]), flow), "other.example:8443", agreed);
   }

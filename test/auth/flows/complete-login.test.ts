@@ -124,7 +124,7 @@ const tokens = {
   date: undefined,
 } as const;
 
-/** Completes a login with these tokens at a server that knows the user. `onUser`: what happens when it is asked who that is. */
+/** At a server that knows the user. `onUser`: called when that is requested. */
 async function complete(
   more: Partial<LoginRequest> = {},
   how: Parameters<typeof completeLogin>[2] = { authFlow: "authorization_code" },

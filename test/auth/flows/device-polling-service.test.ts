@@ -16,7 +16,7 @@ import type { FakeOptions } from "../../fake-saas/options.ts";
 import { startFakeSaas, type FakeSaas } from "../../fake-saas/server.ts";
 import { approveDevice, denyDevice } from "../../fake-saas/user.ts";
 
-/** The service over a real socket, and a client on the service's clock, which advances only while the client waits. */
+/** The service on a real socket; the client is on its clock, which advances only in waits. */
 async function login(
   t: TestContext,
   options: Partial<FakeOptions>,

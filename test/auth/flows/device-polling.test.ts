@@ -55,7 +55,7 @@ function code(state: PollState): AuthErrorCode {
   assert.ok(state.kind === "failed" && state.error instanceof AuthError);
   return state.error.code;
 }
-/** Waits as long as the state says, then gets that answer at once. */
+/** Waits, then gets that response at once. */
 const step = (state: PollState, answer: Answer, random = 0.5): PollState => {
   const current = waiting(state);
   assert.ok(current.reading.monotonic < at(24 * 60 * minutes).monotonic, "it polls for a day");

@@ -11,7 +11,7 @@ test("an access token that ended with its refresh token has ended: no warning", 
   };
   const { stdout, stderr } = await here("auth logout");
   assert.deepEqual([stdout, stderr], ['✓ Logged out (profile "default"). Revoked: refresh token, access token.\n', ""]);
-  // Of a refresh token it is not known what it means.
+  // The meaning of a refresh token is unknown.
   await here(loginAt(provider));
   provider.misbehaviour = { revoke: () => Response.json({ error: "invalid_token" }, { status: 400 }) };
   assert.match(

@@ -23,7 +23,7 @@ const owned = (owner: ConnectionOwner): Parameters<typeof listen>[0] => ({ owner
 test("S-009 what a browser is started with holds neither state nor the service's URL, and leads there once, ever", async (t) => {
   const { address } = await started(t);
   assert.doesNotMatch(address, /state|service\.example/);
-  // 128 bits, anew for each login: another user cannot guess where it starts.
+  // 128 bits, new for each login: cannot be guessed.
   const paths = [address, (await started(t)).address].map((one) => new URL(one).pathname);
   assert.ok(paths[0] !== paths[1] && paths.every((path) => /^\/start\/[\w-]{22}$/.test(path)), paths.join(" "));
   const first = await ask(address);

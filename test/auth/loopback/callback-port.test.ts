@@ -7,7 +7,7 @@ import { listen, portOf } from "./listener.ts";
 
 const range = Array.from({ length: 11 }, (_, index) => 28888 + index);
 
-/** A machine whose ports are taken or not as the test says: the real ports belong to whatever else runs here. */
+/** A machine with given ports taken: the real ports belong to other programs. */
 function machine(busy: { v4?: number[]; v6?: number[]; none?: string[] }): {
   createServer: () => Server;
   held: Set<string>;
@@ -51,7 +51,7 @@ test("NFR-007 any free port is taken when all of 28888-28898 are in use", async 
 });
 
 test("FR-003 a login needs no configuration while every port of the range is in use", async () => {
-  // Ports that other programs hold count as taken too; when one of them is released in between, the test tries again.
+  // Other programs' ports count as taken; when one is released in between, the test tries again.
   for (let attempt = 1; ; attempt++) {
     const blockers = await Promise.all(range.map(block));
     const listener = await listen();
@@ -116,7 +116,7 @@ test("no free port at all is an error that suggests a login without one", async 
   );
 });
 
-/** Takes a port, or finds that another program has it. */
+/** Takes a port, unless another program has it. */
 function block(port: number): Promise<Server> {
   return new Promise((resolve) => {
     const server = createServer();

@@ -19,7 +19,7 @@ test("it listens on the loopback address only, and responds for one host only", 
   const listener = await listen({ redirectHost: "localhost" });
   const port = portOf(listener);
   assert.equal((await ask(`http://127.0.0.1:${port}/callback${query}`)).status, 421);
-  // 127.0.0.2 is this machine too on Linux, where a server on all addresses would answer; elsewhere it is unreachable.
+  // On Linux 127.0.0.2 is this machine too, where a server on all addresses would respond; elsewhere it is unreachable.
   const reached = await new Promise<boolean>((resolve) => {
     const socket = connect({ host: "127.0.0.2", port, timeout: 500 }, () => resolve(true));
     for (const event of ["error", "timeout"]) socket.once(event, () => resolve(false));

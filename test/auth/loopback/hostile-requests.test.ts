@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { CallbackListener } from "../../../src/auth/loopback/callback-server.ts";
 import { ask, browse, heard, listen, open, portOf, query, state } from "./listener.ts";
 
-/** One row of the table: something that reaches the port while a login waits, and the response to it. */
+/** A request to the port during a login, and the response to it. */
 interface Attack {
   title: string;
   run: (listener: CallbackListener, base: string) => Promise<void>;
@@ -217,7 +217,7 @@ test("another program that requests the outcome neither learns the user nor keep
 
 const doneAddress = /^http:\/\/127\.0\.0\.1:\d+\/done\/[\w-]{22}$/;
 
-/** The browser comes back with the right state, waits for the outcome and is shown it. */
+/** The browser returns with the right state, and is shown the outcome. */
 async function genuineLogin(
   listener: CallbackListener,
   meanwhile: () => void = () => undefined,

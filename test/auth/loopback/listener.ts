@@ -10,7 +10,7 @@ import { until } from "../../helpers/until.ts";
 export const state = "s".repeat(43);
 export const query = `?code=c0de&state=${state}`;
 
-/** A clock that stands still until `advance` is called. */
+/** Stands still until `advance`. */
 export function manualClock(): Clock & { advance(ms: number): void } {
   let now = 0;
   const sleepers = new Set<{ due: number; wake: () => void }>();
@@ -33,7 +33,6 @@ export function manualClock(): Clock & { advance(ms: number): void } {
   return { ...clock, advance };
 }
 
-/** A listener that expects {@link state}. */
 export async function listen(
   options: Partial<Parameters<typeof listenForCallback>[0]> = {},
 ): Promise<CallbackListener> {
@@ -51,7 +50,7 @@ export async function listen(
   };
 }
 
-/** Settles once this process has no server. Asking the port would not tell: another program may take it as soon as it is free. */
+/** Settles once this process has no server. The port would not tell: another program may take it at once. */
 export async function portClosed(): Promise<void> {
   await until("the port is closed", () => !process.getActiveResourcesInfo().includes("TCPServerWrap"));
 }
@@ -62,7 +61,7 @@ export interface Answer {
   body: string;
 }
 
-/** One request as given, no redirect followed. */
+/** Without redirects. */
 export function ask(
   url: string,
   { method = "GET", headers = {} }: { method?: string; headers?: Record<string, string> } = {},
@@ -80,7 +79,7 @@ export function ask(
   return until(`${method} ${url} is answered`, answer);
 }
 
-/** Acts as a browser: follows redirects, and reports the address that it ends at. */
+/** Follows redirects as a browser, and returns the last URL. */
 export async function browse(url: string): Promise<Answer & { shown: string }> {
   const answer = await ask(url);
   const { location } = answer.headers;
@@ -88,7 +87,7 @@ export async function browse(url: string): Promise<Answer & { shown: string }> {
   return browse(new URL(location, url).href);
 }
 
-/** A connection that has sent `text` and stays open. */
+/** Sends `text` and stays open. */
 export function open(port: number, text = ""): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, "127.0.0.1", () => {
@@ -101,7 +100,7 @@ export function open(port: number, text = ""): Promise<Socket> {
   });
 }
 
-/** All that a connection receives until it is closed, or reset: so the end comes to who still writes. */
+/** Everything until the end or a reset, which reaches writers. */
 export async function heard(socket: Socket): Promise<string> {
   let text = "";
   socket.setEncoding("latin1");

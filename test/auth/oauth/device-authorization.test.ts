@@ -33,7 +33,7 @@ const example = {
 const answer = (body: unknown, status = 200): Response =>
   new Response(typeof body === "string" ? body : JSON.stringify(body), { status });
 
-/** A service that gives one answer and records the requests. */
+/** A service with one response that records requests. */
 function service(reply: Response): { options: ExchangeOptions; asked: { url: string; body: string }[] } {
   const asked: { url: string; body: string }[] = [];
   const fetch: ExchangeOptions["fetch"] = async (url, init) => {

@@ -12,7 +12,7 @@ const second = "https://login.example.com/realms/acme/.well-known/openid-configu
 const third = "https://login.example.com/.well-known/openid-configuration/realms/acme";
 const metadata = { issuer, authorization_endpoint: `${issuer}/authorize`, token_endpoint: `${issuer}/token` };
 
-/** Runs discovery against answers by address; every other address is 404. */
+/** With responses by URL; others are 404. */
 async function discover(
   answers: Record<string, Response>,
   of = issuer,

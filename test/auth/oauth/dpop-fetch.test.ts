@@ -13,7 +13,7 @@ const client = { clientId: "cli_native", server: {} };
 const challenge = (nonce: string): Response =>
   Response.json({ error: "use_dpop_nonce" }, { status: 400, headers: { "dpop-nonce": nonce } });
 
-/** Runs requests through {@link tokenEndpointFetch} and returns what reached the server. */
+/** Returns what reached the server through {@link tokenEndpointFetch}. */
 function server(...answers: Response[]): {
   ask: ReturnType<typeof tokenEndpointFetch>;
   sent: { url: string; init: RequestInit; headers: Headers }[];

@@ -11,7 +11,7 @@ const tid = "9188040d-6c67-4c5b-b112-36a304b66dad";
 const now = 1_700_000_000_000;
 const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
 
-/** Validates an ID token with an ES256 signature by a key. */
+/** With an ES256 signature. */
 function validate(claims: object, key: KeyObject): Promise<unknown> {
   const common = { sub: "u", aud: "cli", iat: now / 1000, exp: now / 1000 + 60 };
   const input = `${part({ alg: "ES256" })}.${part({ ...common, ...claims })}`;

@@ -30,7 +30,7 @@ test("FR-012 the session has ended only when the server refuses the grant by its
     "tea_time",
   ])
     for (const status of [400, 401, 403]) assert.equal(verdictOn(status, error), "refused", `${status} ${error}`);
-  // From a gateway that knows nothing of grants.
+  // A gateway's, without knowledge of grants.
   for (const status of [301, 403, 404, 410, 501])
     assert.equal(verdictOn(status, "invalid_grant"), "refused", String(status));
   assert.equal(judgeRefreshFailure(new NotAuthenticatedError("another user")), "dead");

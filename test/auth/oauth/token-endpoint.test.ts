@@ -134,12 +134,11 @@ for (const [what, fault, code, error, hint] of [
       if (flaw !== undefined) throw flaw;
     };
     await assert.rejects(exchange, refusedWith(code, error, hint));
-    // A code is good for one use: it is never sent twice.
+    // A code is never sent twice.
     assert.equal(saas.count("/oauth/token"), 1);
   });
 }
 
-/** What is made of an answer. */
 function grant(grant_type: string, answer: object): Promise<TokenResponse> {
   const fetch = async (): Promise<Response> => Response.json(answer);
   const server = defaultAuthorizationServer("https://service.example");

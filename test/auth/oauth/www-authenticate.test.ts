@@ -58,7 +58,7 @@ test("the first value of a repeated parameter counts, and an invalid rest does n
 
 test("a header designed to be slow is parsed quickly", () => {
   for (const piece of ['a="\\', "a=b,", " ,", "Bearer ", 'x="', "\\\\"]) {
-    // Of a processor: others take theirs too.
+    // Processor time: others run, too.
     const before = process.cpuUsage();
     parsed(`Bearer ${piece.repeat(20_000)}`);
     assert.ok(process.cpuUsage(before).user < 2_000_000, piece);

@@ -57,7 +57,7 @@ test("the same content is sealed differently each time, and neither it nor the n
   assert.notEqual(key.hiddenName("work"), new DataKey("0", Buffer.alloc(32, 8), "/keys").hiddenName("work"));
 });
 
-/** Keys that cost nothing, so that thousands of damaged files can be tried. */
+/** Cheap keys, for thousands of damaged files. */
 const quickKey = (account: string): KeySource => ({
   open: async ({ way }) => createHash("sha256").update(JSON.stringify(way)).digest(),
   create: async () => {
@@ -69,7 +69,7 @@ const quickKey = (account: string): KeySource => ({
 
 interface Slots {
   path: string;
-  /** What a new process on a machine would open. */
+  /** As opened by a new process on a machine. */
   on(machine: string, source?: KeySource, hasPassphrase?: boolean): KeySlots;
   add(machine: string, source?: KeySource, startsOver?: boolean): Promise<unknown>;
 }

@@ -15,7 +15,6 @@ import { Secret } from "../../../src/base/secret.ts";
 import { commandEnvironment, machineKeyIn, scratchFolder } from "../../helpers/command.ts";
 import { refusedWith } from "../../helpers/hint.ts";
 
-/** A keychain in memory. */
 function keychainOf(entries: Map<string, Secret> = new Map()): Keychain & { entries: Map<string, Secret> } {
   return {
     entries,
@@ -34,7 +33,7 @@ const inKeychain: KeyWay = { source: "keychain", account: "sessions-old" };
 const state = join(tmpdir(), `spec-kitty-key-choice-${process.pid}`);
 after(() => rmSync(state, { recursive: true, force: true }));
 
-/** Where new keys come from. */
+/** For new keys. */
 const sourcesWith =
   (keychain: Keychain, folder = "/home/alice/.config/spec-kitty") =>
   async (source: KeyWay["source"]): Promise<KeySource> =>

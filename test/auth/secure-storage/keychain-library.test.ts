@@ -6,7 +6,7 @@ import { test, type TestContext } from "node:test";
 import { findKeychainLibrary, type KeychainLibrary } from "../../../src/auth/secure-storage/keychain-library.ts";
 import { scratchFolder } from "../../helpers/command.ts";
 
-// Whoever runs this: the folders are as an installation makes them.
+// Whoever runs this, directories are as installed.
 process.umask(0o022);
 
 const modules = "node_modules";
@@ -15,10 +15,10 @@ const unpermitted = { skip: process.platform === "win32" && "modes say nothing o
 
 interface Tree {
   at(path: string): string;
-  /** Makes a file with its folders. */
+  /** With its directories. */
   file(path: string, text?: string): string;
   link(path: string, target: string): void;
-  /** Makes the dependency, with its native file for Linux, in a folder `node_modules`. */
+  /** The dependency with its native file for Linux, in a `node_modules`. */
   keyring(folder: string): string;
 }
 
@@ -44,7 +44,7 @@ function tree(t: TestContext): Tree {
   };
 }
 
-/** A package with a module in it, as it is installed; gives the module's path. */
+/** An installed package with a module; returns its path. */
 function packageIn({ file }: Tree, folder: string, name = "some-tool"): string {
   file(`${folder}/package.json`, JSON.stringify({ name }));
   return file(`${folder}/dist/auth/module.js`);
@@ -122,7 +122,7 @@ test("S-012 the keychain's library is looked for neither above the package nor a
   assert.deepEqual(findKeychainLibrary([module], linux), missing);
 });
 
-/** What another user could use to put a file of theirs in the place of the library. */
+/** What another user could use to replace the library. */
 const openings: [title: string, open: (files: Tree) => string, mode: string][] = [
   ["a folder above that everybody can write", ({ at }) => (chmodSync(at("project"), 0o777), at("project")), "777"],
   [

@@ -17,7 +17,7 @@ const node = process.execPath;
 const key = Buffer.alloc(32, 7).toString("base64url");
 const write = { operation: "write", service: "some-tool", account: "a", key } as const;
 
-/** Has another program in the place of Node. */
+/** Another program instead of Node. */
 function executable(t: TestContext, script: (folder: string) => string): string {
   const folder = scratchFolder(t);
   const path = join(folder, "program");
@@ -27,7 +27,7 @@ function executable(t: TestContext, script: (folder: string) => string): string 
   return folder;
 }
 
-/** Sets variables for the time of a test. */
+/** Until the test ends. */
 function environment(t: TestContext, variables: Readonly<Record<string, string>>): void {
   const set = (values: Readonly<Record<string, string | undefined>>): void => {
     for (const [name, value] of Object.entries(values)) {

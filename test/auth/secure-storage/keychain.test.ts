@@ -142,7 +142,7 @@ test("a program given to Node with -e is not run again to ask the keychain", asy
 });
 
 test("S-005 the key is in no argument of the process that asks the keychain, and in no error", async () => {
-  // No session bus: the real process answers that there is no keychain.
+  // Without a session bus the real process finds no keychain.
   const env = { DBUS_SESSION_BUS_ADDRESS: undefined, XDG_RUNTIME_DIR: undefined };
   const keychain = createKeychain({
     folder: () => "",

@@ -126,7 +126,7 @@ for (const [what, spoil, error, hint, skip] of [
     };
     const before = seen();
     const commands = ["auth status", "auth login", "auth refresh", "auth whoami", "auth token", "auth logout"];
-    // A login that is forced does without what cannot be opened, and never without what somebody else may have put there.
+    // --force ignores what cannot be opened, but never what another user may have put there.
     if (/not trusted|can be|another user/.test(error.source)) commands.push("auth login --force");
     for (const line of commands) {
       const { code, stdout, stderr } = await it.here(line);

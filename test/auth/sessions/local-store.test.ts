@@ -13,9 +13,9 @@ import { filesUnder, scene, type Scene } from "../../helpers/scene.ts";
 import { loginFile, sessionOf, storedSession, storeSession } from "../../helpers/stored-session.ts";
 
 interface Stage extends Scene {
-  /** A process of its own on the same files. */
+  /** A separate process on the same files. */
   app(more?: Record<string, string>): App;
-  /** The file of the login. */
+  /** Of the login. */
   file: string;
   read(): Promise<StoredProfile>;
 }
@@ -138,7 +138,7 @@ test("two machines whose clocks differ share a login, and each refreshes for its
   await storeSession(at.saas, at.env, sessionOf(at.saas, { leftMs: 3_600_000 }));
   const ahead = { now: () => Date.now() + 2 * 3_600_000 };
   const clock = { ...(await import("../../../src/platform/clock.ts")).systemClock, ...ahead };
-  // Another machine has a state of its own; the same secret, so that it can open what is stored.
+  // Another machine's own state, with the same secret.
   const state = join(at.folder, "state-there");
   execFileSync("cp", ["-r", join(at.folder, "state"), state]);
   const there = (): ReturnType<Scene["here"]> => at.here("auth token", { XDG_STATE_HOME: state }, { clock });
@@ -234,7 +234,7 @@ test("a session that cannot be read is an error, whatever was done to its file",
   assert.equal((await at.read()).profile?.session, undefined, "lost");
 });
 
-/** The names that files get from now on, without what differs each time; `instead` may do it another way, or not at all. */
+/** New names of files, without random parts; `instead` may replace the rename. */
 function renames(t: TestContext, instead?: (rename: () => void, to: string) => void): string[] {
   const names: string[] = [];
   replaced(t, fs, "renameSync", (rename) => (from: string, to: string) => {

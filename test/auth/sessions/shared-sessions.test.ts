@@ -25,7 +25,7 @@ interface Stage {
   place: TestSharedStore;
   clock: ManualClock;
   session: Session;
-  /** Another worker, in a process of its own as far as the store can tell. */
+  /** A separate process for the store. */
   worker(overrides?: AppOverrides): App;
   stored(): Promise<Session | undefined>;
 }
@@ -41,7 +41,7 @@ async function stage(t: TestContext, options: SessionOptions = {}): Promise<Stag
     sent += 1;
     return fetch(input, init).finally(() => (sent -= 1));
   };
-  // No time passes while the service is asked: the socket is real.
+  // The socket is real: no time passes during requests.
   clock.isHeld = () => sent > 0;
   const at = { store: place, seal: key, clock, fetch: held };
   await storeSession(saas, machine(t), sessionOf(saas, { now: clock.now(), ...options }), at);
@@ -58,12 +58,12 @@ async function stage(t: TestContext, options: SessionOptions = {}): Promise<Stag
   };
 }
 
-/** The environment of a machine that has not met a login yet. */
+/** Of a machine new to all logins. */
 function machine(t: TestContext): { XDG_STATE_HOME: string } {
   return { XDG_STATE_HOME: scratchFolder(t) };
 }
 
-/** The clock of a process that is stopped, or whose machine is cut off: nothing of it goes on by itself. */
+/** Of a stopped process, or a machine that is cut off. */
 function stoppedClock(): ManualClock {
   const clock = new ManualClock();
   clock.isBackgroundStill = true;
@@ -74,7 +74,7 @@ async function claimed(app: App): Promise<Claim> {
   return (await app.store.claim(await app.store.read("default"), patient)) ?? assert.fail("there was no claim");
 }
 
-/** What a refresh makes of a session, as far as these tests look at it. */
+/** A refreshed session, as far as needed here. */
 function renewed(session: Session, token: string): Session {
   const [accessToken, refreshToken] = [new Secret(`at_${token}`), new Secret(`rt_${token}`)];
   const accessTokenExpiresAt = session.issuedAt + 24 * 3_600_000;
@@ -108,7 +108,7 @@ test("NFR-018 a worker that shows no sign for the limit is taken over, and finds
   const token = await worker().tokens().getAccessToken();
   assert.ok(clock.monotonic() - startedAt > silentAfterMs, "not before the limit");
   assert.equal(saas.count("/oauth/token"), 1);
-  // Its clocks have gone on meanwhile, for at least as long.
+  // Its clocks went on, at least as long.
   stoppedAt.pass(silentAfterMs);
   assert.equal(await stopped.isHeld(), false);
   await stopped.release();
@@ -217,7 +217,7 @@ test("a store that does not respond: a token that is still good for a moment is 
   place.onCall = () => {
     throw Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
   };
-  // Within its last minute a token is refreshed, if that can be done.
+  // In its last minute a token is refreshed if possible.
   clock.pass(60_000);
   const told: unknown[] = [];
   app.events.on("refused", ({ error }) => told.push(error.code));
@@ -233,7 +233,7 @@ test("a store that does not respond: a token that is still good for a moment is 
 test("NFR-018 an intent that a process could not take back holds itself back no longer than the outage", async (t) => {
   const { saas, place, worker, clock } = await stage(t);
   const app = worker();
-  // The intent is stored, and everything after that fails.
+  // The intent is stored, and everything later fails.
   place.onSaved = () => {
     place.onCall = () => {
       throw new Error("ECONNRESET");
@@ -253,13 +253,13 @@ test("NFR-018 a process that lost its claim while stopped waits for the new hold
   const [own, late] = [stoppedClock(), worker()];
   let taken: Claim | undefined;
   let loads = 0;
-  // Between its intent and its request this process is stopped for longer than the limit, and another has just begun.
+  // Stopped for longer than the limit between intent and request, while another process begins.
   place.onSaved = async () => {
     place.onSaved = () => undefined;
     taken = await claimed(late);
     own.elapsed += silentAfterMs;
   };
-  // It looks whether it still has its claim, what is stored, and then again and again.
+  // It checks its claim, loads, and then polls.
   place.onCall = async (call) => {
     if (taken !== undefined && call === "load" && (loads += 1) === 4) await taken.store(renewed(session, "by another"));
   };
@@ -273,7 +273,7 @@ test("an older copy that was put back is refused, and nothing is sent", async (t
   const [witness, env] = [worker(), machine(t)];
   await worker({ env }).tokens().getAccessToken();
   await witness.tokens().getAccessToken();
-  // The version of today, the text of yesterday: as who may write to the store can do.
+  // Today's version, yesterday's text: possible with write access to the store.
   place.texts.set(name, { text: before?.text ?? assert.fail(), version: "another" });
   clock.pass(2 * 3_600_000);
   for (const app of [witness, worker({ env })]) {
@@ -284,7 +284,7 @@ test("an older copy that was put back is refused, and nothing is sent", async (t
     });
   }
   assert.equal(saas.count("/oauth/token"), 1);
-  // A process that has seen neither cannot tell, and the service ends the session.
+  // A process that has seen neither sends it, and the service ends the session.
   await assert.rejects(
     worker({ env: machine(t) })
       .tokens()
@@ -363,7 +363,7 @@ for (const [name, overrides] of Object.entries<Pick<AppOverrides, "seal"> & { en
     assert.doesNotMatch(stored?.text ?? assert.fail(), /alice|at_|rt_|http/);
     const opened = await createApp(at).store.read("default");
     assert.equal(opened.profile?.session?.refreshToken?.reveal(), session.refreshToken?.reveal());
-    // The text of one login in the place of another's.
+    // One login's text in another's place.
     place.texts.set(name.replace("default", "other"), stored ?? assert.fail());
     await assert.rejects(createApp(at).store.read("other"), code("storage_damaged"));
     const text = JSON.stringify({ ...JSON.parse(stored?.text ?? ""), wrapped: 5, salt: {} });

@@ -8,8 +8,8 @@ const unsaved = "src/auth/token-manager/unsaved-session.ts";
 const model = "test/simulation/process.ts";
 
 /**
- * Ways to break the protocol, each of which the exploration has to find, by the rule that it breaks. There is one for each rule of the ledger;
- * what the code under test cannot break alone is broken in the model of the store. `seed`: where to look first, for what few walks find.
+ * Mutations that the exploration must find, by the broken rule: one for each rule of the ledger; those that the code
+ * cannot break alone are in the model of the store. `seed`: the first walk, for rare findings.
  */
 const mutations: Readonly<Record<string, Mutation & { breaks: RegExp; seed?: number }>> = {
   "that does not look whether what was stored meanwhile is enough": {

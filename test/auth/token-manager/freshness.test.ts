@@ -10,7 +10,7 @@ const minute = 60_000;
 const hour = 60 * minute;
 const start = 1_700_000_000_000;
 
-/** A session that was issued at the start. */
+/** Issued at the start. */
 function session({ lifeMs = hour, ...more }: Partial<Session> & { lifeMs?: number } = {}): Session {
   return {
     accessToken: new Secret("at_1"),

@@ -1,4 +1,4 @@
-// The rules of a refresh that a real service would have to be lucky to show: what happens between two of its steps.
+// Rules of a refresh between two of its steps, which a real service rarely shows.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createApp, type App } from "../../../src/app/app.ts";
@@ -16,7 +16,7 @@ const service = "https://service.example";
 const hour = 3_600_000;
 const atOnce = { timeoutMs: 0, whileAtWorkMs: 0 };
 
-/** A login with its first tokens, or with those of a later refresh. `leftMs`: of the access token. */
+/** With first or later tokens. `leftMs`: of the access token. */
 function sessionOf(clock: ManualClock, id: string, leftMs: number, refreshes = 0): Session {
   return {
     id,
@@ -45,10 +45,10 @@ const unavailable = (): Response => new Response("", { status: 503 });
 const renewed = (): Response =>
   Response.json({ access_token: "at_new", token_type: "Bearer", expires_in: 3600, refresh_token: "rt_new" });
 
-/** A store that a test can reach into. */
+/** For changes by a test. */
 class OpenStore extends MemoryStore {
   isFull = false;
-  /** Before a change, and before the answer whether a claim is still held. */
+  /** Before a change, and before the check of a claim. */
   onChange = async (): Promise<void> => undefined;
   isHeld = true;
 
@@ -72,7 +72,7 @@ class OpenStore extends MemoryStore {
     return super.change(...args);
   }
 
-  /** What another process does. */
+  /** As another process. */
   async put(session: Session | undefined, name = "default"): Promise<void> {
     await super.change(name, () => profileOf(session));
   }
@@ -86,13 +86,16 @@ interface Stage {
   clock: ManualClock;
   store: OpenStore;
   app: App;
-  /** The refresh tokens that the service was sent. */
+  /** Received by the service. */
   sent: string[];
-  /** The names of what the embedder was told. */
+  /** Emitted events. */
   told: string[];
 }
 
-/** A program with a stored session, expired unless `leftMs` says otherwise, and a service that answers as told, then 500. */
+/**
+ * A program with a stored session, expired unless `leftMs` says otherwise, and a service with these responses, then
+ * 500.
+ */
 async function stage(answers: (() => Response | Promise<Response>)[], leftMs = -hour): Promise<Stage> {
   const clock = new ManualClock();
   const store = new OpenStore(clock);

@@ -14,7 +14,7 @@ import { commandEnvironment, scratchFolder, type CommandEnvironment } from "../.
 import { ManualClock } from "../../../src/app/testing/clock.ts";
 import { sessionOf, storeSession, type SessionOptions } from "../../helpers/stored-session.ts";
 
-/** A service, a session of it in memory, and the managers of as many programs as a test needs, on one clock. */
+/** A service, its session in memory, and the managers of several programs, on one clock. */
 interface Stage {
   saas: FakeSaas;
   clock: ManualClock;
@@ -22,10 +22,10 @@ interface Stage {
   app: App;
   tokens: TokenManager;
   store: SessionStore;
-  /** Stores a session as a login does: a new one, unless it has the id of the one before. */
+  /** As a login: a new one, unless it has the previous id. */
   put(session: Session | undefined, profile?: string): Promise<void>;
   stored(profile?: string): Promise<Session | undefined>;
-  /** Another program on the same files. */
+  /** On the same files. */
   another(overrides?: AppOverrides): App;
 }
 
@@ -41,7 +41,7 @@ async function stage(
     saas?: Partial<FakeOptions>;
     session?: SessionOptions;
     store?: SessionStore;
-    /** For sealed files instead of a store. */
+    /** Sealed files instead of a store. */
     env?: CommandEnvironment;
     clock?: ManualClock;
   } = {},
@@ -63,7 +63,6 @@ async function stage(
   return { saas, clock, session, app, tokens: app.tokens(), store, put, stored, another };
 }
 
-/** A promise to be resolved by hand. */
 function gate(): { promise: Promise<void>; open: () => void } {
   let open = (): void => undefined;
   const promise = new Promise<void>((resolve) => (open = resolve));
@@ -103,7 +102,7 @@ test("FR-009 a caller that needs a longer life gets it, even behind one that nee
   assert.equal(await tokens.getAccessToken({ minValidityMs: 200_000 }), token(session));
   assert.notEqual(await tokens.getAccessToken({ minValidityMs: 400_000 }), token(session));
   assert.equal(saas.counters.refreshes, 1);
-  // More than a new token's whole life: one refresh, and the best there is.
+  // Longer than a new token's life: one refresh, and the best there is.
   await tokens.getAccessToken({ minValidityMs: 10 * lifetimeMs });
   assert.equal(saas.counters.refreshes, 1);
 });
@@ -204,7 +203,7 @@ test("S-002 a session that was stored in the place of the refused one is used, n
   saas.faults.next("/oauth/token", { gate: promise, status: 400, body: { error: "invalid_grant" } });
   const asked = tokens.getAccessToken();
   await saas.until(() => saas.count("/oauth/token") === 1);
-  // Another machine on the same home, which the lock does not reach, has refreshed.
+  // Another machine on the same home, without the lock, has refreshed.
   const newer = sessionOf(saas, { leftMs: lifetimeMs, now: Date.now() });
   await put(newer);
   open();
@@ -377,7 +376,7 @@ test("S-004 NFR-005 a queue of programs behind a failing service is held no long
   for (const answer of answers)
     assert.ok(answer.status === "rejected" && failsWith("service_unavailable")(answer.reason));
   assert.equal(token(await stored()), token(session));
-  // The first one uses up the three seconds between its tries; each of the others asks once. What is shorter is a look at the lock.
+  // The first uses up three seconds of retries; each other one asks once. Shorter pauses are looks at the lock.
   const pauses = clock.sleeps.filter((ms) => ms >= 500);
   assert.ok(pauses.reduce((sum, ms) => sum + ms, 0) <= 3_000, pauses.join(", "));
   assert.equal(saas.count("/oauth/token"), 16 + pauses.length);
@@ -420,7 +419,7 @@ test("NFR-008 setting the clock an hour back or forward costs one refresh at mos
     const there = await another().tokens().getAccessToken();
     assert.equal(here, there);
     assert.ok(saas.counters.refreshes <= 1, `${change}: ${saas.counters.refreshes}`);
-    // The service's own clock corrects ours from now on.
+    // The service's clock corrects ours from now on.
     for (let count = 0; count < 3; count += 1) assert.equal(await tokens.getAccessToken(), here);
     clock.wall -= change;
     const mended = await tokens.getAccessToken();
@@ -437,7 +436,7 @@ test("FR-009 a clock that is set back or stopped does not lengthen the lifetime 
   clock.wall -= 100_000;
   assert.notEqual(await tokens.getAccessToken(), token(session), "monotonic time has passed");
   assert.equal(saas.counters.refreshes, 1);
-  // The machine sleeps: the wall clock goes on, the monotonic one stands still.
+  // Asleep: the wall clock goes on, the monotonic one stops.
   clock.wall += lifetimeMs;
   await tokens.getAccessToken();
   assert.equal(saas.counters.refreshes, 2);
@@ -469,7 +468,7 @@ for (const expires_in of [0, -60, "soon", 1e400]) {
       body: `{"access_token":"at_x","token_type":"Bearer","expires_in":${typeof expires_in === "string" ? `"${expires_in}"` : expires_in === 1e400 ? "null" : expires_in}}`,
     });
     if (expires_in === 1e400) {
-      // Null is as good as absent: the service does not say, and a 401 is then the only sign.
+      // Null counts as absent: only a 401 tells.
       assert.equal(await tokens.getAccessToken(), "at_x");
       assert.equal((await stored())?.accessTokenExpiresAt, undefined);
       return;
@@ -598,7 +597,7 @@ test("S-003 a new login during a refresh whose token has expired already is refr
   saas.faults.next("/oauth/token", { gateAnswer: promise });
   const asked = tokens.getAccessToken();
   await saas.until(() => saas.counters.refreshes === 1);
-  // The process of the login was stopped for hours between the answer that it got and the store.
+  // The login's process was stopped for hours between response and store.
   const newer = sessionOf(saas, { user: "bob", now: clock.now() });
   await put(newer);
   open();
@@ -614,7 +613,7 @@ test("a lifetime counts from when the refresh was sent, however late a process t
   saas.faults.next("/oauth/token", { gateAnswer: promise });
   const asked = tokens.getAccessToken();
   await saas.until(() => saas.counters.refreshes === 1);
-  // Only the wall clock: the time limit is for a process that runs.
+  // Only the wall clock: the time limit is for a running process.
   clock.wall += lifetimeMs / 2;
   open();
   assert.equal(await asked, token(await stored()));
@@ -639,13 +638,13 @@ test("S-003 an account switch during a refresh changes neither whose refresh it 
   assert.equal(await another().tokens().getAccessToken(), token(bob), "the next one is whom the user chose");
 });
 
-/** A store whose claims and writes fail when told to, and a clock on which nothing is tried in the background until it is let. */
+/** Claims and writes fail on request, and background tries wait for permission. */
 function failingStore(): {
   store: SessionStore;
   clock: ManualClock;
   broken: { claim: boolean; write: boolean };
   writes: () => number;
-  /** Lets the store work again, and the next try in the background come. */
+  /** Repairs the store, and allows the next background try. */
   mend: () => Promise<void>;
 } {
   const broken = { claim: false, write: false };
@@ -754,7 +753,7 @@ test("FR-012 a session held in memory alone that is revoked is removed from the 
   await assert.rejects(tokens.getAccessToken(), failsWith("session_ended"));
   broken.write = false;
   assert.equal(saas.counters.reuses, 0);
-  // The disk did not take the removal either; the next caller is told by the service.
+  // The disk refused the removal, too; the service tells the next caller.
   assert.equal(token(await stored()), token(session));
   await tokens.close();
 });

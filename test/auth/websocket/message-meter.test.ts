@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { messageMeter } from "../../../src/auth/websocket/message-meter.ts";
 
-/** A frame as a service sends it. */
+/** From a service. */
 function frame(first: number, length: number, announced = length): Buffer {
   const header =
     length < 126 && announced < 126 ? Buffer.from([first, announced]) : Buffer.alloc(announced < 65_536 ? 4 : 10);
@@ -12,7 +12,7 @@ function frame(first: number, length: number, announced = length): Buffer {
   return Buffer.concat([header, Buffer.alloc(length, 0xff)]);
 }
 
-/** How often the limit of 1000 bytes was exceeded, whole and byte by byte. */
+/** How often 1000 bytes were exceeded, whole and byte by byte. */
 function exceeded(...frames: Buffer[]): number[] {
   const stream = Buffer.concat(frames);
   return [stream.length, 1, 3].map((step) => {

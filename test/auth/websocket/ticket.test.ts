@@ -113,7 +113,7 @@ test("S-005 a ticket does not print itself, and no error quotes it", async (t) =
   for (const secret of world.saas.issued.keys()) assert.ok(!inspect(error, { depth: 9 }).includes(secret));
 });
 
-/** The address made from a `ws_url`. */
+/** From a `ws_url`. */
 async function socketAddress(ws_url: string, service = "http://127.0.0.1:1"): Promise<URL> {
   const credential: Credential = { accessToken: new Secret("at"), tokenType: "Bearer", clockOffsetMs: 0 };
   const fetch = async (): Promise<Response> =>

@@ -1,5 +1,5 @@
-// Programs that reach the socket of an agent and want a token, or more than that, or all of its connections; one that waits in the place of an
-// agent that has ended; and one that waits where the tunnel to an agent was, and sends on to it what it is sent.
+// Programs at an agent's socket that want a token or more, or all its connections; one in the place of an ended agent;
+// and one in a tunnel's place, which forwards to the agent.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -28,13 +28,13 @@ export const attack: Attack = async (stage) => {
       ["POST", "/v1/proof"],
       ["OPTIONS", "/v1/token"],
     ] as const) {
-      // A header that is too long is refused before anybody reads it.
+      // A too long header is refused unread.
       const refused = await askAgent({ socket, secret: guess }, method, path).catch(() => ({ status: 401, body: {} }));
       assert.equal(refused.status, 401, `${guess?.slice(0, 50)} ${method} ${path}`);
       assert.doesNotMatch(JSON.stringify(refused.body), /at_|alice/);
     }
   }
-  // In the place of the header, where a page in a browser or a log could have it.
+  // In the query, where a web page or a log could have it.
   assert.equal((await askAgent({ socket }, "POST", `/v1/token?secret=${secret}`)).status, 401);
 
   const known = { socket, secret };
@@ -60,12 +60,12 @@ export const attack: Attack = async (stage) => {
       }),
     socket,
   );
-  // The other account of Wine is one of Linux, which has no pipes of Windows.
+  // Wine's other account is a Linux user, without Windows pipes.
   assert.equal(connected, process.platform === "win32" ? "ENOENT" : "EACCES");
   return "held";
 };
 
-/** A port is anybody's once the agent has ended, and so is a name in /tmp. */
+/** After an agent has ended, any user can take its port, or its name in /tmp. */
 async function assertNobodyStandsIn(stage: Stage): Promise<void> {
   const { saas, env, here } = await stage.scene();
   await signIn(saas, env);
@@ -93,7 +93,7 @@ async function assertNobodyStandsIn(stage: Stage): Promise<void> {
   assert.equal(saas.count(echo), 0);
 }
 
-/** The port of a broken tunnel is anybody's too, and behind it the agent still runs. */
+/** Any user can take the port of a broken tunnel, while the agent still runs. */
 async function assertNobodyIsBetween(stage: Stage): Promise<void> {
   const { saas, env, here } = await stage.scene();
   await signIn(saas, env);
@@ -137,7 +137,7 @@ async function assertNobodyHoldsIt(stage: Stage): Promise<void> {
   assert.deepEqual([code, stdout], [0, "alice@example.com\n"]);
 }
 
-/** Opens connections, and says nothing on any. @returns how many are still open; waits for a while until they are few enough */
+/** Opens silent connections. @returns how many are still open; waits a while for them to be few enough */
 function holdConnections(
   { port, count, kept }: { port: number; count: number; kept: number },
   require: NodeJS.Require,

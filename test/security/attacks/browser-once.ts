@@ -1,4 +1,4 @@
-// Another user, or another program, that opens the address of the browser as well: before the browser does, or after it.
+// Another user or program also opens the browser's URL, before or after the browser.
 import assert from "node:assert/strict";
 import { approve } from "../../fake-saas/user.ts";
 import { assertLoggedIn, type Attack } from "../stage.ts";
@@ -25,7 +25,7 @@ export const attack: Attack = async (stage) => {
     await approve(first);
     assertLoggedIn(await ended, "alice");
   } else {
-    // One of the two may have been another user's: nobody is logged in.
+    // One may have been another user's: not logged in.
     const { code, stderr } = await ended;
     assert.equal(code, 5);
     assert.match(stderr, /opened twice/);

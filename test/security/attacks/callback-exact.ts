@@ -1,4 +1,4 @@
-// Pages and programs that reach the port while a login waits, and want to end it, or to have it go on with a code of theirs.
+// Pages and programs that reach the port during a login, to end it or to complete it with their own code.
 import assert from "node:assert/strict";
 import { ask } from "../../auth/loopback/listener.ts";
 import { approve } from "../../fake-saas/user.ts";

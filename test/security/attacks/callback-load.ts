@@ -1,5 +1,5 @@
-// Another user who makes the kernel's list of connections long, and then asks and asks at the address from the process list: each request
-// would have the whole list read.
+// Another user makes the kernel's list of connections long, and repeats requests to the URL from the process list: each
+// would read the whole list.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { approve } from "../../fake-saas/user.ts";
@@ -14,7 +14,7 @@ export const attack: Attack = async (stage) => {
   stage.after(() => stage.other?.run(closeConnections, null));
   const look = process.platform === "linux" ? cost(readTable) : undefined;
   const { opened, shown, ended } = await stage.login(env);
-  // Where nobody says whose a connection is, the address from the process list would work, once: that is another claim.
+  // Where owners are unknown, the URL from the process list would work, once: another claim.
   const isTold = look !== undefined && "address" in opened;
   const address = isTold ? opened.address : `${new URL(shown).searchParams.get("redirect_uri")}?code=c&state=wrong`;
   const before = process.cpuUsage();
@@ -22,7 +22,7 @@ export const attack: Attack = async (stage) => {
   const { user, system } = process.cpuUsage(before);
   const spent = (user + system) / 1000;
   if (isTold) {
-    // Those that were cut off before they were read are 0.
+    // 0: cut off unread.
     assert.deepEqual(
       statuses.filter((status) => status !== 403 && status !== 0),
       [],
@@ -34,7 +34,7 @@ export const attack: Attack = async (stage) => {
   return "held";
 };
 
-/** Milliseconds of processor time, or undefined where there is no list. */
+/** Processor time in milliseconds; undefined without a list. */
 function cost(work: () => boolean): number | undefined {
   const before = process.cpuUsage();
   for (let round = 0; round < 3; round += 1) if (!work()) return undefined;

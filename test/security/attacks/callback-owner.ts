@@ -1,5 +1,5 @@
-// Another user who reads the process list while a login waits, opens the address of the browser before the browser does, and calls back
-// with a code of an account of their own.
+// Another user reads the process list during a login, opens the browser's URL first, and calls back with a code of
+// their own account.
 import assert from "node:assert/strict";
 import { approve } from "../../fake-saas/user.ts";
 import { visit } from "../account.ts";
@@ -15,14 +15,14 @@ export const attack: Attack = async (stage) => {
   else if (process.platform !== "linux")
     outcome = { unavailable: "the system does not name the owner of a connection" };
   else {
-    // As if even what only the user's terminal shows had leaked.
+    // As if the terminal's URL had leaked, too.
     const { callback = "" } = await approve(shown, { as: "bob", follow: false });
     assert.equal((await visit(stage.other, opened.address)).status, 403);
     assert.equal((await visit(stage.other, callback)).status, 403);
     assert.equal(saas.count("/oauth/token"), 0);
     start = opened.address;
   }
-  // The browser is the user's, and root may run this: then it is the browser of the user behind root.
+  // If root runs this, the browser is of the user behind root.
   const user = stage.behindRoot;
   if (user !== undefined) start = (await visit(user, start)).location ?? assert.fail("the browser is sent nowhere");
   const { callback = "" } = await approve(start, { follow: false });

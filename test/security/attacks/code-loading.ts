@@ -1,4 +1,4 @@
-// A clone with a package of the name of the one dependency, and with settings of the runtime, where the command is run.
+// A clone with a package named as the one dependency, and runtime settings, in the working directory.
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// Somebody who reads the whole redirect, its code with it, and redeems the code before the command does.
+// An attacker reads the whole redirect with its code, and redeems it first.
 import assert from "node:assert/strict";
 import { approve } from "../../fake-saas/user.ts";
 import { logInHere } from "../../helpers/command-here.ts";
@@ -24,7 +24,7 @@ export const attack: Attack = async (stage) => {
       const { status } = await fetch(`${saas.url}/oauth/token`, { method: "POST", body });
       assert.equal(status, 400, `verifier ${verifier}`);
     }
-    // The service gives each code one chance; the user's own is a new one.
+    // Each code has one chance; the user's own is a new one.
     await approve(address);
   });
   assertLoggedIn(result, "alice");

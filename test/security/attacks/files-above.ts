@@ -1,4 +1,4 @@
-// Another user who can exchange the folder in which a login is to be stored.
+// Another user can replace the directory for a login.
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ export const attack: Attack = async (stage) => {
   chmodSync(open, 0o777);
   symlinkSync(open, join(folder, "link"));
   const places = [join(open, "mine"), join(open, "not", "yet"), join(folder, "link", "mine")];
-  // A folder of the other user's own, into which everybody is invited: as root works in a user's home.
+  // Another user's directory, open to all, as when root works in a user's home.
   const theirs = await stage.other?.run((name: string, require) => {
     const { chmodSync: change, mkdtempSync } = require("node:fs") as typeof import("node:fs");
     const made = mkdtempSync(name);

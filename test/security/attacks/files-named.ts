@@ -1,4 +1,4 @@
-// A clone with links in the place of files that its user names, and another user's pipe in the place of an output.
+// A clone with links instead of files that its user names, and another user's pipe instead of an output.
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -49,14 +49,14 @@ export const attack: Attack = async (stage) => {
   return "held";
 };
 
-/** A pipe that everybody can write to, and that its owner reads. */
+/** Writable for all, read by its owner. */
 function makePipe(_: null, require: NodeJS.Require): string {
   const fs = require("node:fs") as typeof import("node:fs");
   const { execFileSync } = require("node:child_process") as typeof import("node:child_process");
   const folder = fs.mkdtempSync("/tmp/pipe-");
   fs.chmodSync(folder, 0o755);
   execFileSync("mkfifo", ["-m", "666", `${folder}/out.json`]);
-  // With a reader, to open it does not wait.
+  // With a reader, opening does not block.
   fs.openSync(`${folder}/out.json`, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
   return `${folder}/out.json`;
 }

@@ -1,4 +1,4 @@
-// Another user who can read, has replaced, or owns the files of the keys and the sessions.
+// Another user can read, has replaced, or owns the files of keys and sessions.
 import assert from "node:assert/strict";
 import { chmodSync, renameSync, symlinkSync } from "node:fs";
 import { signIn } from "../../helpers/stored-session.ts";

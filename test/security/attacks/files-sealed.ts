@@ -1,4 +1,4 @@
-// Somebody with a copy of the folder of the sessions, or with the right to change some bytes in it.
+// An attacker with a copy of the sessions' directory, or with write access to some bytes.
 import assert from "node:assert/strict";
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

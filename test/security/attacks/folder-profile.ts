@@ -1,4 +1,4 @@
-// A folder that was cloned names another of the user's accounts, in each file that it can bring.
+// A cloned directory names another of the user's accounts, in each possible file.
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ export const attack: Attack = async (stage) => {
   for (const name of names) writeFileSync(join(clone, name), "work\n");
   const { code, stdout } = await here("auth whoami", {}, { cwd: clone });
   assert.deepEqual([code, stdout], [0, "alice@example.com\n"]);
-  // What a runtime may read by itself, before the command does anything.
+  // Files that a runtime may read before the command runs.
   for (const name of [".env", ".env.local", ".env.development", ".env.production", ".env.test"])
     writeFileSync(join(clone, name), "SPEC_KITTY_PROFILE=work\n");
   const process = await runCommand(stage, ["auth", "whoami"], env, { ...stage.process, cwd: clone });

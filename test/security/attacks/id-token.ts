@@ -1,4 +1,4 @@
-// An issuer's ID tokens that are forged, or were issued to another client.
+// ID tokens that are forged, or issued to another client.
 import assert from "node:assert/strict";
 import { provided } from "../../helpers/provided.ts";
 import type { Attack } from "../stage.ts";

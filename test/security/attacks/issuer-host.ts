@@ -1,4 +1,4 @@
-// An issuer whose metadata have the login of another server, with a token endpoint of its own: the other server's code would come to it.
+// An issuer's metadata name another server's login, with a token endpoint of its own to get that code.
 import assert from "node:assert/strict";
 import { MockProvider } from "../../conformance/mock-provider.ts";
 import { runHere } from "../../helpers/command-here.ts";

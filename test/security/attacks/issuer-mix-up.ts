@@ -1,5 +1,5 @@
-// A hostile issuer whose page sends the browser on to an honest one, where its own client is registered with the redirect address that it was
-// told: the code of the honest one comes back to the login at the hostile one.
+// A hostile issuer's page leads to an honest one, where its own client is registered with this login's redirect URL:
+// the honest code comes to the hostile issuer's login.
 import assert from "node:assert/strict";
 import { MockProvider } from "../../conformance/mock-provider.ts";
 import { logInHere } from "../../helpers/command-here.ts";
@@ -10,7 +10,7 @@ export const attack: Attack = async (stage) => {
     const [hostile, honest] = [await MockProvider.start(), await MockProvider.start({ registers: true })];
     for (const provider of [hostile, honest]) stage.after(() => void provider.close());
     const { env } = await stage.scene({}, { SPEC_KITTY_SAAS_URL: undefined });
-    // Either the honest issuer names itself in its redirects, or the hostile one has said that all redirects do.
+    // The honest issuer names itself in redirects, or the hostile one claims that all redirects do.
     if (isNamed)
       hostile.misbehaviour = { metadata: ({ authorization_response_iss_parameter_supported: _, ...rest }) => rest };
     else honest.misbehaviour = { redirect: (parameters) => parameters.delete("iss") };

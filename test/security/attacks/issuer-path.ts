@@ -1,4 +1,5 @@
-// A hostile issuer whose page sends the browser on to an honest one, which knows this program by its own redirect path and names itself nowhere.
+// A hostile issuer's page leads to an honest one, which knows this program by its own redirect path and does not name
+// itself.
 import assert from "node:assert/strict";
 import { MockProvider } from "../../conformance/mock-provider.ts";
 import { approve } from "../../fake-saas/user.ts";
@@ -14,7 +15,7 @@ export const attack: Attack = async (stage) => {
   const { code } = await logInHere(args, env, {}, async (address) => {
     const lured = new URL(`${saas.url}/oauth/authorize${new URL(address).search}`);
     assert.match((await approve(lured.href)).page, /the redirect URL is not registered/);
-    // With the path that the honest one knows, its redirect arrives at another one than this login waits at.
+    // The honest issuer's path is not this login's.
     const { origin } = new URL(lured.searchParams.get("redirect_uri") ?? "");
     lured.searchParams.set("redirect_uri", `${origin}/callback`);
     assert.equal((await approve(lured.href)).status, 404);

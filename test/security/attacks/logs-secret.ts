@@ -1,4 +1,4 @@
-// Somebody who reads what commands have said, with every option that makes them say more.
+// A reader of all output, with every option that adds to it.
 import assert from "node:assert/strict";
 import { echo } from "../../helpers/scene.ts";
 import { signIn, storedSession } from "../../helpers/stored-session.ts";

@@ -1,4 +1,4 @@
-// A clone with programs of the names that this command starts, in the working folder and in relative entries of PATH.
+// A clone with programs named as those this command starts, in the working directory and in relative entries of PATH.
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";

@@ -1,4 +1,4 @@
-// A resource that names the issuer of a client that the environment has, to get that issuer's tokens.
+// A resource names the issuer of the environment's client, to get that issuer's tokens.
 import assert from "node:assert/strict";
 import { provided } from "../../helpers/provided.ts";
 import type { Attack } from "../stage.ts";

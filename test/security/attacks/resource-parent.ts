@@ -1,4 +1,4 @@
-// A tenant of a shared host, whose metadata name the whole host as the resource: its tokens would be good for every other tenant.
+// A tenant's metadata name the whole shared host as the resource: its tokens would be good for every other tenant.
 import assert from "node:assert/strict";
 import { provided } from "../../helpers/provided.ts";
 import type { Attack } from "../stage.ts";
@@ -17,7 +17,7 @@ export const attack: Attack = async (stage) => {
   assert.deepEqual([alone.code, alone.stdout], [1, ""], alone.stderr);
   assert.match(alone.stderr, /sent the metadata of "[^"]*", and not of "[^"]*\/tenant"/);
 
-  // The host is a resource of its own: even then its token is not for a tenant, unless the user says so.
+  // Even if the host is its own resource, its token is not for a tenant, unless the user agrees.
   answers["/.well-known/oauth-protected-resource"] = { resource: service, authorization_servers: [provider.issuer] };
   const asked = await logIn();
   assert.deepEqual([asked.code, asked.stdout], [2, ""], asked.stderr);

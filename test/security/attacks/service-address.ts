@@ -1,4 +1,4 @@
-// An issuer whose addresses would start another program, or show the login to the network.
+// An issuer whose URLs would start another program, or show the login to the network.
 import assert from "node:assert/strict";
 import { MockProvider } from "../../conformance/mock-provider.ts";
 import { runHere } from "../../helpers/command-here.ts";
@@ -26,7 +26,7 @@ export const attack: Attack = async (stage) => {
     assert.match(stderr, /^error: .*authorization_endpoint/m);
     assert.doesNotMatch(stderr, /Opening the browser|Open this URL/);
   }
-  // What passes is one argument of one program, whatever a shell would make of it.
+  // One argument of one program, whatever a shell would make of it.
   hostile.misbehaviour = {
     metadata: (metadata) => ({
       ...metadata,

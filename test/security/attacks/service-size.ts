@@ -1,4 +1,4 @@
-// A service whose answers do not end.
+// A service with endless responses.
 import assert from "node:assert/strict";
 import { signIn } from "../../helpers/stored-session.ts";
 import type { Attack } from "../stage.ts";
@@ -8,7 +8,7 @@ const endless = { bytes: 2 ** 30 };
 export const attack: Attack = async (stage) => {
   const { saas, env, here } = await stage.scene();
   await signIn(saas, env);
-  // The highest so far, in KiB, which the kernel tells without /proc too.
+  // The peak in KiB, which the kernel tells without /proc.
   const before = process.resourceUsage().maxRSS;
   for (const [path, args] of [
     ["/api/v1/me", "auth status --check"],

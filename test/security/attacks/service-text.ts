@@ -1,4 +1,4 @@
-// A service whose names and errors move the cursor, set the title, forge lines of this program, and run in the page.
+// A service whose names and errors move the cursor, set the title, forge lines, and run in the page.
 import assert from "node:assert/strict";
 import { approve, tamper, type Visit } from "../../fake-saas/user.ts";
 import { logInHere } from "../../helpers/command-here.ts";

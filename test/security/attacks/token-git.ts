@@ -1,4 +1,4 @@
-// A repository that has git, Docker or Bazel ask for credentials for another host, or a cluster that is not the user's.
+// A repository lets git, Docker or Bazel ask for another host's credentials, or a cluster is not the user's.
 import assert from "node:assert/strict";
 import { withInput } from "../../helpers/command-here.ts";
 import { signIn } from "../../helpers/stored-session.ts";
@@ -21,7 +21,7 @@ export const attack: Attack = async (stage) => {
   const give = async (helper: string, input: string): Promise<string> =>
     (await withInput(input, () => here(`auth ${helper}-credential get`))).stdout;
   assert.match(await give("docker", host), /at_/);
-  // Of this host for browsers, and of the other one by RFC 3986, as for the libraries of Python.
+  // This host for browsers, the other one by RFC 3986, as in Python's libraries.
   for (const other of [
     `${host}\\@evil.example`,
     `evil.example/${host}`,

@@ -1,4 +1,4 @@
-// A path that leaves the service for its neighbor on the same host, as some gateway would read it.
+// A path that leaves the service for its neighbor, as some gateway reads it.
 import assert from "node:assert/strict";
 import { signIn } from "../../helpers/stored-session.ts";
 import type { Attack } from "../stage.ts";

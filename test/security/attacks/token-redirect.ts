@@ -1,4 +1,4 @@
-// A service, or who stands in its place for one answer, that sends a request on to another origin to get its token.
+// A service, or its impostor for one response, redirects a request to another origin to get its token.
 import assert from "node:assert/strict";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -28,7 +28,7 @@ export const attack: Attack = async (stage) => {
     assert.equal(headers.authorization, undefined);
     assert.ok(!JSON.stringify(headers).includes("secret") && body === "", JSON.stringify(headers));
   }
-  // Nor does its refusal end the session.
+  // A refusal there does not end the session.
   const { code, stdout } = await here("auth whoami");
   assert.deepEqual([code, stdout], [0, "alice@example.com\n"]);
   return "held";

@@ -1,4 +1,4 @@
-// A thief with both tokens of a session, where the issuer binds them to a key (RFC 9449).
+// A thief with both tokens of a session that is bound to a key (RFC 9449).
 import assert from "node:assert/strict";
 import { createDpopKey, dpopProof } from "../../../src/auth/oauth/dpop-proof.ts";
 import { provided } from "../../helpers/provided.ts";
@@ -12,7 +12,7 @@ export const attack: Attack = async (stage) => {
   assert.equal(login.code, 0, login.stderr);
   const { accessToken, refreshToken, dpopKey } = (await session()) ?? assert.fail("there is a session");
   const access = accessToken.reveal();
-  // As a bearer token, and with a proof by a key of the thief's own.
+  // As a bearer token, and with a proof of the thief's key.
   const url = `${provider.resource}/userinfo`;
   const proof = dpopProof(createDpopKey(), { htm: "GET", htu: url, now: Date.now(), access_token: access });
   for (const headers of [{ authorization: `Bearer ${access}` }, { authorization: `DPoP ${access}`, dpop: proof }])

@@ -1,4 +1,4 @@
-// A path, a name or an address from outside that a hint has in it, which the user pastes into a shell.
+// A foreign path, name or URL in a hint, pasted into a shell.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { shellWord } from "../../../src/base/hint.ts";
@@ -17,7 +17,7 @@ const hostile = [
 
 export const attack: Attack = async () => {
   for (const word of hostile) {
-    // In PowerShell each of these closes what another has opened, and two of them stand for one.
+    // In PowerShell each closes the others, and two stand for one.
     const quoted = shellWord(word, "win32");
     if (quoted.startsWith("'")) assert.match(quoted, /^'(?:[^'\u2018-\u201b]|(['\u2018-\u201b])\1)*'$/, word);
     else assert.match(quoted, /^[\w+=:./\\-][\w+=:./\\~-]*$/, word);

@@ -13,7 +13,7 @@ async function loggedIn(t: TestContext, leftMs = 3_600_000): Promise<Scene & { t
 
 const v1 = "client.authentication.k8s.io/v1";
 
-/** What a client of Kubernetes says for a cluster. */
+/** The environment from a Kubernetes client for a cluster. */
 function askedBy(server?: string, more: object = {}): CommandEnvironment {
   return {
     KUBERNETES_EXEC_INFO: JSON.stringify({

@@ -12,7 +12,7 @@ async function loggedIn(t: TestContext, leftMs = 3_600_000): Promise<Scene & { t
   return { ...at, token: session.accessToken.reveal(), host: new URL(at.saas.url).host };
 }
 
-/** What git asks a helper, and its answer. */
+/** git's request to a helper, and the output. */
 function asked(operation: string, input: string, env: CommandEnvironment): Promise<CommandResult> {
   return withInput(input, () => runHere(["auth", "git-credential", operation], env));
 }

@@ -11,7 +11,7 @@ import { fastClock, filesUnder, scene, type Scene } from "../../../helpers/scene
 const done = '✓ Logged out (profile "default").\n';
 const doneHere = '✓ Logged out here (profile "default").\n';
 const anHourLater: Clock = { ...systemClock, now: () => systemClock.now() + 3_600_000 };
-/** The ten seconds that a service has for an answer expire at once. */
+/** The ten seconds for a response pass at once. */
 const hurried: Clock = { ...systemClock, timeout: (ms) => systemClock.timeout(ms === 10_000 ? 50 : ms) };
 const unconfirmed = "the service did not confirm the logout";
 
@@ -215,7 +215,7 @@ for (const [what, spoil] of [
     assert.equal((await it.here("auth logout")).code, 1);
     const { code, stdout, stderr } = await it.here("auth logout --all --force");
     if (what.includes("something in it")) {
-      // Its owner is unknown: it is named, and left alone.
+      // Unknown owner: named, and left alone.
       assert.equal(code, 1);
       assert.match(stderr, /^error: ".*keys" .*\nhint: .*mv /);
       return;
@@ -230,7 +230,7 @@ test("with SPEC_KITTY_STORAGE=memory, logout --all leaves a stored session and i
   const at = await scene(t, {}, { SPEC_KITTY_STORAGE: "memory", DBUS_SESSION_BUS_ADDRESS: "unix:path=/nowhere" });
   await keyInKeychain(at.env);
   const before = filesUnder(at.config);
-  // If a keychain had been asked, it could not have answered, and there would be a warning.
+  // Any use of the keychain would fail with a warning.
   for (const args of ["auth logout --all", "auth logout --all --force"]) {
     assert.deepEqual(await at.here(args), {
       code: 0,

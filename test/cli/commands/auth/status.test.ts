@@ -60,7 +60,7 @@ test("S-004 with --check a service that cannot be reached is exit 3, and the log
   const busy = await here("auth status --check");
   assert.deepEqual([busy.code, busy.stdout], [3, ""]);
   assert.match(busy.stderr, /^error: .*503.*\nhint: Nothing was lost\./);
-  // In a process of its own: a connection that this one has kept would break instead.
+  // In its own process: this one's kept connection would break instead.
   await saas.stop();
   const gone = await run("auth status --check");
   assert.deepEqual([gone.code, gone.stdout], [3, ""]);

@@ -63,7 +63,7 @@ test("events emitted with a token from the environment are queued without a requ
     assert.ok(!`${path}${content}`.includes(bob.SPEC_KITTY_ACCESS_TOKEN));
   for (const other of [{}, alice]) assert.equal((await at.here("sync now", other)).code, 0);
   assert.equal(at.saas.events.size, 0, "nobody else sends it");
-  // Once that is known, the following events are bob's at once, with whatever token.
+  // Once known, the next events are bob's at once, with any token.
   assert.equal((await at.here("sync now", bob)).code, 0);
   assert.equal((await at.here(emitLine, bob)).code, 0);
   const renewed = { SPEC_KITTY_ACCESS_TOKEN: at.saas.issue({ user: "bob" }).access_token };
@@ -82,7 +82,7 @@ test("with a token from the environment and no service, the error is about the s
   const given = { SPEC_KITTY_ACCESS_TOKEN: "at_given", SPEC_KITTY_SAAS_URL: undefined };
   assert.equal((await here(emitLine, given)).code, 0);
   for (const command of ["sync now", "sync watch"]) {
-    // Node 20 has a WebSocket only in a process that was started for it.
+    // Node 20 has a WebSocket only behind a flag.
     const { code, stderr } = await (command === "sync watch" ? run : here)(command, given);
     assert.deepEqual(
       [code, stderr],

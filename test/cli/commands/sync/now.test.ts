@@ -135,7 +135,7 @@ test("events without a result in the middle of a drain are untouched, and sent a
   const { code, stdout } = await at.here("sync now");
   assert.deepEqual([code, stdout], [0, `✓ Sent ${full} events and 0 artifacts.\n`]);
   assert.ok(deliveries(at.saas).every((count) => count === 1));
-  // A service that gives no other answer is not asked again and again.
+  // A service without another response is not asked repeatedly.
   const other = await loggedInScene(t);
   await fill(other.env, full, { large: true });
   other.saas.faults.always(batchPath, { status: 200, body: { results: [] } });

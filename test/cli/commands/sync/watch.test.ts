@@ -9,13 +9,13 @@ import { sessionOf, signIn, storeSession } from "../../../helpers/stored-session
 import { withWebSocket } from "../../../helpers/web-socket.ts";
 
 interface Watched extends Scene {
-  /** A watch whose waits are a hundredth of the real ones. */
+  /** With waits of a hundredth. */
   watch(more?: CommandEnvironment): Promise<CommandResult>;
-  /** The ticket of every upgrade, in order. */
+  /** In order. */
   tickets(): string[];
 }
 
-/** A scene in which alice is logged in. */
+/** With alice logged in. */
 async function watched(t: TestContext, options: Partial<FakeOptions> = {}): Promise<Watched> {
   const at = await scene(t, options);
   await signIn(at.saas, at.env);
@@ -29,7 +29,7 @@ async function watched(t: TestContext, options: Partial<FakeOptions> = {}): Prom
   };
 }
 
-/** Ends a watch, which only a signal or a refusal does. */
+/** By a refusal. */
 async function end({ saas }: Scene, running: Promise<CommandResult>): Promise<void> {
   saas.faults.always("/api/v1/ws-token", { status: 403 });
   saas.closeSockets();

@@ -10,15 +10,15 @@ const base = "/api/v1/tracker/";
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 interface Tracked extends Scene {
-  /** Runs `tracker …`. The arguments are split at spaces. */
+  /** `tracker …`, split at spaces. */
   tracker(args: string, more?: CommandEnvironment): Promise<CommandResult>;
-  /** The same with a clock that is a hundred times as fast, for waits. */
+  /** With a clock a hundred times faster. */
   fastTracker(args: string, factor?: number): Promise<CommandResult>;
-  /** The requests to the tracker, polls included, in order. */
+  /** To the tracker, with polls, in order. */
   asked(): FakeRequest[];
 }
 
-/** A scene in which alice is logged in. */
+/** With alice logged in. */
 async function tracked(t: TestContext): Promise<Tracked> {
   const at = await loggedInScene(t);
   const { saas, here } = at;
@@ -30,7 +30,7 @@ async function tracked(t: TestContext): Promise<Tracked> {
   };
 }
 
-/** Runs once for people and once for programs: both show the same result. */
+/** As text and as JSON: the same result. */
 async function both(at: Tracked, args: string): Promise<{ shown: string; json: unknown; requests: FakeRequest[] }> {
   const before = at.asked().length;
   const [shown, json] = [await at.tracker(args), await at.tracker(`${args} --json`)];
@@ -289,7 +289,7 @@ test("after a 429 the request is sent once more when the service says, with the 
     const [first, second, ...more] = at.asked().slice(before);
     assert.deepEqual([first?.status, second?.status, more], [429, 200, []]);
     assert.equal(first?.headers["idempotency-key"], second?.headers["idempotency-key"]);
-    // A hundred times as fast: 20 s are 200 ms, and 5 s are 50.
+    // A hundred times faster: 20 s are 200 ms, 5 s are 50.
     assert.ok((second?.at ?? 0) - (first?.at ?? 0) >= (fault.body === "slow down" ? 45 : 190));
   }
   at.saas.faults.always(`${base}push/`, {
