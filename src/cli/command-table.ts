@@ -50,7 +50,7 @@ export const commandTable: readonly CommandEntry[] = [
   entry("sync upload", "queue artifacts", () => import("./commands/sync/upload.ts")),
   tracker("status", "show the state of the connection"),
   tracker("mappings", "show the mapping of fields"),
-  tracker("resources", "list the resources to bind to"),
+  tracker("resources", "list the resources for a binding"),
   tracker("pull", "get items from the tracker"),
   tracker("push", "send items to the tracker"),
   tracker("run", "get and send items"),

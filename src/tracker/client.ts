@@ -9,7 +9,7 @@ export interface Routing {
   provider: string;
   /** The project's binding; takes precedence over its name. */
   bindingRef?: string | undefined;
-  /** The project, if it has no binding. */
+  /** The project, if there is no binding. */
   projectSlug?: string | undefined;
 }
 

@@ -18,7 +18,7 @@ export const command: Command = defineCommand({
       type: "string",
       short: "f",
       value: "NAME=TEXT",
-      help: "field of a JSON body, or of a GET's query; repeatable",
+      help: "field of the JSON body, or of a GET query; repeatable",
       multiple: true,
     },
     "json-field": {
@@ -53,7 +53,7 @@ export const command: Command = defineCommand({
       short: "o",
       value: "FILE",
       choices: "files",
-      help: "write the body to FILE, unless the request failed",
+      help: "write the body to FILE, unless the request fails",
     },
     paginate: { type: "boolean", help: "get all pages (Link: rel=next)" },
     silent: { type: "boolean", help: "do not print the body" },

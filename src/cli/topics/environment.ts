@@ -7,7 +7,7 @@ export function text({ name, service, clientId, variable }: Identity): string {
   const variables = bulletList([
     [
       variable("SAAS_URL"),
-      `the URL of the service${service === undefined ? ", for the first login" : `, instead of \`${service}\``}; the profile saves it`,
+      `the URL of the service${service === undefined ? ", for the first login" : `, instead of \`${service}\``}; saved in the profile`,
     ],
     [variable("CLIENT_ID"), `the client ID at the service (default: ${client})`],
     [variable("CLIENT_SECRET"), "the client secret, if the issuer requires one of native clients"],

@@ -11,7 +11,7 @@ import type { BazelCredential } from "../../json-output.ts";
 export const command: Command = defineCommand({
   usage: "auth bazel-credential get",
   description:
-    "Give Bazel the header for a URL of the service, and none for any other. Bazel keeps it until it expires.",
+    "Give Bazel the Authorization header for URLs of the service only. Bazel keeps it until it expires.",
   options: { ...profileOption },
   arguments: [1, 1],
   choices: ["get"],

@@ -10,7 +10,7 @@ import type { DockerCredential } from "../../json-output.ts";
  */
 export const command: Command = defineCommand({
   usage: "auth docker-credential get|list|store|erase",
-  description: "Give Docker, Podman or Skopeo an access token for a registry on the service's host. Stores nothing.",
+  description: "Give Docker, Podman or Skopeo an access token for a registry on the service's host. Store nothing.",
   options: {
     account: {
       type: "string",

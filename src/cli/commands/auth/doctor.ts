@@ -26,12 +26,12 @@ export const command: Command = defineCommand({
   usage: "auth doctor",
   description:
     "Check configuration, connection, clock, session, storage, locks, keychain, browser and Node, and print fixes. " +
-    "Exits 1 after a critical problem.",
+    "Exits 1 if one is critical.",
   options: {
     repair: { type: "boolean", alias: "unstick", help: "remove locks and temporary files of dead processes" },
     ...profileOption,
     ...jsonOption,
-    verbose: { type: "boolean", help: "show what is well, too, and log each request" },
+    verbose: { type: "boolean", help: "also show passed checks, and log each request" },
   },
   examples: [
     ["auth doctor", "diagnose problems"],

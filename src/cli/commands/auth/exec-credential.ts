@@ -18,7 +18,7 @@ export const command: Command = defineCommand({
     cluster: { type: "string", value: "URL", help: "URL of the one cluster to give the token to" },
     "insecure-skip-tls-verify": {
       type: "boolean",
-      help: "even if kubectl does not verify the certificate",
+      help: "allow clusters with an unverified certificate",
     },
     token: {
       type: "string",

@@ -9,7 +9,7 @@ import type { GoogleCredential } from "../../json-output.ts";
 export const command: Command = defineCommand({
   usage: "auth google-credential",
   description:
-    "Give the ID token to Google Cloud's libraries, as executable-sourced credentials. They exchange it for a token of Google.",
+    "Give the ID token to Google Cloud's libraries, as executable-sourced credentials. They exchange it for a Google token.",
   options: { ...profileOption },
   examples: [
     ["auth google-credential", "show what the libraries get"],

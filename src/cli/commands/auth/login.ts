@@ -25,11 +25,11 @@ import {
 } from "../../login/values.ts";
 
 const whatItDoes =
-  "Log in through the browser. Where no browser can be shown, as over SSH, show a code for another device.";
+  "Log in through the browser. Without a browser, as over SSH, show a code for another device.";
 
 export const command: Command = defineCommand({
   usage: "auth login [URL]",
-  description: `${whatItDoes} URL is the service or the issuer; the profile saves it.`,
+  description: `${whatItDoes} URL is the service or the issuer, and is saved in the profile.`,
   arguments: [0, 1],
   repeated: [
     "force",
@@ -63,9 +63,9 @@ export const command: Command = defineCommand({
       choices: ["keychain", "file", "memory"],
       help: "keychain (default), file, or memory (store nothing)",
     },
-    yes: { type: "boolean", short: "y", help: "accept the encrypted file and a change of the service" },
+    yes: { type: "boolean", short: "y", help: "accept an encrypted file, or a change of service" },
     force: { type: "boolean", help: "log in again, even if stored logins cannot be opened" },
-    explain: { type: "boolean", help: "show the login and the reasons, without logging in" },
+    explain: { type: "boolean", help: "explain the login without performing it" },
     "with-token": { type: "boolean", isAdvanced: true, help: "read a refresh or access token from standard input" },
     service: { type: "string", value: "URL", isSaved: true, isAdvanced: true, help: "service, if not the issuer" },
     issuer: {
@@ -73,7 +73,7 @@ export const command: Command = defineCommand({
       value: "URL",
       isSaved: true,
       isAdvanced: true,
-      help: "issuer, exactly as it names itself",
+      help: "issuer, exactly as in its metadata",
     },
     tenant: {
       type: "string",

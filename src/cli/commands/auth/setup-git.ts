@@ -6,8 +6,8 @@ import type { GitSetup } from "../../json-output.ts";
 export const command: Command = defineCommand({
   usage: "auth setup-git",
   description:
-    "Make git use the login for repositories of the service, through a credential helper in your git configuration. " +
-    "Without --profile, git uses the profile in use.",
+    "Make git use the login for repositories of the service, with a credential helper in your git configuration. " +
+    "Without --profile, git follows the profile in use.",
   options: {
     undo: { type: "boolean", help: "remove the helper, for every service" },
     ...profileOption,

@@ -4,7 +4,7 @@ import type { IdTokenOutput, TokenOutput } from "../../json-output.ts";
 
 export const command: Command = defineCommand({
   usage: "auth token",
-  description: "Print a valid access token, refreshed if necessary. Keep it secret: it acts as you until it expires.",
+  description: "Print a valid access token, refreshed if necessary. Keep it secret: anyone with it can act as you until it expires.",
   options: {
     "min-validity": {
       type: "number",
@@ -13,7 +13,7 @@ export const command: Command = defineCommand({
       help: "minimum remaining validity",
     },
     "id-token": { type: "boolean", help: "print the ID token instead" },
-    rejected: { type: "boolean", help: "replace the token on standard input, after a refusal" },
+    rejected: { type: "boolean", help: "replace the rejected token on standard input" },
     header: { type: "boolean", help: "print the Authorization header, for curl -H @-" },
     ...profileOption,
     ...jsonOption,
@@ -27,7 +27,7 @@ export const command: Command = defineCommand({
       ({ command }) => `${command} auth token --header | curl -H @- https://service.example/api/v1/me`,
       "keep the token out of the process list",
     ],
-    [({ command }) => `printf %s "$TOKEN" | ${command} auth token --rejected`, "get another after a refusal"],
+    [({ command }) => `printf %s "$TOKEN" | ${command} auth token --rejected`, "replace a rejected token"],
     ["auth token --min-validity 600", "require ten more minutes"],
   ],
   async run(context, values) {

@@ -9,7 +9,7 @@ import type { SyncNowOutput } from "../../json-output.ts";
 export const command: Command = defineCommand({
   usage: "sync now",
   description:
-    "Send the queue of the account in use, oldest first. Refused events stay queued, or are set aside when refused for good.",
+    "Send the queue of the account in use, oldest first. Refused events stay queued; permanently refused ones are set aside.",
   options: {
     report: {
       type: "string",
@@ -17,7 +17,7 @@ export const command: Command = defineCommand({
       choices: "files",
       help: "write refusals and reasons to a JSON file",
     },
-    strict: { type: "boolean", help: "exit 1 after a refusal" },
+    strict: { type: "boolean", help: "exit 1 if anything was refused" },
     ...profileOption,
     ...jsonOption,
   },

@@ -12,14 +12,14 @@ export const command: Command = defineCommand({
       type: "number",
       range: [1, 86_400],
       value: "SECONDS",
-      help: "time between looks at the queue (default: 60)",
+      help: "time between checks of the queue (default: 60)",
     },
     ...profileOption,
     json: { ...jsonOption.json, help: "print one JSON object per line" },
   },
   examples: [
     ["sync run", "keep sending"],
-    ["sync run --interval 5", "look more often"],
+    ["sync run --interval 5", "check more often"],
   ],
   async run({ app, out, signal }, values) {
     const intervalMs = 1000 * (values.interval ?? 60);

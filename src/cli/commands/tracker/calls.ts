@@ -19,7 +19,7 @@ import type { Output } from "../../output.ts";
 const routingOptions = {
   provider: { type: "string", value: "NAME", help: "tracker, such as linear, jira or github" },
   binding: { type: "string", value: "REF", help: "binding" },
-  project: { type: "string", value: "SLUG", help: "project, if it has no binding" },
+  project: { type: "string", value: "SLUG", help: "project, if there is no binding" },
 } satisfies Record<string, OptionSpec>;
 
 const callOptions = {
@@ -147,7 +147,7 @@ export const trackerCommands: Readonly<
 > = {
   status: readCommand("status", "Show the connection of the tracker and its last synchronization."),
   mappings: readCommand("mappings", "Show the mapping of the tracker's fields."),
-  resources: readCommand("resources", "List the resources of the tracker to bind a project to."),
+  resources: readCommand("resources", "List the tracker's resources for a binding."),
   pull: trackerCommand("tracker pull", {
     description: "Get items from the tracker, 100 by default.",
     options: ["limit", "cursor", "filters"],
@@ -178,7 +178,7 @@ export const trackerCommands: Readonly<
   }),
 
   run: trackerCommand("tracker run", {
-    description: "Get items from the tracker, then send, 100 by default. Waits five minutes at most.",
+    description: "Get items from the tracker, then send items, 100 by default. Wait at most five minutes.",
     options: ["no-pull", "limit", "idempotency-key"],
     examples: [
       ["--provider github --project my-project", "get and send"],
