@@ -2,7 +2,10 @@ import type { Identity } from "../../base/identity.ts";
 
 export function text({ command, variable }: Identity): string {
   const messages = [
-    [`${variable("SAAS_URL")} is not set: there is no service to log in to`, "Set it once. It is saved in the profile."],
+    [
+      `${variable("SAAS_URL")} is not set: there is no service to log in to`,
+      "Set it once. It is saved in the profile.",
+    ],
     ["the session needs an encrypted file (…), and there is no terminal to ask on", "Accept it: --storage file."],
     [
       'profile "…" belongs to …, and the login at … was not approved',

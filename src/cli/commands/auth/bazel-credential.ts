@@ -10,8 +10,7 @@ import type { BazelCredential } from "../../json-output.ts";
  */
 export const command: Command = defineCommand({
   usage: "auth bazel-credential get",
-  description:
-    "Give Bazel the Authorization header for URLs of the service only. Bazel keeps it until it expires.",
+  description: "Give Bazel the Authorization header for URLs of the service only. Bazel keeps it until it expires.",
   options: { ...profileOption },
   arguments: [1, 1],
   choices: ["get"],

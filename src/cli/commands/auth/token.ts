@@ -4,7 +4,8 @@ import type { IdTokenOutput, TokenOutput } from "../../json-output.ts";
 
 export const command: Command = defineCommand({
   usage: "auth token",
-  description: "Print a valid access token, refreshed if necessary. Keep it secret: anyone with it can act as you until it expires.",
+  description:
+    "Print a valid access token, refreshed if necessary. Keep it secret: anyone with it can act as you until it expires.",
   options: {
     "min-validity": {
       type: "number",
