@@ -19,8 +19,14 @@ import type { TokenGiver, TokenSource } from "../auth/token-manager/token-source
 import { AuthError } from "../base/errors.ts";
 import { createIdentity, ownIdentity, type Identity } from "../base/identity.ts";
 import { systemClock, type Clock } from "../platform/clock.ts";
-import { configFolder, keysFile, stateFolder, type Environment } from "../platform/paths.ts";
-import { findProfileFile, realFolder, type ProfileFile } from "../platform/profile-file.ts";
+import {
+  configFolder,
+  findProfileFile,
+  keysFile,
+  realFolder,
+  stateFolder,
+  type Environment,
+} from "../platform/paths.ts";
 
 /** Every collaborator, made on first use. */
 export interface App {
@@ -43,8 +49,8 @@ export interface App {
   readonly missingFolder: AuthError | undefined;
   /** The real path of the working directory; undefined when it no longer exists. */
   readonly folderHere: string | undefined;
-  /** Not read when the user has named a profile. */
-  readonly profileFile: ProfileFile | undefined;
+  /** The file that suggests a profile for the working directory; not looked for when the user has named one. */
+  readonly profileFile: string | undefined;
   /** Loads the keychain's code, which a derived key does not need. */
   keychain(): Promise<Keychain>;
   keySource(source: KeyWay["source"]): Promise<KeySource>;

@@ -1,15 +1,12 @@
 import { dirname } from "node:path";
-import type { ProfileFile } from "../platform/profile-file.ts";
 import { isProfileName } from "../auth/sessions/session.ts";
 import { isAuthError, hint } from "../base/errors.ts";
+import { readProfileFile } from "../platform/profile-file.ts";
 import type { Context } from "./command.ts";
 
 /** The file decides nothing: a clone brings it along, and would choose whose token its scripts get (S-010). */
-export async function showSuggestion(
-  { app, out }: Pick<Context, "app" | "out">,
-  { path, text }: ProfileFile,
-): Promise<void> {
-  const name = text.trim();
+export async function showSuggestion({ app, out }: Pick<Context, "app" | "out">, path: string): Promise<void> {
+  const name = readProfileFile(path).trim();
   if (!isProfileName(name)) return out.warn(`"${path}" is not the name of a profile, and was ignored`);
   const stored = await app.store.choice().catch((error: unknown) => {
     // The command itself reports read errors.

@@ -1,7 +1,10 @@
 import { homedir, userInfo } from "node:os";
-import { posix, win32 } from "node:path";
+import { dirname, join, posix, resolve, win32 } from "node:path";
 import { AuthError, hint, type Hint } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
+
+// Not imported: see private-files.ts.
+const { lstatSync, realpathSync } = process.getBuiltinModule("node:fs");
 
 /** As `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -95,5 +98,43 @@ export function userName(): string {
     return userInfo().username;
   } catch {
     return String(process.getuid?.() ?? "");
+  }
+}
+
+/** Deeper than any project; a bound for a file system without a reachable root. */
+const maxLevels = 64;
+
+/**
+ * Finds the file that suggests a profile for a directory tree: from the directory up to the home directory or the root.
+ * It decides nothing, since a clone may bring it along (S-010). Never fails: what is hidden is not there.
+ *
+ * @param home - the last directory to look in; undefined when unknown
+ */
+export function findProfileFile(
+  { name }: Identity,
+  home: string | undefined,
+  from: string | undefined,
+): string | undefined {
+  const last = home && resolve(home);
+  let folder = from;
+  for (let level = 0; folder !== undefined && level < maxLevels; level += 1) {
+    const path = join(folder, `.${name}-profile`);
+    try {
+      if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) return path;
+    } catch {
+      // The next one.
+    }
+    const parent = dirname(folder);
+    folder = folder === last || parent === folder ? undefined : parent;
+  }
+  return undefined;
+}
+
+/** Resolves the working directory by default; undefined when it no longer exists. */
+export function realFolder(path?: string): string | undefined {
+  try {
+    return realpathSync.native(path ?? process.cwd());
+  } catch {
+    return undefined;
   }
 }

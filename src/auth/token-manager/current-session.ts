@@ -1,6 +1,17 @@
-import type { ProfileInUse, Session } from "../sessions/session.ts";
-import type { StoredProfile } from "../sessions/store.ts";
+import { AuthError, NotAuthenticatedError, hint } from "../../base/errors.ts";
+import type { Clock } from "../../platform/clock.ts";
+import {
+  noChoice,
+  unknownProfile,
+  unnamedProfile,
+  type NamedProfile,
+  type ProfileInUse,
+  type Session,
+} from "../sessions/session.ts";
+import type { SessionStore, StoredProfile } from "../sessions/store.ts";
 import type { AccessTokenOptions } from "./access-token.ts";
+import type { AuthEventStream } from "./events.ts";
+import { hold, isEnough, leftMs, type HeldSession } from "./freshness.ts";
 
 /** A session with the profile that holds it. @internal */
 export interface FoundSession {
@@ -8,19 +19,125 @@ export interface FoundSession {
   readonly stored: StoredProfile;
 }
 
-/** The session of a token manager, as far as a refresh concerns it. @internal */
-export interface CurrentSession {
+/** @internal */
+export interface CurrentSessionOptions {
+  store: SessionStore;
+  /** Undefined: the profile in use at the first request for a token. */
+  profile?: NamedProfile | undefined;
+  /** Undefined: the profile's own. */
+  service?: string | undefined;
+  clock: Clock;
+  events: AuthEventStream;
+}
+
+/** The session of a token manager. Profile and service are decided at the first read and then stay the same. @internal */
+export class CurrentSession {
+  readonly #options: CurrentSessionOptions;
+  #named: NamedProfile | undefined;
+  #service: string | undefined;
+  #held: HeldSession | undefined;
+
+  constructor(options: CurrentSessionOptions) {
+    this.#options = options;
+    this.#named = options.profile;
+    this.#service = options.service;
+  }
+
   /** Once it is decided. */
-  readonly profile: string;
-  /** As stored now. Throws {@link NotAuthenticatedError} when it was named and does not exist. */
-  inUse(): Promise<ProfileInUse>;
+  get profile(): string {
+    return this.#named?.name ?? "default";
+  }
+
+  /**
+   * The profile in use, decided once: a later switch does not change the tokens of a running program.
+   *
+   * @param options - `mayBeNew`: it may be named and not exist
+   * @throws {@link NotAuthenticatedError} when it must exist and does not: a mistyped name must neither act as another
+   *   account nor be ignored
+   */
+  async inUse({
+    mayBeNew = false,
+  }: {
+    mayBeNew?: boolean;
+  } = {}): Promise<ProfileInUse & { readonly stored: StoredProfile }> {
+    this.#named ??= unnamedProfile(await this.#options.store.choice());
+    const stored = await this.#options.store.read(this.#named.name);
+    if (stored.profile === undefined && this.#named.source !== "active" && !mayBeNew)
+      throw unknownProfile(this.#named, await this.#options.store.names());
+    return { ...this.#named, profile: stored.profile, stored };
+  }
+
+  /** Where the storage cannot be read: the named profile, else the default. */
+  get named(): NamedProfile {
+    return (this.#named ??= unnamedProfile(noChoice));
+  }
+
+  /** The service's URL, without a trailing `/`. Throws `configuration_invalid` when nothing names one. */
+  async service(): Promise<string> {
+    this.#service ??= (await this.inUse()).profile?.service;
+    if (this.#service !== undefined) return this.#service;
+    throw new AuthError("configuration_invalid", `no service is known for profile "${this.profile}"`, {
+      hint: hint`Set its URL: ${{ variable: "SAAS_URL", value: "https://service.example" }}`,
+    });
+  }
+
   /** As stored now. Throws {@link NotAuthenticatedError} when there is none, or it belongs to another service. */
-  load(): Promise<FoundSession>;
+  async load(): Promise<FoundSession> {
+    return this.sessionIn((await this.inUse()).stored);
+  }
+
   /** The session of a profile just read or written. Fails as {@link CurrentSession.load}. */
-  sessionIn(stored: StoredProfile): Promise<FoundSession>;
+  async sessionIn(stored: StoredProfile): Promise<FoundSession> {
+    const { profile } = stored;
+    if (profile?.session === undefined) {
+      this.#held = undefined;
+      throw (await import("./ended-login.ts")).notLoggedIn(this.profile, profile, this.#options.clock.now());
+    }
+    this.#service ??= profile.service;
+    // S-001: tokens of one service never go to another, whatever the environment says now.
+    if (this.#service !== profile.service) {
+      this.#held = undefined;
+      throw new NotAuthenticatedError(
+        `profile "${this.profile}" is logged in to ${profile.service}, not to ${this.#service}`,
+        {
+          hint: hint`Use another profile there: ${{ command: "auth login", options: ["--profile", "NAME"] }}`,
+        },
+      );
+    }
+    return { session: profile.session, stored };
+  }
+
+  /** The session in memory, if it satisfies the caller. */
+  held(need: AccessTokenOptions): HeldSession | undefined {
+    return this.#held !== undefined && isEnough(this.#held, need, this.#options.clock) ? this.#held : undefined;
+  }
+
+  /** The session in memory, if its token is usable at all. */
+  stillGood({ rejected }: AccessTokenOptions): Session | undefined {
+    const held = this.#held;
+    return held !== undefined && held.token !== rejected && leftMs(held, this.#options.clock) > 0
+      ? held.session
+      : undefined;
+  }
+
+  hold(session: Session): HeldSession {
+    return (this.#held = hold(session, this.#held, this.#options.clock));
+  }
+
   /** Takes a session into memory; true if it satisfies the caller. Announces one that another process has refreshed. */
-  isEnough(session: Session, need: AccessTokenOptions): boolean;
-  hold(session: Session): void;
-  announce(event: "refreshed" | "adopted", session: Session): void;
-  forget(): void;
+  isEnough(session: Session, need: AccessTokenOptions): boolean {
+    const known = this.#held?.session;
+    const enough = isEnough(this.hold(session), need, this.#options.clock);
+    if (enough && known !== undefined && !known.accessToken.equals(session.accessToken))
+      this.announce("adopted", session);
+    return enough;
+  }
+
+  announce(event: "refreshed" | "adopted", session: Session): void {
+    this.#options.events.emit(event, { profile: this.profile, expiresAt: session.accessTokenExpiresAt });
+  }
+
+  forget(): void {
+    this.#held = undefined;
+  }
 }

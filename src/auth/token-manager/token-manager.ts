@@ -1,34 +1,17 @@
 import { AuthError, NotAuthenticatedError, hint, isAuthError, login } from "../../base/errors.ts";
 import type * as runtime from "../../base/runtime-types.ts";
-import type { Clock } from "../../platform/clock.ts";
-import {
-  noChoice,
-  unknownProfile,
-  unnamedProfile,
-  type Credential,
-  type NamedProfile,
-  type ProfileInUse,
-  type Session,
-} from "../sessions/session.ts";
-import type { SessionStore, StoredProfile } from "../sessions/store.ts";
-import type { CurrentSession, FoundSession } from "./current-session.ts";
-import type { AuthEventSource, AuthEventStream } from "./events.ts";
-import { hold, isEnough, leftMs, type HeldSession } from "./freshness.ts";
+import type { Credential, NamedProfile, ProfileInUse, Session } from "../sessions/session.ts";
+import { CurrentSession, type CurrentSessionOptions } from "./current-session.ts";
+import type { AuthEventSource } from "./events.ts";
+import type { HeldSession } from "./freshness.ts";
 import type { AccessToken, AccessTokenOptions } from "./access-token.ts";
 import type { Refresher } from "./refresh.ts";
 import type { TokenSource } from "./token-source.ts";
 
 /** @internal */
-export interface TokenManagerOptions {
-  store: SessionStore;
-  /** Undefined: the profile in use at the first request for a token. */
-  profile?: NamedProfile | undefined;
-  /** Undefined: the profile's own. */
-  service?: string | undefined;
+export interface TokenManagerOptions extends CurrentSessionOptions {
   /** The source of tokens, if not the stored session. */
   source?: TokenSource | undefined;
-  clock: Clock;
-  events: AuthEventStream;
   /** For refreshes. */
   fetch: runtime.Fetch;
   /** From 0 to 1, for jitter; `Math.random` by default. */
@@ -52,17 +35,16 @@ export class TokenManager {
   readonly events: AuthEventSource;
   readonly #options: TokenManagerOptions;
   readonly #random: () => number;
-  readonly #current: Current;
+  readonly #current: CurrentSession;
   #refresher: Refresher | undefined;
   #pending: Pending | undefined;
 
   /** Reads nothing before the first request for a token. @internal */
   constructor(options: TokenManagerOptions) {
-    const { store, clock, events, profile, service, random = Math.random } = options;
     this.#options = options;
-    this.#random = random;
-    this.events = events;
-    this.#current = new Current({ store, clock, events, profile, service });
+    this.#random = options.random ?? Math.random;
+    this.events = options.events;
+    this.#current = new CurrentSession(options);
   }
 
   /**
@@ -284,127 +266,4 @@ export function abortable<T>(promise: Promise<T>, signal: runtime.AbortSignal | 
     signal.addEventListener("abort", onAbort, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
   });
-}
-
-/** The session of a token manager. Profile and service are decided at the first read and then stay the same. */
-class Current implements CurrentSession {
-  readonly #store: SessionStore;
-  readonly #clock: Clock;
-  readonly #events: AuthEventStream;
-  #named: NamedProfile | undefined;
-  #service: string | undefined;
-  #held: HeldSession | undefined;
-
-  /** See {@link TokenManagerOptions}. */
-  constructor({
-    store,
-    clock,
-    events,
-    profile,
-    service,
-  }: {
-    store: SessionStore;
-    clock: Clock;
-    events: AuthEventStream;
-    profile: NamedProfile | undefined;
-    service: string | undefined;
-  }) {
-    this.#store = store;
-    this.#clock = clock;
-    this.#events = events;
-    this.#named = profile;
-    this.#service = service;
-  }
-
-  get profile(): string {
-    return this.#named?.name ?? "default";
-  }
-
-  /**
-   * The profile in use, decided once: a later switch does not change the tokens of a running program.
-   *
-   * @param options - `mayBeNew`: it may be named and not exist
-   * @throws {@link NotAuthenticatedError} when it must exist and does not: a mistyped name must neither act as another
-   *   account nor be ignored
-   */
-  async inUse({
-    mayBeNew = false,
-  }: {
-    mayBeNew?: boolean;
-  } = {}): Promise<ProfileInUse & { readonly stored: StoredProfile }> {
-    this.#named ??= unnamedProfile(await this.#store.choice());
-    const stored = await this.#store.read(this.#named.name);
-    if (stored.profile === undefined && this.#named.source !== "active" && !mayBeNew)
-      throw unknownProfile(this.#named, await this.#store.names());
-    return { ...this.#named, profile: stored.profile, stored };
-  }
-
-  /** Where the storage cannot be read: the named profile, else the default. */
-  get named(): NamedProfile {
-    return (this.#named ??= unnamedProfile(noChoice));
-  }
-
-  /** The service's URL, without a trailing `/`. Throws `configuration_invalid` when nothing names one. */
-  async service(): Promise<string> {
-    this.#service ??= (await this.inUse()).profile?.service;
-    if (this.#service !== undefined) return this.#service;
-    throw new AuthError("configuration_invalid", `no service is known for profile "${this.profile}"`, {
-      hint: hint`Set its URL: ${{ variable: "SAAS_URL", value: "https://service.example" }}`,
-    });
-  }
-
-  async load(): Promise<FoundSession> {
-    return this.sessionIn((await this.inUse()).stored);
-  }
-
-  async sessionIn(stored: StoredProfile): Promise<FoundSession> {
-    const { profile } = stored;
-    if (profile?.session === undefined) {
-      this.#held = undefined;
-      throw (await import("./ended-login.ts")).notLoggedIn(this.profile, profile, this.#clock.now());
-    }
-    this.#service ??= profile.service;
-    // S-001: tokens of one service never go to another, whatever the environment says now.
-    if (this.#service !== profile.service) {
-      this.#held = undefined;
-      throw new NotAuthenticatedError(
-        `profile "${this.profile}" is logged in to ${profile.service}, not to ${this.#service}`,
-        {
-          hint: hint`Use another profile there: ${{ command: "auth login", options: ["--profile", "NAME"] }}`,
-        },
-      );
-    }
-    return { session: profile.session, stored };
-  }
-
-  /** The session in memory, if it satisfies the caller. */
-  held(need: AccessTokenOptions): HeldSession | undefined {
-    return this.#held !== undefined && isEnough(this.#held, need, this.#clock) ? this.#held : undefined;
-  }
-
-  /** The session in memory, if its token is usable at all. */
-  stillGood({ rejected }: AccessTokenOptions): Session | undefined {
-    const held = this.#held;
-    return held !== undefined && held.token !== rejected && leftMs(held, this.#clock) > 0 ? held.session : undefined;
-  }
-
-  hold(session: Session): HeldSession {
-    return (this.#held = hold(session, this.#held, this.#clock));
-  }
-
-  isEnough(session: Session, need: AccessTokenOptions): boolean {
-    const known = this.#held?.session;
-    const enough = isEnough(this.hold(session), need, this.#clock);
-    if (enough && known !== undefined && !known.accessToken.equals(session.accessToken))
-      this.announce("adopted", session);
-    return enough;
-  }
-
-  announce(event: "refreshed" | "adopted", session: Session): void {
-    this.#events.emit(event, { profile: this.profile, expiresAt: session.accessTokenExpiresAt });
-  }
-
-  forget(): void {
-    this.#held = undefined;
-  }
 }
