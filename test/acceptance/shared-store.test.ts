@@ -1,9 +1,10 @@
 // A tool whose login is in a shared store: an operator logs in once, the workers use it.
 import assert from "node:assert/strict";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { createApp } from "../../src/app/app.ts";
+import { fileStore } from "../../src/app/stores.ts";
 import type { AuthStatus, DoctorReport } from "../../src/cli/json-output.ts";
 import { approve } from "../fake-saas/user.ts";
 import { noTerminal, startOnTerminal } from "../helpers/pseudo-terminal.ts";
@@ -95,4 +96,17 @@ process.exitCode = await createCommand(acme).run(process.argv.slice(2));`,
   assert.equal(code, 0, stdout);
   assert.match(stdout, /Logged in as alice@example\.com/);
   assert.equal((await startOnTerminal(t, ["auth", "status"], at.env, program).ended).code, 0);
+});
+
+test("files of a store that cannot be read do not mean that nobody is logged in", async (t) => {
+  const at = await scene(t);
+  const place = join(at.folder, "store");
+  const own = { store: fileStore(place), seal, clock: fastClock(100) };
+  assert.equal((await at.here("auth login", {}, own)).code, 0);
+  renameSync(place, `${place}-elsewhere`);
+  assert.equal((await at.here("auth token", {}, own)).code, 4, "there are none");
+  writeFileSync(place, "");
+  const { code, stderr } = await at.here("auth token", {}, own);
+  assert.equal(code, 3);
+  assert.match(stderr, /^error: .* does not respond \(ENOTDIR\)$/m);
 });

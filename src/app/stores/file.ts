@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { link, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { systemErrorCode } from "../../base/errors.ts";
 import type { SharedStore } from "../../auth/sessions/shared-store.ts";
 
 /**
@@ -13,7 +14,8 @@ import type { SharedStore } from "../../auth/sessions/shared-store.ts";
 export function fileStore(folder: string): SharedStore {
   const placeOf = (key: string): string => join(folder, createHash("sha256").update(key).digest("hex").slice(0, 32));
   const newest = async (place: string): Promise<number> => {
-    const names = await readdir(place).catch(() => []);
+    // Whatever else is wrong with it, it is no sign that nobody is logged in.
+    const names = await readdir(place).catch(unless("ENOENT", () => []));
     return Math.max(0, ...names.map(Number).filter(Number.isSafeInteger));
   };
   /** A removed text leaves an empty file, or its successor would reuse the numbers. */
@@ -37,12 +39,20 @@ export function fileStore(folder: string): SharedStore {
       await writeFile(fresh, text, { mode: 0o600 });
       try {
         await link(fresh, join(place, String(version)));
-      } catch {
-        return undefined;
+        return String(version);
+      } catch (error) {
+        return unless("EEXIST", () => undefined)(error);
       } finally {
         await rm(fresh, { force: true });
       }
-      return String(version);
     },
+  };
+}
+
+/** Another answer than the failure, for one that is expected. */
+function unless<T>(code: string, answer: () => T): (error: unknown) => T {
+  return (error) => {
+    if (systemErrorCode(error) !== code) throw error;
+    return answer();
   };
 }
