@@ -127,7 +127,10 @@ export function createCommand({
         })),
     })),
     run: (argv, streams = {}) =>
-      untilDone(streams, (signal) => run(argv, { ...own, toolIdentity: identity }, all, streams, signal)),
+      // What is left is a stream that does not take the error either.
+      untilDone(streams, (signal) => run(argv, { ...own, toolIdentity: identity }, all, streams, signal)).catch(
+        () => 1,
+      ),
     async fail(error, { stdout = process.stdout, stderr = process.stderr, env = own.env ?? process.env } = {}) {
       const debug = process.argv.includes("--debug");
       const { renderError } = await import("./render-error.ts");

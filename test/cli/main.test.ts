@@ -183,6 +183,17 @@ test("FR-026 a run with streams and variables of its own touches none of the pro
   );
 });
 
+test("a run whose streams take nothing ends with 1, and never rejects", async () => {
+  const full = {
+    write(): never {
+      throw new Error("no space left");
+    },
+  };
+  const command = createCommand({ ...acme, env: { HOME: "/nonexistent" } });
+  for (const line of ["--version", "auth token", "frobnicate"])
+    assert.equal(await command.run(line.split(" "), { stdout: full, stderr: full }), 1, line);
+});
+
 test("FR-021 an error of the tool's own command is printed as these print theirs, with the same exit code", async () => {
   const command = createCommand(acme);
   const failed = async (error: unknown): Promise<[code: number, stderr: string]> => {

@@ -152,6 +152,25 @@ for (const [title, fault] of pages) {
 const scopeIn = (stderr: string): string | null =>
   new URL(/http:\S+\/authorize\S*/.exec(stderr)?.[0] ?? "").searchParams.get("scope");
 
+test("FR-022 at an issuer that the user names, nothing of the default service is requested", async (t) => {
+  const { provider, here } = await provided(t);
+  const scopes_supported = ["openid", "email", "offline_access", "api.read", "api.write"];
+  provider.misbehaviour = { metadata: (own) => ({ ...own, scopes_supported }) };
+  for (const [profile, named] of [
+    ["one", `--issuer ${provider.issuer}`],
+    ["two", provider.issuer],
+  ]) {
+    const login = await here(`auth login ${named} --client-id cli_native --profile ${profile}`, nowhere);
+    assert.match(login.stdout, /^✓ Logged in as alice@example\.com\. /, login.stderr);
+    assert.equal(scopeIn(login.stderr), "offline_access openid email");
+    const status = await here(`auth status --check --profile ${profile}`, nowhere);
+    assert.match(status.stdout, /\n {2}Service +\S+ \(checked just now\)/);
+  }
+  // What a URL is, it is asked without a token, and may have the API.
+  const withToken = provider.requests.filter(({ headers }) => headers.authorization !== undefined);
+  assert.deepEqual([...new Set(withToken.map(({ path }) => path))], ["/userinfo"]);
+});
+
 test("--issuer and --client-id are saved by the profile, for its service alone, and status shows the issuer", async (t) => {
   const { provider, service, here } = await provided(t, {}, { "/api/v1/me": me });
   assert.equal((await here(`${loginAt(provider)} --client-id cli_native`)).code, 0);
