@@ -64,7 +64,7 @@ test("FR-021 a scope that an MCP server misses is requested with those of the lo
   assert.deepEqual(await response.json(), { scope: "offline_access projects tools:write" });
 
   await auth.login({ scope: "offline_access" });
-  // The user has granted it before, and the issuer says so; the server is not content.
+  // Granted before, as the issuer says, but the server still refuses.
   assert.equal((await fetch("/write")).status, 403);
   assert.equal((await fetch("/write")).status, 403);
   assert.equal((await mcpFetch(auth)("/write")).status, 403, "nobody is to be asked");
@@ -77,7 +77,7 @@ test("S-001 an MCP server's challenge counts only where its tokens go: another U
   assert.deepEqual(service.requests, []);
 });
 
-/** A server on a port of its own, and what it was sent. */
+/** On its own port, with received requests. */
 async function serve(
   t: TestContext,
   answer: (path: string, origin: string) => { status?: number; headers?: Record<string, string>; body?: object },
@@ -139,7 +139,7 @@ test("S-011 an MCP server that is a part of a host gets no token for all of it, 
   });
   assert.deepEqual(asked, [{ about: "resource", address: service, resource: host.origin }]);
   assert.deepEqual(issuer.got, [], "nobody was sent anywhere");
-  // All of the host is what the program has named.
+  // The program has named the whole host.
   const whole = mcpFetch(nobody(t, host.origin, issuer.origin), {})("/tenant/mcp");
   await assert.rejects(whole, { code: "service_answer_invalid" });
   assert.notDeepEqual(issuer.got, []);

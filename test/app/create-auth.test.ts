@@ -24,7 +24,7 @@ import { runCommand, scratchFolder, typescript } from "../helpers/command.ts";
 import { filesUnder } from "../helpers/scene.ts";
 import { scriptedBrowser } from "../helpers/scripted-browser.ts";
 
-/** The variables of a machine with nothing on it. */
+/** A machine without any files. */
 const machine = (home: string): Record<string, string> => ({
   HOME: home,
   XDG_RUNTIME_DIR: join(home, "run"),
@@ -34,7 +34,7 @@ const machine = (home: string): Record<string, string> => ({
   LOCALAPPDATA: join(home, ".state"),
 });
 
-/** A service, and a tool on a machine with nothing on it. */
+/** A service, and a tool on a machine without any files. */
 async function stage(
   t: TestContext,
   options: Partial<FakeOptions> = {},
@@ -56,7 +56,7 @@ async function stage(
   return { saas, home, acme };
 }
 
-/** The machine's clock, that much ahead: a browser's visit takes its time. */
+/** The machine's clock, set ahead: a browser's visit takes real time. */
 function movableClock(): Clock & { pass(ms: number): void } {
   let ahead = 0;
   return {
@@ -67,7 +67,7 @@ function movableClock(): Clock & { pass(ms: number): void } {
   };
 }
 
-/** Logs in through a browser, which is this test. */
+/** In a browser played by this test. */
 const logIn = (auth: Auth, as?: "bob"): ReturnType<Auth["login"]> =>
   auth.login({
     flow: "browser",
@@ -278,7 +278,7 @@ test("S-018 a keychain of the program keeps the key; a login that begins again l
   keys.clear();
   await assert.rejects(acme({ keychain, folder }).session(), { code: "keychain_unavailable" });
 
-  // Other accounts may be stored: a program's login leaves them behind only when it says so.
+  // Other accounts may be stored: a login leaves them behind only on request.
   const before = filesUnder(folder);
   await assert.rejects(logIn(acme({ storage: "keychain", keychain, folder })), { code: "keychain_unavailable" });
   assert.deepEqual(filesUnder(folder), before);
@@ -393,7 +393,7 @@ test("where no browser can be shown and the issuer has no login with a code, a p
     (await auth.login({ onCode, onAddress: (shown) => void onAddress(shown) })).user?.email,
     "alice@example.com",
   );
-  // The tool's own command would only fail in the same way.
+  // The tool's own command would fail in the same way.
   await assert.rejects(auth.login({ flow: "device", onCode }), { hint: "Use the browser login." });
 });
 
@@ -640,7 +640,7 @@ test("S-018 a tool with a login of its own names what helps where a file is dama
   );
   renameSync(damaged, `${damaged}.old`);
   assert.equal((await logIn(own({ login: "acme login" }))).user?.email, "alice@example.com", "the hint helps");
-  // What others could still open is not moved.
+  // What others could open stays.
   rmSync(join(home, ".state"), { recursive: true });
   assert.match(
     await hintOf(own({ login: "acme login" })),

@@ -7,11 +7,11 @@ import { fakeAuth, fakeService, fakeStreams, startFakeService, type FakeService 
 
 const acme = { name: "acme", version: "1.2.0", clientId: "acme-cli", scope: "openid offline_access projects" };
 
-/** What the service was asked, a line each. */
+/** The service's requests, a line each. */
 const asked = ({ requests }: FakeService): string[] =>
   requests.map(({ method, path, status }) => `${method} ${path} ${status}`);
 
-/** Runs a command of a tool whose service is the fake one. */
+/** With the fake service. */
 async function run(
   service: FakeService,
   line: string,

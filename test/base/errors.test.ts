@@ -57,7 +57,7 @@ test("S-005 what is shown of an error has the stack, and of its causes name, cod
     );
     assert.doesNotMatch(text, /hunter2/);
   }
-  // What Node prints of an error that nobody has caught.
+  // As Node prints an uncaught error.
   assert.doesNotMatch(inspect(error, { customInspect: false, depth: 9, showHidden: true }), /hunter2/);
   const circle = new Error("round");
   circle.cause = circle;
@@ -87,7 +87,7 @@ test("S-005 a secret in the words of a cause is neither in the cause that is kep
   const quoting = new TypeError(`cannot send ${secret.reveal()}`);
   const { cause } = new AuthError("network_unavailable", "cannot reach it", { hint: "Try again", cause: quoting });
   assert.equal(cause instanceof Error && cause.message, "cannot send [secret]");
-  // An error of somebody else's, which nothing has looked at.
+  // A foreign error, unchecked.
   assert.match(evidence(quoting), /^TypeError: cannot send \[secret\]\n/);
   assert.doesNotMatch(evidence(quoting), /rt_/);
 });

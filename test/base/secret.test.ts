@@ -37,7 +37,7 @@ test("S-005 a secret is replaced as long as one object holds it, and forgotten w
   const collect = runInNewContext("gc") as () => void;
   const kept = new Secret("at_held-by-two-objects");
   (() => [new Secret(kept.reveal()), new Secret("at_held-by-nobody")])();
-  // What becomes of objects is told in turns of the event loop after they were collected.
+  // Collected objects are reported in turns of the event loop.
   for (let turns = 0; redact("at_held-by-nobody") === "[secret]"; turns += 1) {
     assert.ok(turns < 200, "a secret that nobody holds is still looked for");
     collect();
@@ -96,7 +96,7 @@ test("a session that was read many times does not make errors slow", () => {
   const before = process.cpuUsage();
   for (let count = 0; count < 200; count += 1)
     assert.equal(redact(`sent ${readings[count]?.reveal()}`), "sent [secret]");
-  // To look for each reading took ten seconds.
+  // A search at each reading took ten seconds.
   const { user } = process.cpuUsage(before);
   assert.ok(user < 2_000_000, `${user} µs`);
 });

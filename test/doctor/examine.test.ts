@@ -28,7 +28,7 @@ import { sessionOf, storeSession } from "../helpers/stored-session.ts";
 const unix = process.platform === "win32" ? { skip: "about modes and signals" } : {};
 const linux = process.platform === "linux" ? {} : { skip: "about the lock of Linux" };
 
-/** Everything below a folder with its mode, its size and when it was last changed. */
+/** Everything below a directory with mode, size and time of change. */
 function listing(folder: string): string[] {
   return (readdirSync(folder, { recursive: true }) as string[]).sort().map((name) => {
     const { mode, size, mtimeMs, ino } = lstatSync(join(folder, name));
@@ -63,7 +63,7 @@ test("S-005 the doctor prints no secret: no token, passphrase, key or credential
       const { stdout, stderr } = await at.here(args, { ...more, SPEC_KITTY_SAAS_URL: service });
       assert.match(stdout, /SPEC_KITTY_PASSPHRASE is set/);
       assert.doesNotMatch(stdout + stderr, /hidden/);
-      // A process of its own would know fewer secrets to replace: here none may have needed it.
+      // A separate process would know fewer secrets to replace: here none may need it.
       assert.doesNotMatch(stdout + stderr, /\[secret\]/);
       for (const secret of at.saas.issued.keys()) assert.ok(!(stdout + stderr).includes(secret));
     }
@@ -152,7 +152,7 @@ test(
     const at = await healthyScene(t);
     mkdirSync(join(at.config, "queue"), { mode: 0o700 });
     writeFileSync(join(at.config, "queue", "event"), "");
-    // Not as modes of what is made: the mask would take from those.
+    // Not with `mode`, which the umask reduces.
     chmodSync(join(at.config, "queue", "event"), 0o644);
     chmodSync(at.config, 0o755);
     assert.deepEqual(severities(await examined(at.here), "critical", "warning"), ["D402", "D404"]);
@@ -196,7 +196,7 @@ test(
   },
 );
 
-/** A copy of the command that another user can start although the folder of this package is closed to others, and a Node. */
+/** A copy of the command, and a Node, that other users can start although the package's directory is closed. */
 function openToAll(t: TestContext): { node: string; program: string } {
   const folder = scratchFolder(t);
   const root = dirname(dirname(bin));
@@ -233,7 +233,7 @@ test("a directory above that a group can change is a warning unless the group is
       await createCommand({ name: "spec-kitty", version: "1.0.0", issuer: undefined, env }).run(["auth", "doctor", "--json"]);
       process.stdout.write("\\0");
     }`;
-  // User and group 1 have the same name wherever there is one.
+  // User and group 1 have the same name everywhere.
   const child = spawn(node, ["--input-type=module", "-e", code], { env: {}, cwd: "/", uid: 1, gid: 1 });
   const reports = (await text(child.stdout))
     .split("\0")
@@ -279,7 +279,7 @@ test("a damaged file, a link in its place and a newer format are findings, not c
 
 const helper = fileURLToPath(new URL("../acceptance/process-lock-helper.ts", import.meta.url));
 
-/** A process that takes the lock: `exit` ends with it, `hold` keeps it until a line comes. */
+/** Takes the lock: `exit` ends with it, `hold` keeps it until a line comes. */
 function locker(t: TestContext, task: "hold" | "exit", path: string): ReturnType<typeof spawn> {
   const child = spawn(process.execPath, [...typescript, helper, task, path], { stdio: ["pipe", "pipe", "inherit"] });
   t.after(() => void child.kill("SIGKILL"));
@@ -361,7 +361,7 @@ test(
   },
 );
 
-/** The number of a process that has ended. */
+/** Of an ended process. */
 async function deadPid(): Promise<number> {
   const child = spawn(process.execPath, ["-e", ""]);
   await once(child, "close");

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// A tool with the commands of the login next to its own: `acme auth login`, `acme projects`.
+// A tool with the login's commands next to its own: `acme auth login`, `acme projects`.
 import { createAuth } from "spec-kitty";
 import { createCommand } from "spec-kitty/cli";
 

@@ -1,4 +1,5 @@
-// Each example as its author would run it. The command is run by test/acceptance/package.test.ts, the MCP client by test/peers/mcp.test.ts.
+// Each example as its author would run it. test/acceptance/package.test.ts runs the command, test/peers/mcp.test.ts the
+// MCP client.
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +11,7 @@ import { approve } from "../fake-saas/user.ts";
 import { runCommand, scratchFolder, startCommand, type CommandEnvironment } from "../helpers/command.ts";
 import { example, examples, writeTool } from "../helpers/tool.ts";
 
-/** A service, a machine where nobody is logged in yet, and a folder with the example in it. */
+/** A service, a machine before its first login, and a directory with the example. */
 async function stage(
   t: TestContext,
   name: string,

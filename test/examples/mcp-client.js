@@ -1,4 +1,4 @@
-// A client of an MCP server: it lists the server's tools. Any number of them share one login and refresh it once.
+// An MCP client that lists the server's tools. Any number of them share one login and refresh it once.
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { createAuth } from "spec-kitty";

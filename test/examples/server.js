@@ -1,4 +1,4 @@
-// A server for this machine: it shows the projects of the user who is logged in, for as long as that lasts.
+// A local server with the projects of the logged-in user.
 import { createServer } from "node:http";
 import { createAuth, isAuthError } from "spec-kitty";
 
@@ -19,7 +19,7 @@ const server = createServer(async (_request, response) => {
       .writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "text/plain" })
       .end(Buffer.from(await answer.arrayBuffer()));
   } catch (error) {
-    // One request has failed, whatever the reason; the server goes on.
+    // One request has failed; the server goes on.
     console.error(error);
     const [status, text] = isAuthError(error)
       ? [503, `${error.message}. ${error.hint}`]
@@ -29,7 +29,7 @@ const server = createServer(async (_request, response) => {
 });
 server.listen(0, "127.0.0.1", () => console.log(`http://127.0.0.1:${server.address().port}`));
 
-// A refresh under way is stored before the process ends.
+// Stores a refresh under way before the process ends.
 process.once("SIGTERM", async () => {
   server.close();
   await auth.close().catch(console.error);

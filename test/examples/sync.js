@@ -1,4 +1,4 @@
-// A script next to the command, for cron: it copies the projects into a file, as the user of `acme auth login`.
+// A script for cron: copies the projects into a file, as the user of `acme auth login`.
 import { writeFile } from "node:fs/promises";
 import { createAuth, isAuthError, isTransient } from "spec-kitty";
 
@@ -17,6 +17,6 @@ try {
 } catch (error) {
   if (!isAuthError(error)) throw error;
   console.error(`${error.message}. ${error.hint ?? ""}`);
-  // As in sysexits.h: try again later, or a user has to do something first.
+  // As in sysexits.h: try again later, or a user has to act first.
   process.exitCode = isTransient(error) ? 75 : 77;
 }

@@ -7,7 +7,7 @@ import { ManualClock } from "../../src/app/testing/clock.ts";
 
 const limits = { maxBytes: 1024, timeoutMs: 5_000, clock: systemClock };
 
-/** A body that comes in chunks, and tells when it is cancelled. */
+/** In chunks; reports its cancellation. */
 function bodyOf(
   chunks: readonly string[],
   end: "close" | "stall" | "fail" = "close",

@@ -73,7 +73,7 @@ for (const [title, location, init, options] of [
 test("S-013 a redirect elsewhere takes neither token, headers nor body along, and leads on without them", () => {
   const next = hop({ headers: { cookie: "a=b", "x-custom": "1" } }, "https://cdn.example/file", { status: 302 });
   assert.deepEqual(next, { url: "https://cdn.example/file", init: {}, isService: false });
-  // Back at the service's address the request is still another server's.
+  // Back at the service's URL the request is still another server's.
   const back = nextHop(
     new Response(null, { status: 302, headers: { location: `${service}/back` } }),
     next as Hop,

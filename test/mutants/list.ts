@@ -1,20 +1,20 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-/** A change to the code that breaks a rule, which a test must notice. */
+/** A change that breaks a rule, for a test to notice. */
 export interface Mutant {
   /** What is true of the changed code. */
   readonly what: string;
-  /** The file that is changed, and the test files that are run until one notices: relative to the package's folder. */
+  /** The changed file, and the test files to run until one notices, from the package's directory. */
   readonly file: string;
   readonly tests: readonly string[];
-  /** It must be there, once: so the list stays honest when the code changes. Line breaks count as spaces. */
+  /** Must occur exactly once: the list stays honest when the code changes. Line breaks count as spaces. */
   readonly from: string;
   readonly to: string;
 }
 
 const folder: URL = new URL(".", import.meta.url);
 
-/** The mutants of the `.diff` files in this folder. Each has the form of a patch: `---` the file, `+++` the tests, `@@` what is then true. */
+/** From the `.diff` files here. Each is like a patch: `---` the file, `+++` the tests, `@@` what is then true. */
 export function mutants(): Mutant[] {
   return readdirSync(folder)
     .filter((name) => name.endsWith(".diff"))
@@ -39,7 +39,7 @@ function parse(text: string): Mutant[] {
   return all;
 }
 
-/** The file as the mutant has it; undefined when what it changes is not there exactly once. */
+/** The mutated file; undefined unless the change applies exactly once. */
 export function mutated(source: string, { from, to }: Mutant): string | undefined {
   const words = from.split(/\s+/).map((word) => word.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
   const parts = source.split(new RegExp(words.join("\\s+")));

@@ -1,5 +1,5 @@
-// Tries every mutant of the lists next to this file, each in a copy of the package: one of its tests must fail, and not by a time limit.
-// Prints how each ended and which test noticed. The exit code is 1 unless all were killed.
+// Runs every mutant of the lists here in a copy of the package: one of its tests must fail, not by a time limit. Prints
+// each outcome and the test that noticed. Exits 1 unless all were killed.
 import { spawn } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -12,9 +12,9 @@ import { compile, Workplace } from "./workplace.ts";
 type Verdict = "killed" | "survived" | "timed out" | "not in the source" | "not runnable" | "without a test";
 
 const scratch = mkdtempSync(join(tmpdir(), "mutants-"));
-// Some tests act as another user, who has to get to what is copied there.
+// Some tests act as another user, who must reach the copy.
 chmodSync(scratch, 0o755);
-/** The process groups of the tests that run. */
+/** Process groups of running tests. */
 const groups = new Set<number>();
 process.once("exit", () => {
   groups.forEach(endGroup);
@@ -22,7 +22,7 @@ process.once("exit", () => {
 });
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 
-/** Ends a test with all that it has started; nothing may be left of it. */
+/** Ends a test with all its processes. */
 function endGroup(group: number): void {
   if (!groups.delete(group)) return;
   try {
@@ -31,14 +31,14 @@ function endGroup(group: number): void {
 }
 
 interface Run {
-  /** The first test that failed, or what was said instead; undefined when none did. */
+  /** The first failed test, or the output instead; undefined without a failure. */
   readonly failure: string | undefined;
   readonly isTimedOut: boolean;
   readonly output: string;
   readonly ms: number;
 }
 
-/** Runs one test file until a test fails, all have passed, or the limit is reached; then all that it has started is ended too. */
+/** Runs a test file until a test fails, all have passed, or the limit; then ends all its processes. */
 function run(folder: string, test: string, limitMs: number): Promise<Run> {
   const program = `import { runTests } from "./test/runner.js";
     process.exitCode = await runTests([${JSON.stringify(test)}], { reporter: "tap" });`;
@@ -53,7 +53,7 @@ function run(folder: string, test: string, limitMs: number): Promise<Run> {
   groups.add(pid);
   const end = (): void => endGroup(pid);
   let isTimedOut = false;
-  // Longer on a busy machine, as what a test waits for is: that limit is to be reached first.
+  // Longer on a busy machine, like the limits of the test's own waits, which must come first.
   const disarm = alarm(limitMs, () => {
     isTimedOut = true;
     end();
@@ -63,7 +63,7 @@ function run(folder: string, test: string, limitMs: number): Promise<Run> {
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text: string) => {
       output += text;
-      // With the lines that say why, which follow at once.
+      // With the reason, which follows at once.
       [failure] = /(?<=^ *not ok \d+ - ).*(?=\n {2}---\n[^]*\n {2}\.\.\.\n)/m.exec(output) ?? [];
       if (failure !== undefined) end();
     });
@@ -80,7 +80,7 @@ function run(folder: string, test: string, limitMs: number): Promise<Run> {
 }
 
 const unchanged = new Map<string, Promise<Run>>();
-/** How a test file ends without a mutant. If it fails, its failure with one means nothing. */
+/** A test file that fails without a mutant proves nothing. */
 function withoutMutant(folder: string, test: string): Promise<Run> {
   const known = unchanged.get(test) ?? run(folder, test, 180_000);
   unchanged.set(test, known);
@@ -132,7 +132,7 @@ await Promise.all(
         const { failure, isTimedOut, output, ms } = await run(workplace.folder, test, 30_000 + 4 * before.ms);
         changeBack();
         if (failure === undefined) continue;
-        // A mutant that cannot run is noticed by every test, and says nothing about them.
+        // A mutant that cannot run fails every test, and proves nothing.
         const isBroken = /error: '?(?:\w+ is not defined|Unexpected token|Invalid or unexpected)/.test(output);
         verdict = isTimedOut ? "timed out" : isBroken ? "not runnable" : "killed";
         detail = `${(ms / 1000).toFixed(1)} s  ${test}: ${failure}`;

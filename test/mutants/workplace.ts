@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
 import { root } from "../helpers/import-graph.ts";
 
-/** What tests run: the command, and what test/typescript.js hands out for each `.ts` file. */
+/** What tests run: the command, and test/typescript.js's output for each `.ts` file. */
 const builds: readonly { config: string; made(file: string): string | undefined }[] = [
   {
     config: "tsconfig.json",
@@ -16,16 +16,15 @@ const builds: readonly { config: string; made(file: string): string | undefined 
   },
 ];
 
-/** A changed file of the package. */
 export interface Change {
   readonly file: string;
   readonly text: string;
 }
 
 /**
- * Compiles changed files, all in one run, since the start of the compiler takes longest.
+ * Compiles changed files in one run, since the compiler's start takes longest.
  *
- * @returns what it made of each, by build; undefined for one that is no program
+ * @returns the output for each, by build; undefined for an invalid one
  */
 export function compile(changes: readonly Change[], scratch: string): readonly (readonly string[] | undefined)[] {
   if (changes.length === 0) return [];
@@ -53,7 +52,7 @@ export function compile(changes: readonly Change[], scratch: string): readonly (
   );
 }
 
-/** A copy of the package, with what was built of it, in which a file can be changed. */
+/** A copy of the package with its builds, for changes of a file. */
 export class Workplace {
   readonly folder: string;
 
@@ -68,7 +67,7 @@ export class Workplace {
     cpSync(join(installed, ".cache"), join(folder, "node_modules", ".cache"), { recursive: true });
   }
 
-  /** Puts a changed file in, and what the compiler made of it. @returns what takes both out again */
+  /** Applies a change and its compiled output. @returns undoes both */
   change({ file, text }: Change, made: readonly string[]): () => void {
     const contents = new Map<string, string>([[join(this.folder, file), text]]);
     builds.forEach((build, index) => {

@@ -1,4 +1,4 @@
-// The login in the hands of other vendors' libraries: each sends its own requests, with our tokens.
+// The login in other vendors' libraries: each sends its own requests, with our tokens.
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import {
@@ -36,7 +36,7 @@ test("a client of the Azure SDK takes the login as its credential", async (t) =>
   pipeline.addPolicy(
     bearerTokenAuthenticationPolicy({ credential: auth.credential(), scopes: "https://api.acme.example/.default" }),
   );
-  // The policy sends no token over plain http, and the service of this test speaks nothing else.
+  // The policy sends no token over plain http, which this test's service speaks.
   const plain = createDefaultHttpClient();
   const request = createPipelineRequest({ url: "https://api.acme.example/api/v1/me" });
   const { status, bodyAsText } = await pipeline.sendRequest(
@@ -88,7 +88,7 @@ test("Octokit's requests end with the error of the login, at once, where it woul
   await assert.rejects(octokit.request("GET /api/v1/me"), { code: "session_ended", hint: /acme auth login$/ });
   await assert.rejects(octokit.request("GET /api/v1/me"), { code: "not_authenticated", hint: "Run: acme auth login" });
   assert.equal(saas.requests.length, sent + 1);
-  // What the service answers is still Octokit's own affair.
+  // Octokit still handles the service's response.
   await auth.login({ flow: "browser", open: false, onAddress: ({ url }) => void approve(url) });
   await assert.rejects(octokit.request("GET /nowhere"), { name: "HttpError", status: 404 });
 });

@@ -1,4 +1,4 @@
-// A lent login on the other side of a real sshd, in namespaces as containers have them, and bound to a key. Needs a build, and the Debian
+// A lent login behind a real sshd, in namespaces like containers, and bound to a key. Needs a build, and the Debian
 // packages openssh-server, util-linux and curl.
 import assert from "node:assert/strict";
 import { execFileSync, spawn, spawnSync } from "node:child_process";
@@ -15,13 +15,13 @@ import { sessionOf, signIn, storeSession } from "../helpers/stored-session.ts";
 import { program, stage } from "./stage.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-/** The lines of the documentation, by a word in them. */
+/** Commands of the documentation, by a word in them. */
 const recipes = [
   ...readFileSync(join(root, "src", "docs", "agent.md"), "utf8").matchAll(/^```sh\n([\s\S]*?)^```$/gm),
 ].map(([, text = ""]) => text);
 const recipe = (word: string): string => recipes.find((text) => text.includes(word)) ?? assert.fail(`no ${word}`);
 
-/** A machine with a login, where lines of a shell find the command by its name. */
+/** A machine with a login, and the command on PATH. */
 interface Host extends Scene {
   readonly programs: string;
   shell(line: string, more?: CommandEnvironment): Promise<CommandResult>;
@@ -55,7 +55,7 @@ async function run(
   return { code, signal, stdout, stderr };
 }
 
-/** An sshd on loopback, which knows this user by a key, and `ssh host` to it. */
+/** On loopback, with this user's key, and `ssh host` to it. */
 async function withSsh(t: TestContext, at: Host): Promise<{ remote: string }> {
   const folder = join(at.folder, "ssh");
   const remote = join(at.folder, "remote");
@@ -73,7 +73,7 @@ async function withSsh(t: TestContext, at: Host): Promise<{ remote: string }> {
     "StrictModes no",
     "UsePAM no",
     "AcceptEnv SPEC_KITTY_AGENT",
-    // A machine of its own, as far as the command can see.
+    // A separate machine, as far as the command can see.
     `SetEnv PATH=${at.programs}:${process.env["PATH"]} HOME=${remote} XDG_CONFIG_HOME=${remote}/config XDG_STATE_HOME=${remote}/state`,
   ];
   writeFileSync(join(folder, "sshd_config"), `${lines.join("\n")}\n`);
@@ -102,7 +102,7 @@ async function withSsh(t: TestContext, at: Host): Promise<{ remote: string }> {
   return { remote };
 }
 
-/** The command's line in a namespace of its own, as another user or as its root. What a container has of the host is mounted. */
+/** In a namespace, as another user or its own root. A container's part of the host is mounted. */
 function inContainer(line: string, as: "root of its own" | "nobody", mounted: readonly string[]): string {
   const user = as === "nobody" ? "setpriv --reuid=65534 --regid=65534 --clear-groups " : "";
   const mounts = mounted.map((path, index) => `mkdir /mnt/${index} && mount --bind '${path}' /mnt/${index}`);
@@ -144,7 +144,7 @@ test("FR-023 a container uses the login through the mounted directory: as its ow
 }, async (t) => {
   const at = await host(t);
   await signIn(at.saas, at.env);
-  // What `docker run -v … -e …` does for this line: the directory under the same path, the variable, and nothing else of this machine.
+  // As `docker run -v … -e …` does: the directory at the same path, the variable, and nothing else.
   const ask = (as: "root of its own" | "nobody", value: string): Promise<CommandResult> => {
     const [, folder = "", secret = ""] = /^(.*)\/agent\.sock#(.*)$/.exec(value) ?? [];
     const line = `cd / && export HOME=/nowhere SPEC_KITTY_AGENT=/mnt/0/agent.sock#${secret} && /mnt/1/node /mnt/2/bin/spec-kitty.js auth whoami`;

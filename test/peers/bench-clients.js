@@ -1,11 +1,15 @@
 /**
- * What a program that uses one of these libraries does to get an access token, as their own documentation has it.
+ * A program's way to an access token with each library, by its documentation.
  *
  * @typedef {{ accessToken: string, refreshToken: string, expiresAt: number, tokenUrl: string }} Stored
- * @typedef {{ getAccessToken: () => Promise<string>, stored?: () => Stored }} Client `stored` is absent where the client writes the file itself
+ * @typedef {{ getAccessToken: () => Promise<string>, stored?: () => Stored }} Client `stored` is absent where the
+ *   client writes the file itself
  */
 
-/** Keeps the tokens in the client, refreshes when they are within five minutes of their end. @param {Stored} session @returns {Promise<Client>} */
+/**
+ * Keeps tokens in the client, refreshes within five minutes of expiry. @param {Stored} session @returns
+ * {Promise<Client>}
+ */
 export async function googleAuthLibrary(session) {
   const { OAuth2Client } = await import("google-auth-library");
   const client = new OAuth2Client({ clientId: "cli_native", endpoints: { oauth2TokenUrl: session.tokenUrl } });
@@ -25,7 +29,7 @@ export async function googleAuthLibrary(session) {
   };
 }
 
-/** Keeps nothing: the program looks at the clock and refreshes. @param {Stored} session @returns {Promise<Client>} */
+/** Keeps nothing: the program checks the clock and refreshes. @param {Stored} session @returns {Promise<Client>} */
 export async function openidClient(session) {
   const client = await import("openid-client");
   const issuer = new URL(session.tokenUrl).origin;
@@ -54,7 +58,10 @@ export async function openidClient(session) {
   };
 }
 
-/** Keeps a cache of its own, filled here by a canned answer, since the library speaks to one vendor's services. @param {Stored} session @returns {Promise<Client>} */
+/**
+ * Has its own cache, filled here by a canned response, since the library speaks to one vendor's services. @param
+ * {Stored} session @returns {Promise<Client>}
+ */
 export async function msalNode(session) {
   const { PublicClientApplication } = await import("@azure/msal-node");
   const base64 = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
@@ -109,8 +116,8 @@ export async function msalNode(session) {
 }
 
 /**
- * The MCP SDK with a provider that keeps the tokens in a file, as its own example keeps them in memory. It refreshes when the server has
- * answered 401, as it does here to every process. @param {Stored} session @param {string} file @returns {Promise<Client>}
+ * The MCP SDK with tokens in a file, as in memory in its example. Refreshes after a 401, which every process gets here.
+ * @param {Stored} session @param {string} file @returns {Promise<Client>}
  */
 export async function mcpSdk(session, file) {
   const { auth } = await import("@modelcontextprotocol/sdk/client/auth.js");

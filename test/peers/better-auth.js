@@ -1,4 +1,4 @@
-// better-auth with its OAuth provider, in a process of its own and in memory. Anybody may register a client; Alice logs in on a page
+// better-auth with its OAuth provider, in its own process and in memory. Registers any client; Alice logs in on a page
 // with one form, and agrees on another. Prints its issuer, then a line for each request.
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -50,7 +50,7 @@ const auth = betterAuth({
 const login = { email: "alice@example.com", password: "correct horse battery" };
 await auth.api.signUpEmail({ body: { ...login, name: "Alice" } });
 
-/** What the script of a page would do: ask the API with the cookies of the browser, and go where it says. */
+/** As a page's script: calls the API with the browser's cookies, and follows its redirect. */
 async function press(request, response, path, body) {
   const oauth_query = new URL(request.url, baseURL).search.slice(1);
   const headers = {
@@ -75,7 +75,7 @@ const answer = toNodeHandler(auth);
 server.on("request", async (request, response) => {
   const { pathname } = new URL(request.url, baseURL);
   response.on("finish", () => console.log(request.method, pathname, response.statusCode));
-  // The tests' user is a program, whose fetch says so; a browser that opens an address navigates.
+  // The tests' user is a program, as its fetch says; a browser navigates.
   if (pathname.endsWith("/authorize")) request.headers["sec-fetch-mode"] = "navigate";
   if (pathname !== "/login" && pathname !== "/consent") return answer(request, response);
   if (request.method !== "POST") {

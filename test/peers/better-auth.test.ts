@@ -1,4 +1,4 @@
-// The real command against better-auth's OAuth provider, where nothing but its address is known beforehand.
+// The real command against better-auth's OAuth provider, known only by its URL.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { runCommand } from "../helpers/command.ts";
@@ -20,7 +20,7 @@ test("better-auth: registration, login with an ID token, refresh with rotation, 
   await does("auth", "status", "--check");
   asked();
   await wave();
-  // Before that, it has refused the proof of a clock that is an hour ahead.
+  // It refused the proof of a clock an hour ahead before.
   assert.deepEqual(
     asked().filter((line) => line.endsWith(" 200")),
     ["POST /api/auth/oauth2/token 200"],

@@ -37,14 +37,16 @@ async function login(
     CHROMIUM_USER_SCREENSHOT: screenshot,
     SPEC_KITTY_STORAGE: "file",
   });
-  // The command may end before its browser does: what the browser saw is complete when the record is there.
+  // The command may end before its browser: the record is complete once it exists.
   const [run, recorded] = await Promise.all([cli.run("auth", "login"), appeared(record)]);
   const seen = JSON.parse(recorded) as Seen;
   assert.equal(seen.failure, undefined, run.stderr);
   return { ...cli, login: run, seen, screenshot };
 }
 
-/** What holds for every outcome page: nothing of the answer stays in the tab, nothing was forbidden, nothing came from elsewhere. */
+/**
+ * For every outcome page: nothing of the response stays in the tab, nothing was blocked, nothing came from elsewhere.
+ */
 function leavesNothing({ seen }: { seen: Seen }): void {
   const secret = /[?&#](code|state|error)=/;
   assert.doesNotMatch(seen.url, secret);

@@ -1,5 +1,5 @@
-// A program that embeds the library, made into one file by bundlers, with the key of its session in a Secret Service. Needs the
-// Debian packages dbus and dbus-daemon, Linux and a build.
+// A program with the library, bundled into one file, with its key in a Secret Service. Needs the Debian packages dbus
+// and dbus-daemon, Linux and a build.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -27,7 +27,7 @@ import { command } from "./command.ts";
 import { startSession } from "./session.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-/** Bundlers with many dependencies, in a folder of their own. */
+/** Bundlers with many dependencies have their own directory. */
 const bundlers = join(root, "test", "peers", "bundlers");
 const ncc = createRequire(import.meta.url)("@vercel/ncc") as (
   input: string,
@@ -41,7 +41,7 @@ after(async () => {
   for (const end of ending.reverse()) await end();
 });
 
-/** Notes that it runs, prints the token or the error, and then what is on its own standard input. */
+/** Records its run, prints the token or the error, and then its standard input. */
 const source = `
 import { appendFileSync, readFileSync } from "node:fs";
 import { getTokenManager } from "spec-kitty";
@@ -51,7 +51,7 @@ getTokenManager().getAccessToken()
   .then((outcome) => console.log(JSON.stringify({ ...outcome, stdin: process.argv.includes("--stdin") ? readFileSync(0, "utf8") : "" })));
 `;
 const input = join(scratch, "build", "program.mjs");
-/** Loaded before a program: a process that lives for an instant is not missed, as it would be by looking again and again. */
+/** Preloaded: even a short-lived process counts. */
 const counter = join(scratch, "counter.cjs");
 writeFileSync(
   counter,
@@ -62,7 +62,7 @@ prototype.spawn = function (...args) {
   return spawn.apply(this, args);
 };`,
 );
-/** What was made by a bundler: the program, and the files that it may consist of besides. */
+/** A bundle: the program, and its other files. */
 const bundles = new Map<string, string>();
 let env: NodeJS.ProcessEnv = {};
 let token = "";
@@ -107,7 +107,7 @@ before(async () => {
   ] as const)
     writeFileSync(name, text);
 
-  // Its parts are in a folder below, so what is installed is found by the manifest, as in a package.
+  // Its parts are in a subdirectory, so the installation is found by the manifest, as in a package.
   writeFileSync(join(scratch, "vite-esm", "package.json"), JSON.stringify({ name: "program" }));
 
   const desktop = await startSession();
@@ -130,7 +130,6 @@ before(async () => {
   };
 });
 
-/** Each bundle has a folder of its own. */
 function outputOf(bundler: string, format: "esm" | "cjs"): string {
   const path = join(scratch, bundler.replace(" ", "-"), format === "esm" ? "program.mjs" : "program.cjs");
   mkdirSync(dirname(path), { recursive: true });
@@ -145,7 +144,7 @@ interface Outcome {
   stdin: string;
 }
 
-/** Runs Node, and counts the processes that it starts, and how often the program does its own work. */
+/** Counts processes started by Node, and runs of the program's own work. */
 async function runCounted(
   args: readonly string[],
   stdin: string,
@@ -177,7 +176,7 @@ async function runCounted(
   };
 }
 
-/** The processes of a group that have not ended, as Linux shows them. */
+/** Not yet ended, from Linux. */
 function processesOf(group: number): string[] {
   return readdirSync("/proc").filter((pid) => {
     if (!/^\d+$/.test(pid)) return false;
@@ -192,7 +191,7 @@ function processesOf(group: number): string[] {
   });
 }
 
-/** What the process that asks the keychain would take for its request, on the program's own standard input. */
+/** On the program's standard input: the keychain's process would take it for its request. */
 const request = JSON.stringify({ operation: "remove", service: "spec-kitty", account: "a", files: [] });
 const options = { skip: process.platform !== "linux" && "what is left running is found in /proc" };
 const installed = join(root, "node_modules", "@napi-rs");
@@ -253,7 +252,7 @@ for (const [bundler, type] of [
     `NFR-015 S-012 bundled by ${bundler} and read from a pipe, a program takes nothing from the working directory and is not run again`,
     options,
     async (t) => {
-      // Where such a program claims to be, a cloned repository can have files of these names, and a library.
+      // A clone can have files of these names, and a library, where such a program claims to be.
       const clone = mkdtempSync(join(scratch, "clone-"));
       t.after(() => rmSync(clone, { recursive: true }));
       for (const name of ["[eval1]", "[eval]", "[stdin]", "-"]) appendFileSync(join(clone, name), "");

@@ -1,11 +1,10 @@
 #!/usr/bin/env node
-// A user with a real browser, for the BROWSER variable: opens its one argument in headless Chromium, presses the button
-// that CHROMIUM_USER_BUTTON names (`Approve` or `Allow` by default), waits for the page that the command shows, and writes what it
-// saw to the file CHROMIUM_USER_RECORD as JSON: address, title, text, the tab's history, what the console said, and
-// every address that was asked for. CHROMIUM_USER_SCREENSHOT names a PNG file to write. Chromium is CHROMIUM or
-// /usr/bin/chromium.
+// A user with a real browser, for the BROWSER variable: opens its argument in headless Chromium, presses the button
+// that CHROMIUM_USER_BUTTON names (`Approve` or `Allow` by default), waits for the command's page, and writes a record
+// as JSON to CHROMIUM_USER_RECORD: URL, title, text, the tab's history, console output, and every requested URL.
+// CHROMIUM_USER_SCREENSHOT names a PNG file to write. Chromium is CHROMIUM or /usr/bin/chromium.
 //
-// The command leaves its browser alone once it runs, and so does this: it ends Chromium itself.
+// The command leaves a running browser alone, so this ends Chromium itself.
 import { rename, writeFile } from "node:fs/promises";
 import process from "node:process";
 import { chromium } from "playwright-core";
@@ -33,7 +32,7 @@ const record = { console: [], requests: [] };
 try {
   const page = await browser.newPage();
   page.setDefaultTimeout(20_000);
-  // The policy's violations arrive on the console too; the event is there in case a page silences that.
+  // Policy violations are on the console too; this event is there in case a page silences that.
   await page.addInitScript(() => {
     document.addEventListener("securitypolicyviolation", (event) =>
       console.error(`policy violated: ${event.violatedDirective} ${event.blockedURI}`),
@@ -48,7 +47,7 @@ try {
   await page
     .getByRole("button", button ? { name: button, exact: true } : { name: /^(Approve|Allow)$/ })
     .click({ noWaitAfter: true });
-  // The outcome is on the loopback port of the command. A pushed request does not even name it.
+  // The outcome is on the command's loopback port, which a pushed request does not name.
   const { host } = new URL(page.url());
   await page.waitForURL((url) => url.host !== host && !url.searchParams.has("state"));
   await page.waitForLoadState("load");
@@ -68,7 +67,7 @@ try {
   await browser.close();
 }
 if (recordFile) {
-  // Whole or not at all: the test waits for the file to appear.
+  // Whole or not at all: the test waits for the file.
   await writeFile(`${recordFile}.part`, JSON.stringify(record, undefined, 2));
   await rename(`${recordFile}.part`, recordFile);
 }

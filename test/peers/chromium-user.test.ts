@@ -1,4 +1,4 @@
-// The browser user itself, against a small service and a small callback of this file. Needs the Debian package chromium.
+// The browser user itself, against a small service and callback. Needs the Debian package chromium.
 import assert from "node:assert/strict";
 import { readFile, mkdtemp, rm } from "node:fs/promises";
 import { createServer, type RequestListener } from "node:http";

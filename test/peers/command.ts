@@ -1,4 +1,4 @@
-// The real command, as a user starts it, against a fake service of the test's own.
+// The real command against the test's own fake service.
 import { watch } from "node:fs";
 import { access, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -11,12 +11,12 @@ const bin = fileURLToPath(new URL("../../bin/spec-kitty.js", import.meta.url));
 
 export interface Command {
   saas: FakeSaas;
-  /** Where the sealed sessions are, if anywhere. */
+  /** The sealed sessions, if any. */
   credentials: string;
   run(...args: string[]): Promise<Run>;
 }
 
-/** @param env - the session's; a variable set to undefined is not passed on */
+/** @param env - the session's; undefined variables are not passed on */
 export async function command(t: TestContext, home: string, env: NodeJS.ProcessEnv): Promise<Command> {
   const saas = await startFakeSaas();
   t.after(() => saas.close());
@@ -25,7 +25,7 @@ export async function command(t: TestContext, home: string, env: NodeJS.ProcessE
   return { saas, credentials: join(config, "keys"), run: (...args) => runNode([bin, ...args], all) };
 }
 
-/** What a file says once it exists; it must appear whole. */
+/** The content of a file once it exists, written whole. */
 export function appeared(path: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const look = (): void =>

@@ -11,8 +11,8 @@ const skip =
   spawnSync(python, ["-c", "import oauth2_provider"]).status !== 0
     ? "python3-django-oauth-toolkit is not installed"
     : false;
-// It has no endpoint for registration, compares the path of a loopback address, and has no parameter that names the issuer: so client and
-// path are registered by hand.
+// Without registration endpoint and issuer parameter, and with an exact loopback path: client and path are registered
+// by hand.
 const client = ["--client-id", "cli_native"];
 const login = [...client, "--redirect-path", "/callback/django", "--scope", "openid email"];
 
@@ -33,7 +33,7 @@ test("Django OAuth Toolkit: login with an ID token, refresh with rotation, a wav
   asked();
   await wave();
   assert.deepEqual(asked(), ["POST /o/token/ 200"]);
-  // Its metadata name no endpoint for that, although it has one.
+  // Its metadata omit the endpoint, although it has one.
   assert.match((await does("auth", "logout")).stderr, /^warning: .*cannot end a session/m);
 });
 

@@ -1,4 +1,4 @@
-// A tool of twenty lines, installed from the tarball, at a certified OpenID provider that nobody here wrote.
+// A tool of twenty lines, installed from the tarball, at a certified OpenID provider.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";

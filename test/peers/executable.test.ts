@@ -1,5 +1,5 @@
-// The single executable, as `npm run build:exe` makes it: next to the npm version, in an empty root folder, and with a keychain; and
-// programs of other authors that are one executable. Each counts its own runs.
+// The single executable of `npm run build:exe`: compared with the npm version, in an empty root directory, and with a
+// keychain; and other authors' executables, which count their runs.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import {
@@ -118,7 +118,7 @@ test(
   },
 );
 
-/** Counts its runs, prints the token or the error. The one of its two forms calls `serveSelf` first, as the documents say. */
+/** Counts its runs, prints the token or the error. One form calls `serveSelf` first, as documented. */
 const source = (serves: boolean): string => `
 import { appendFileSync } from "node:fs";
 import { getTokenManager, serveSelf } from "spec-kitty";
@@ -128,7 +128,7 @@ getTokenManager().getAccessToken().then((token) => ({ token }), ({ code, message
   .then((outcome) => console.log(JSON.stringify(outcome)));
 `;
 
-/** Makes an executable of a program, with the keychain's library next to it. */
+/** With the keychain's library next to it. */
 const makers: Record<string, (input: string, folder: string) => Promise<string>> = {
   async "Node 26"(input, folder) {
     const main = join(folder, "program.cjs");
@@ -174,7 +174,7 @@ for (const [name, make] of Object.entries(makers)) {
       symlinkSync(root, join(folder, "node_modules", "spec-kitty"));
       writeFileSync(join(folder, "program.mjs"), source(serves));
       const program = await make(join(folder, "program.mjs"), folder);
-      // What others may leave next to it, as in a directory for downloads.
+      // Hostile files next to it, as in a downloads directory.
       writeFileSync(join(folder, "bunfig.toml"), 'preload = ["./preload.js"]');
       writeFileSync(join(folder, "preload.js"), `require("node:fs").writeFileSync("${join(folder, "preloaded")}", "")`);
       cpSync(join(root, "node_modules", "@napi-rs"), join(folder, "node_modules", "@napi-rs"), { recursive: true });
@@ -186,7 +186,7 @@ for (const [name, make] of Object.entries(makers)) {
       };
       assert.equal(readFileSync(env.RUNS, "utf8"), "run\n", JSON.stringify(outcome));
       assert.ok(!existsSync(join(folder, "preloaded")), "the keychain's process runs code that is next to it");
-      // Bun's executables can be started as Bun itself.
+      // Bun's executables can start as Bun.
       if (serves || name === "Bun") assert.deepEqual(outcome, { token: token.trim() });
       else {
         assert.equal(outcome.code, "keychain_unavailable");

@@ -1,4 +1,4 @@
-// The faults of a disk, as a kernel has them: each cell has a file system of its own. Needs root, who may mount.
+// Faults of a real disk: each cell has its own file system. Needs root, for mounts.
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
@@ -15,7 +15,7 @@ after(() => {
   }
 });
 
-/** A disk of 256 KiB and 64 files. */
+/** 256 KiB and 64 files. */
 function smallDisk(): string {
   const path = mkdtempSync(join(tmpdir(), "spec-kitty-disk-"));
   execFileSync("mount", ["-t", "tmpfs", "-o", "size=256k,nr_inodes=64,mode=700", "tmpfs", path]);
@@ -29,9 +29,7 @@ const remount = (path: string, how: "ro" | "rw"): string =>
 function untilFull(add: (count: number) => void): void {
   try {
     for (let count = 0; ; count += 1) add(count);
-  } catch {
-    // Full.
-  }
+  } catch {}
 }
 
 const makeRoom: Fault["end"] = ({ config }) => {
@@ -43,7 +41,7 @@ const faults: Record<string, Fault> = {
     place: smallDisk,
     begin({ config, moment, command }) {
       const refusal = remount(config, "ro");
-      // What a refresh holds open for its answer keeps the disk from becoming read-only.
+      // A refresh holds a file open for its response, which keeps the disk writable.
       const isOpen = moment !== "before sending" && command !== "login";
       assert.equal(/busy/.test(refusal), isOpen, refusal);
     },

@@ -1,16 +1,16 @@
 #!/usr/bin/env node
-// A user in front of a browser that has no script. As a program for the BROWSER variable it opens its one argument; what it
-// presses is FORM_USER_ANSWER, `allow` by default. Like a real browser it says nothing and never fails.
+// A user with a browser without scripts. As BROWSER it opens its argument; it presses FORM_USER_ANSWER, `allow` by
+// default. Silent and without failures, like a real browser.
 import process from "node:process";
 
 /**
- * Opens an address, fills in and submits each page's form, keeps cookies, and follows redirects.
+ * Opens a URL, fills in and submits each page's form, keeps cookies, and follows redirects.
  *
  * @param {string} address of the authorization request, or of the page for device codes
- * @param {Record<string, string>} fields what to type, and which button to press, by the names in the forms; what a page has
- * besides stays as it is
- * @returns {Promise<{ left?: URL, page: string }>} the address behind the last redirect that left the origin, not opened; or
- * the last page's text
+ * @param {Record<string, string>} fields what to type, and which button to press, by the names in the forms; others
+ *   stay as they are
+ * @returns {Promise<{ left?: URL, page: string }>} the URL of the last redirect away from the origin, not opened; or
+ *   the last page's text
  */
 export async function fillForms(address, fields = { login: "alice", answer: "allow" }) {
   const { origin } = new URL(address);
@@ -44,7 +44,7 @@ export async function fillForms(address, fields = { login: "alice", answer: "all
       const attribute = (name) => new RegExp(`\\b${name}="([^"]*)"`).exec(tag)?.[1];
       const name = attribute("name");
       if (name === undefined) continue;
-      // A button sends its value only if it is the one that is pressed.
+      // Only the pressed button sends its value.
       const value = fields[name] ?? (attribute("type") === "hidden" ? (attribute("value") ?? "") : undefined);
       if (value !== undefined) body.set(name, value);
     }
@@ -55,7 +55,7 @@ export async function fillForms(address, fields = { login: "alice", answer: "all
 
 if (process.argv[1] === import.meta.filename) {
   const answer = process.env.FORM_USER_ANSWER ?? "allow";
-  // The command's own one-time address leads to the service's, and sets the cookie that the way back needs.
+  // The command's one-time URL leads to the service's, and sets the cookie for the way back.
   const started = await fetch(process.argv[2] ?? "", { redirect: "manual" });
   const cookie = started.headers
     .getSetCookie()

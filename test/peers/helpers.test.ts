@@ -1,6 +1,6 @@
-// The credential helpers with the programs that they are for. Needs a build, and the Debian packages awscli, curl, kubectl, python3-pip,
-// rclone and skopeo; npm is there where Node is. Bazel is not run: Debian has 4.2, older than its credential helpers, and npm only a
-// launcher that downloads it.
+// The credential helpers with their programs. Needs a build, and the Debian packages awscli, curl, kubectl,
+// python3-pip, rclone and skopeo; npm comes with Node. Bazel is not run: Debian has 4.2, older than its credential
+// helpers, and npm only a launcher that downloads it.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -28,13 +28,15 @@ interface Ended {
 
 interface Stage extends Scene {
   readonly token: string;
-  /** Runs a line of a shell in which the command is found by its name. */
+  /** With the command on PATH. */
   shell(line: string, more?: Record<string, string>): Promise<Ended>;
-  /** A program on PATH. */
+  /** On PATH. */
   install(name: string, script: string): void;
 }
 
-/** A machine that is logged in, and has the command on its PATH. @param own - the environment of another login than at the fake service */
+/**
+ * A logged-in machine with the command on PATH. @param own - the environment of another login than at the fake service
+ */
 async function stage(t: TestContext, own: CommandEnvironment = {}): Promise<Stage> {
   const at = await scene(t);
   const session = sessionOf(at.saas, { leftMs: 3_600_000 });
@@ -67,7 +69,7 @@ async function stage(t: TestContext, own: CommandEnvironment = {}): Promise<Stag
   };
 }
 
-/** A server of the test's own: its address, and what it saw in the header of each request. */
+/** A test's own server: its URL, and a header of each request. */
 async function server(
   t: TestContext,
   answer: RequestListener,
@@ -84,7 +86,7 @@ async function server(
   return { port: (listening.address() as AddressInfo).port, shown };
 }
 
-/** The service is that server from now on: what the profile calls the service, it is. */
+/** Makes that server the profile's service. */
 async function atServer(at: Scene, port: number): Promise<string> {
   const session = sessionOf(at.saas, { leftMs: 3_600_000 });
   await storeSession({ ...at.saas, url: `http://127.0.0.1:${port}` } as typeof at.saas, at.env, session);
@@ -126,7 +128,7 @@ test("kubectl shows pods with the line of the README, and after a refusal it get
   assert.match(first.stdout, /"one"/);
   assert.deepEqual(shown, [`Bearer ${at.token}`]);
 
-  // Later, and refused: kubectl gives up this time, but has asked for another token, with which the next attempt works.
+  // Later, and refused: kubectl gives up, but has requested another token, with which the next attempt works.
   rmSync(join(at.config, "exec-credential.json"));
   refused = `Bearer ${at.token}`;
   assert.notEqual((await at.shell(pods, env)).code, 0);
@@ -247,7 +249,7 @@ test("pip asks an index with the token of a variable", async (t) => {
   assert.ok(shown.includes(`Basic ${Buffer.from(`oauth2:${token}`).toString("base64")}`), stderr);
 });
 
-/** A login at a certified OpenID provider, and a shell that has the command. */
+/** At a certified OpenID provider, with a shell that has the command. */
 async function openId(t: TestContext): Promise<Stage & { readonly idToken: string }> {
   const provider = await atAddress(t, [process.execPath, program("oidc-provider.js")]);
   await provider.does("auth", "login", provider.address, "--no-dpop");

@@ -1,4 +1,5 @@
-// Logging in with the key in a real Secret Service, through the real command. Needs what keychain.test.ts needs, and a build.
+// Logins with the key in a real Secret Service, through the real command. Needs the packages of keychain.test.ts, and a
+// build.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test, type TestContext } from "node:test";
@@ -19,7 +20,7 @@ async function desktopWith(
   return { desktop, ...(await command(t, desktop.home, { ...desktop.env, BROWSER })) };
 }
 
-/** Refuses, says why and what next, and leaves nothing behind. */
+/** With reason and next step, and without leftovers. */
 async function refusesLogin({ run, credentials, saas }: Command, why: RegExp): Promise<void> {
   const login = await run(...LOGIN);
   assert.notEqual(login.code, 0);
@@ -128,7 +129,7 @@ test("auth login --force with a locked keychain that has the sessions asks for t
   assert.deepEqual(slotsOf(await readFile(credentials)).slice(1), slotsOf(before));
 });
 
-/** The ways to open what is stored, the newest first. */
+/** Newest first. */
 function slotsOf(keys: Buffer): unknown[] {
   return (JSON.parse(keys.toString()) as { slots: unknown[] }).slots;
 }

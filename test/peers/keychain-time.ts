@@ -1,4 +1,5 @@
-// How long `auth token` takes with the key in gnome-keyring and with the encrypted file. Needs what keychain.test.ts needs.
+// The time of `auth token` with the key in gnome-keyring and with the encrypted file. Needs the packages of
+// keychain.test.ts.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,9 +11,9 @@ const bin = fileURLToPath(new URL("../../bin/spec-kitty.js", import.meta.url));
 const BROWSER = fileURLToPath(new URL("../fake-saas/browser-approve.js", import.meta.url));
 
 /**
- * The time by the clock with the keychain, in times of that with the file: of medians of runs that took turns.
+ * Ratio of medians by the clock, keychain to file, in alternating runs.
  *
- * @param rounds - how many runs of each
+ * @param rounds - runs of each
  */
 export async function keychainAgainstFile(rounds: number): Promise<number> {
   const desktop = await startSession();
@@ -42,7 +43,7 @@ export async function keychainAgainstFile(rounds: number): Promise<number> {
         const start = performance.now();
         const { status, stderr } = spawnSync(process.execPath, [bin, "auth", "token"], { env, encoding: "utf8" });
         if (status !== 0) throw new Error(stderr);
-        // The first one finds cold caches.
+        // The first one has cold caches.
         if (round > 0) took.push(performance.now() - start);
       }
     }

@@ -1,5 +1,5 @@
-// `keychain-user.ts OPERATION…`: does `read`, `write` and `remove` with the real keychain, one after the other, prints one
-// line of JSON for each, and exits as the command does: by its exit code, without `process.exit`.
+// `keychain-user.ts OPERATION…`: does `read`, `write` and `remove` with the real keychain in turn, prints a line of
+// JSON for each, and ends by its exit code, without `process.exit`.
 import { createKeychain } from "../../src/auth/secure-storage/keychain.ts";
 import { AuthError } from "../../src/base/errors.ts";
 import { ownIdentity } from "../../src/base/identity.ts";
@@ -9,7 +9,7 @@ import { Secret } from "../../src/base/secret.ts";
 const keychain = createKeychain({ folder: () => "", identity: ownIdentity, clock: systemClock, env: process.env });
 const key = new Secret(Buffer.alloc(32, 7).toString("base64url"));
 
-// Ticks on while a call waits: the longest gap tells whether the event loop was blocked.
+// The longest gap between ticks tells whether the event loop was blocked.
 let longestGapMs = 0;
 let last = performance.now();
 const beat = setInterval(() => {

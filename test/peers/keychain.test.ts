@@ -23,7 +23,7 @@ async function use({ env }: Session, ...operations: string[]): Promise<{ run: Ru
   return { run, lines };
 }
 
-/** Fails without blocking anything, and lets the process end with its own exit code. */
+/** Fails without blocking, and the process ends with its own exit code. */
 async function refuses(on: Session, operation: string, message: RegExp): Promise<void> {
   const { run, lines } = await use(on, operation);
   const [line] = lines;

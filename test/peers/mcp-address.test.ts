@@ -1,4 +1,4 @@
-// The real command logs in to an MCP server by its address: the SDK's own server, authorization server and client.
+// The real command logs in to an MCP server by its URL: with the SDK's server, authorization server and client.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
@@ -7,7 +7,7 @@ import { program, stage } from "./stage.ts";
 
 const server = [process.execPath, program("mcp-server.js")];
 
-/** What the server's tool says, over a connection of the SDK's client with this token. */
+/** The result of the server's tool, through the SDK's client with this token. */
 async function whoami(address: string, token: string): Promise<string> {
   const client = new Client({ name: "peer", version: "1.0.0" });
   const headers = { authorization: `Bearer ${token.trim()}` };

@@ -1,5 +1,5 @@
-// An MCP server and, on another port, its authorization server, both made with the MCP SDK: the SDK has the endpoints, and wants to be
-// told what becomes of clients, codes and tokens. Prints the address of the MCP server, then a line for each request.
+// An MCP server and, on another port, its authorization server, both made with the MCP SDK. Prints the URL of the MCP
+// server, then a line for each request.
 import { createHash, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createMcpExpressApp } from "@modelcontextprotocol/sdk/server/express.js";
@@ -19,7 +19,7 @@ const codes = new Map();
 const refreshTokens = new Map();
 const accessTokens = new Map();
 
-/** Refresh tokens rotate; one that comes a second time ends all that came of its login. */
+/** Refresh tokens rotate; a repeated one ends its login. */
 function issue(grant) {
   const [access, refresh] = [randomUUID(), randomUUID()];
   accessTokens.set(access, grant);

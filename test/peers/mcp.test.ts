@@ -1,4 +1,4 @@
-// The MCP SDK's own client and server, and our login between them.
+// The MCP SDK's client and server, with our login.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdirSync, symlinkSync } from "node:fs";
@@ -26,10 +26,10 @@ const byBrowser: LoginOptions = {
 };
 
 /**
- * An MCP server whose tokens come from the same origin, where everything but `/mcp` is the fake service. Its tool `write` needs the scope
- * `tools:write`.
+ * An MCP server with tokens from the same origin, where everything but `/mcp` is the fake service. Its tool `write`
+ * needs the scope `tools:write`.
  *
- * @param open - whether it takes requests without a token
+ * @param open - accepts requests without a token
  */
 async function stage(
   t: TestContext,
@@ -108,7 +108,7 @@ async function stage(
   };
 }
 
-/** Does something over a connection of its own. */
+/** On its own connection. */
 async function connected<T>(
   url: string,
   fetch: ReturnType<typeof mcpFetch>,
@@ -123,7 +123,6 @@ async function connected<T>(
   }
 }
 
-/** The names of the server's tools. */
 const tools = (url: string, fetch: ReturnType<typeof mcpFetch>): Promise<string[]> =>
   connected(url, fetch, async (client) => (await client.listTools()).tools.map(({ name }) => name));
 
@@ -186,7 +185,7 @@ test("step-up: a scope that the server misses is requested with those of the log
   assert.equal(second, `${first} tools:write`);
   assert.deepEqual([saas.counters.logins, saas.counters.refreshes], [2, 0]);
 
-  // The issuer does not grant it: the user is asked once, however often the server says so.
+  // The issuer does not grant it: one prompt, however often the server refuses.
   await auth.login({ ...byBrowser, scope: "offline_access api.read" });
   const narrow: LoginOptions = {
     ...byBrowser,
@@ -213,7 +212,7 @@ test("FR-021 the example of mcpFetch in src/docs/api/README.md lists the tools o
   assert.deepEqual([code, stdout, stderr], [0, "[ 'whoami', 'write' ]\n", ""]);
 });
 
-/** The variables of a tool whose files are in a folder. */
+/** With files in a directory. */
 function toolEnvironment(folder: string): NodeJS.ProcessEnv {
   return {
     PATH: process.env["PATH"],

@@ -1,10 +1,10 @@
-// oauth2-mock-server in a process of its own. It lets everybody in. Prints its issuer, then a line for each request.
+// oauth2-mock-server in its own process. Admits everybody. Prints its issuer, then a line for each request.
 import { OAuth2Server } from "oauth2-mock-server";
 
 const server = new OAuth2Server();
 await server.issuer.keys.generate("RS256");
 await server.start(0, "127.0.0.1");
-// It knows no client, and so no audience of an ID token: this is how its users tell it.
+// It knows no clients, and so no audience of an ID token: its users set it like this.
 server.service.on("beforeTokenSigning", ({ payload }, { body }) => {
   if (payload.scope === undefined) payload.aud = body.client_id;
 });

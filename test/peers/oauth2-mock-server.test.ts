@@ -1,10 +1,10 @@
-// The real command against oauth2-mock-server, which many test suites use for a provider.
+// The real command against oauth2-mock-server, a provider in many test suites.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { program, stage } from "./stage.ts";
 
 const server = [process.execPath, program("oauth2-mock-server.js")];
-// It takes any client, and does not say so.
+// It silently accepts any client.
 const client = ["--client-id", "a-client"];
 
 test("oauth2-mock-server: login with an ID token, refresh, a wave, a request, and a logout that revokes", async (t) => {

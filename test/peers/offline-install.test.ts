@@ -1,4 +1,4 @@
-// Installations without a network: in a namespace that has none, by npm as users run it. Needs Linux, unshare(1) and the right to use it.
+// Installations without a network, in a namespace, by npm. Needs Linux, unshare(1) and the right to use it.
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync, type SpawnSyncReturns } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -21,7 +21,7 @@ before(() => {
 });
 after(() => rmSync(scratch, { recursive: true, force: true }));
 
-/** Installs a tarball where no address can be reached, with a cache that is empty, and says where, and what npm has tried to fetch. */
+/** Without a network, with an empty cache; returns the directory, and what npm tried to fetch. */
 function install(name: string, tarball: string, ...options: string[]): { folder: string; fetched: string } {
   const prefix = join(scratch, name);
   mkdirSync(prefix);
@@ -30,7 +30,7 @@ function install(name: string, tarball: string, ...options: string[]): { folder:
   const done: SpawnSyncReturns<string> = spawnSync("unshare", [...enter, ...npm, ...quiet, ...options, tarball], {
     encoding: "utf8",
     env: { ...process.env, HOME: prefix },
-    // Without `--offline`, npm asks a registry that it cannot reach for two minutes and a half.
+    // Without `--offline`, npm tries an unreachable registry for two and a half minutes.
     timeout: 120_000,
   });
   assert.equal(done.status, 0, done.stderr);

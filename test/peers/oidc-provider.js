@@ -12,9 +12,9 @@ import { createPublicKey, generateKeyPairSync, randomBytes, verify } from "node:
 import { createServer } from "node:http";
 import { parseArgs } from "node:util";
 
-// The provider expects Node 22; this is what it misses on 20.
+// The provider expects Node 22; Node 20 lacks this.
 URL.parse ??= (input, base) => (URL.canParse(input, base) ? new URL(input, base) : null);
-// Its notices are not for those who read stdout.
+// stdout is for the issuer and requests.
 console.info = console.error;
 const { default: Provider, errors } = await import("oidc-provider");
 
@@ -58,7 +58,7 @@ const provider = new Provider(issuer, {
         "urn:ietf:params:oauth:grant-type:device_code",
         ...(trusted ? grants : []),
       ],
-      // A native client's loopback address fits on any port (RFC 8252 §7.3).
+      // A native client's loopback URL matches any port (RFC 8252 §7.3).
       redirect_uris: ["http://127.0.0.1/callback", "http://localhost/callback"],
     },
   ],
@@ -66,7 +66,7 @@ const provider = new Provider(issuer, {
   enabledJWA: { idTokenSigningAlgValues: [manners.alg] },
   scopes: ["openid", "offline_access", "api.read", "api.write"],
   claims: { openid: ["sub", "email", "name"] },
-  // E-mail and name in the ID token as well, not only at UserInfo.
+  // In the ID token as well as at UserInfo.
   conformIdTokenClaims: false,
   findAccount: (_context, sub) => ({ accountId: sub, claims: () => ({ sub, email: `${sub}@example.com`, name: sub }) }),
   rotateRefreshToken: true,
@@ -85,7 +85,7 @@ const provider = new Provider(issuer, {
     revocation: { enabled: true },
     userinfo: { enabled: true },
     dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => manners.nonces },
-    // With a resource the access token is for that, and not for UserInfo (RFC 8707).
+    // With a resource the access token is for that, not for UserInfo (RFC 8707).
     resourceIndicators: {
       enabled: true,
       getResourceServerInfo: (_context, resource) => ({
@@ -100,7 +100,7 @@ const provider = new Provider(issuer, {
   cookies: { keys: [randomBytes(16).toString("hex")] },
 });
 
-/** Who a platform's token speaks of, if it is genuine and for this issuer (RFC 7523 §3). */
+/** The subject of a platform's token, if genuine and for this issuer (RFC 7523 §3). */
 function subjectOf(token) {
   const [header = "", payload = "", signature = ""] = token.split(".");
   const key = { key: createPublicKey({ key: trusted.jwk, format: "jwk" }), dsaEncoding: "ieee-p1363" };

@@ -1,5 +1,5 @@
-// The real command against a certified OpenID provider that nobody here wrote, in a process of its own. Needs a build; one
-// test needs the Debian package chromium.
+// The real command against a certified OpenID provider in its own process. Needs a build; one test needs the Debian
+// package chromium.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -34,17 +34,17 @@ const program = (name: string): string => fileURLToPath(new URL(name, import.met
 
 interface Stage {
   issuer: string;
-  /** What the provider was asked since the last look, as method, path and status. */
+  /** Requests since the last call: method, path and status. */
   asked(): string[];
   folder: string;
   env: CommandEnvironment;
   run(...args: string[]): Promise<CommandResult>;
-  /** Runs the command and expects it to succeed. */
+  /** Must succeed. */
   does(...args: string[]): Promise<CommandResult>;
   session(): Promise<Session>;
 }
 
-/** The provider, which is the service as well and has no API but UserInfo, and a command that knows of it by its address alone. */
+/** The provider, which is also the service with only UserInfo, and a command that knows its URL alone. */
 async function stage(t: TestContext, ...manners: string[]): Promise<Stage> {
   const provider = spawn(process.execPath, [program("oidc-provider.js"), ...manners], {
     stdio: ["ignore", "pipe", "ignore"],
@@ -82,7 +82,7 @@ async function stage(t: TestContext, ...manners: string[]): Promise<Stage> {
 
 const login = ["auth", "login", "--scope", "openid api.read"];
 
-/** What a thief sends who has the tokens: a refresh at the token endpoint, and a question to UserInfo. Gives both statuses. */
+/** As a thief with the tokens: a refresh, and a request to UserInfo. Returns both statuses. */
 async function use(session: Session, fetch: Fetch): Promise<[refresh: number, question: number]> {
   const { server, clientId, refreshToken, accessToken } = session;
   const body = new URLSearchParams({
@@ -123,7 +123,7 @@ for (const alg of ["RS256", "PS256", "ES256", "Ed25519"]) {
 
       await does("auth", "refresh");
       await does("auth", "refresh");
-      // No discovery and no keys: each is one request, or two where a new process has to be told the nonce.
+      // No discovery, no keys: one request each, or two where a new process needs the nonce.
       assert.deepEqual(
         asked(),
         manners.length > 0
@@ -151,7 +151,7 @@ for (const alg of ["RS256", "PS256", "ES256", "Ed25519"]) {
 test("a refresh token that is presented twice ends the session at this server too, and says so", async (t) => {
   const { does, run, folder, env } = await stage(t);
   await does(...login);
-  // All of the home: what this machine remembers of its last refresh is there too, and would give the copy away.
+  // The whole home: this machine's record of its last refresh, outside of it, would reveal the copy.
   const [copy, state] = [join(folder, "copy"), join(folder, "copied-state")];
   cpSync(env["SPEC_KITTY_CONFIG_DIR"] ?? "", copy, { recursive: true });
   cpSync(env["XDG_STATE_HOME"] ?? "", state, { recursive: true });
@@ -172,7 +172,7 @@ test("eight processes whose token has expired make one refresh", async (t) => {
   await does("auth", "login", address, "--scope", "openid");
   asked();
   await wave();
-  // Before that, it has refused the proof of a clock that is an hour ahead.
+  // It refused the proof of a clock an hour ahead before.
   assert.deepEqual(
     asked().filter((line) => line.endsWith(" 200")),
     ["POST /token 200"],

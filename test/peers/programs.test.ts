@@ -1,4 +1,4 @@
-// The programs of the documents that need packages of others, in every state that their users can be in.
+// The documents' programs that need other packages, in every state of their users.
 import type { TestContext } from "node:test";
 import type { SharedStore } from "../../src/auth/sessions/shared-store.ts";
 import { loggedIn, programs, testInEveryState, type Storage } from "../helpers/programs.ts";
@@ -8,7 +8,7 @@ const { makeStore } = (await import(new URL("stores/make.js", import.meta.url).h
   makeStore(name: string, url: string): Promise<SharedStore>;
 };
 
-/** A server of its own for each state. */
+/** For each state. */
 async function redis(t: TestContext): Promise<Storage> {
   const server = await redisServer();
   t.after(() => server.end());

@@ -17,7 +17,7 @@ const { create: encodeWithPeer } = createRequire(import.meta.url)("qrcode") as {
   ): { modules: { get(row: number, column: number): number } };
 };
 
-/** Deterministic text of printable ASCII, different for each seed. */
+/** Deterministic printable ASCII, by seed. */
 function sample(length: number, seed: number): string {
   let state = seed * 2654435761 + length;
   const next = (): number => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) >>> 8;
@@ -26,14 +26,14 @@ function sample(length: number, seed: number): string {
 
 const versionOf = (modules: QrModules): number => (modules.length - 17) / 4;
 
-/** What the symbol itself says, read as a reader does: the format information beside the first finder pattern. */
+/** The format information next to the first finder pattern. */
 function formatOf(modules: QrModules): { level: Level | undefined; mask: number } {
   const bits = [0, 1, 2, 3, 4].map((column) => Number(modules[8]?.[column])).join("");
   const data = Number.parseInt(bits, 2) ^ 0b10101;
   return { level: ({ 1: "L", 0: "M" } as const)[data >> 3], mask: data & 7 };
 }
 
-/** The longest text of each version and level: where every codeword is data. */
+/** By version and level, where every codeword is data. */
 const longest = new Map<string, number>();
 for (const level of ["L", "M"] as const)
   for (let length = 1; ; length++) {
@@ -42,7 +42,7 @@ for (const level of ["L", "M"] as const)
     longest.set(`${versionOf(modules)}-${level}`, length);
   }
 
-/** Symbols of that version and level, until every mask has been chosen once. */
+/** Until every mask was chosen once. */
 function everyMask(version: number, level: Level): { text: string; modules: QrModules; mask: number }[] {
   const length = longest.get(`${version}-${level}`);
   assert.ok(length !== undefined, `version ${version}, level ${level} is never chosen`);
@@ -81,7 +81,7 @@ for (const level of ["L", "M"] as const)
     test(`version ${version}, level ${level}: another library reads the text with every mask, and encodes it to the same modules`, () => {
       for (const { text, modules, mask } of everyMask(version, level)) {
         assert.equal(decode(modules), text, `mask ${mask}`);
-        // A reader mends wrong modules in silence, so that it alone would not notice a few of them.
+        // A reader corrects a few wrong modules silently.
         const peer = encodeWithPeer([{ data: Buffer.from(text), mode: "byte" }], {
           version,
           errorCorrectionLevel: level,

@@ -1,4 +1,4 @@
-// A tool whose own commands are made with another library, as src/EMBEDDING.md has it.
+// A tool with commands of another library, as in src/EMBEDDING.md.
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";

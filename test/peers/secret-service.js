@@ -1,8 +1,7 @@
-// A Secret Service on the session bus whose manners are chosen: `node secret-service.js [--stall MEMBER|all] [--locked] [--prompt]`
-// --stall   takes calls of this method and never answers them (`all`: of any)
-// --locked  the collection, and what is in it, is locked
-// --prompt  creating and deleting needs a prompt; with `--stall Completed` it stays unanswered
-// Prints `ready` once it owns the name, then one line for each call that reaches it. It keeps one item, in memory.
+// A Secret Service with chosen behavior: `node secret-service.js [--stall MEMBER|all] [--locked] [--prompt]` --stall
+// never answers this method (`all`: any) --locked  the collection and its items are locked --prompt  creating and
+// deleting needs a prompt; with `--stall Completed` it stays unanswered Prints `ready` once it owns the name, then one
+// line for each call. It keeps one item, in memory.
 import { createCipheriv, createDecipheriv, createDiffieHellmanGroup, hkdfSync, randomBytes } from "node:crypto";
 import { parseArgs } from "node:util";
 import dbus from "dbus-next";
@@ -22,20 +21,20 @@ const ITEM = `${COLLECTION}/1`;
 const PROMPT = `${ROOT}/prompt/1`;
 const SESSION = `${ROOT}/session/1`;
 
-/** A locked collection holds an item that the tests never see the inside of. */
+/** Tests never see the item of a locked collection. */
 let item = manners.locked ? Buffer.alloc(32) : undefined;
 let attributes = {};
 let sessionKey = Buffer.alloc(16);
 let whenConfirmed = () => {};
 
-/** Does it at once, or when the prompt is answered. Gives the prompt's path. */
+/** At once, or after the prompt. Returns the prompt's path. */
 function afterPrompt(work) {
   if (!manners.prompt) work();
   else whenConfirmed = work;
   return manners.prompt ? PROMPT : "/";
 }
 
-/** Each method: the signature of its answer, and the answer. */
+/** By method: signature and body of the reply. */
 const methods = {
   OpenSession(_algorithm, theirs) {
     const group = createDiffieHellmanGroup("modp2");
@@ -73,7 +72,7 @@ const methods = {
   Prompt() {
     if (manners.stall === "Completed") return ["", []];
     whenConfirmed();
-    // Before the answer to the call, as a service may do that asks nobody.
+    // Before the reply, as a service without a prompt may do.
     const completed = Message.newSignal(PROMPT, "org.freedesktop.Secret.Prompt", "Completed", "bv", [
       false,
       new Variant("o", ITEM),

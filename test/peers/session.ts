@@ -1,5 +1,5 @@
-// A user's session for tests: a session bus of its own under `dbus-run-session`, a home of its own, and on the bus the
-// Secret Service of the test's choice. All of it ends with `stop`, and with this process if that dies first.
+// A user's session: a session bus under `dbus-run-session`, a home, and a chosen Secret Service. Ends with `stop`, or
+// with this process.
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -10,19 +10,17 @@ import { fileURLToPath } from "node:url";
 import dbus from "dbus-next";
 import { hurried } from "../helpers/scene.ts";
 
-/** For programs whose keychain answers: a machine that is busy for 3 s is not a keychain that hangs. */
+/** For programs with a responding keychain: a machine busy for 3 s is no hanging keychain. */
 const patience: string = hurried(3000, 15_000).join(" ");
 
 export interface Session {
-  /** For every program of the session. */
+  /** For the session's programs. */
   env: NodeJS.ProcessEnv;
-  /** A folder that `stop` removes. */
+  /** Removed by `stop`. */
   home: string;
-  /** The real thing, unlocked with a pass phrase: its login collection is created by that. */
+  /** Real and unlocked with a pass phrase, which creates its login collection. */
   startGnomeKeyring(): Promise<void>;
-  /** Locks what {@link Session.startGnomeKeyring} unlocked. */
   lock(): Promise<void>;
-  /** `secret-service.js` with these arguments. */
   startScripted(...args: string[]): Promise<void>;
   stop(): Promise<void>;
 }
@@ -33,7 +31,7 @@ export async function startSession(): Promise<Session> {
   const env: NodeJS.ProcessEnv = { ...rest, HOME: home, XDG_RUNTIME_DIR: home, NODE_OPTIONS: patience };
   for (const name of ["DATA", "CONFIG", "CACHE", "STATE"]) env[`XDG_${name}_HOME`] = join(home, name.toLowerCase());
 
-  // `cat` ends when our end of its standard input closes, and the bus ends with it; so does what lives on the bus.
+  // `cat` ends with its standard input, and the bus and its programs with it.
   const bus = spawn("dbus-run-session", ["--", "sh", "-c", 'echo "$DBUS_SESSION_BUS_ADDRESS"; cat'], {
     env,
     stdio: ["pipe", "pipe", "ignore"],
@@ -109,7 +107,7 @@ async function onBus<T>(env: NodeJS.ProcessEnv, work: (client: dbus.MessageBus) 
   }
 }
 
-/** Resolves when some program owns the Secret Service's name. */
+/** Resolves when the Secret Service's name is owned. */
 function whenOwned(env: NodeJS.ProcessEnv): Promise<void> {
   return onBus(env, async (client) => {
     const proxy = await client.getProxyObject("org.freedesktop.DBus", "/org/freedesktop/DBus");
@@ -123,14 +121,13 @@ function whenOwned(env: NodeJS.ProcessEnv): Promise<void> {
   });
 }
 
-/** What came of a program that ran to its end. */
 export interface Run {
   code: number | null;
   stdout: string;
   stderr: string;
 }
 
-/** Runs Node.js with these arguments to its end; kills it after 20 s, so that one that hangs is a failure and not a hang here. */
+/** Killed after 20 s, so that a hang is a failure. */
 export async function runNode(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Run> {
   const child = spawn(process.execPath, args, {
     env,

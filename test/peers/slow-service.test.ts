@@ -1,4 +1,4 @@
-// A service that really takes 35 s, which only patience can test.
+// A service that really takes 35 s.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { startCommand } from "../helpers/command.ts";

@@ -1,5 +1,5 @@
-// A folder over sshfs, as two machines share it: this machine plays both, once over the network and once at the folder itself. Needs the
-// Debian packages sshfs and openssh-server, and a build.
+// A directory over sshfs, shared by two machines: this one plays both, over the network and directly. Needs the Debian
+// packages sshfs and openssh-server, and a build.
 import assert from "node:assert/strict";
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -18,7 +18,7 @@ const sshd = "/usr/sbin/sshd";
 const missing = [sshd, "/usr/bin/sshfs", "/dev/fuse"].find((path) => !existsSync(path));
 const skip = missing !== undefined && `needs sshfs and openssh-server: there is no ${missing}`;
 
-/** What the server has, and where it is mounted. */
+/** At the server, and where mounted. */
 let [there, here] = ["", ""];
 let place = "";
 let server: ChildProcess | undefined;
@@ -30,7 +30,7 @@ before(async () => {
   [there, here] = [join(place, "there"), join(place, "here")];
   for (const folder of [there, here]) mkdirSync(folder, { mode: 0o700 });
   for (const key of ["host", "user"]) run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(place, key)]);
-  // The server of a superuser wants an empty folder for those who have not logged in yet.
+  // As root sshd needs an empty directory for its privilege separation.
   if (process.getuid?.() === 0) mkdirSync("/run/sshd", { recursive: true, mode: 0o755 });
   const port = await freePort();
   const options = [
@@ -73,7 +73,7 @@ interface SharedScene extends Scene {
 
 let scenes = 0;
 
-/** An expired session in a folder that has two paths. */
+/** In a directory with two paths. */
 async function sharedScene(t: TestContext): Promise<SharedScene> {
   scenes += 1;
   const name = `shared-${scenes}`;
@@ -112,7 +112,7 @@ for (const [what, where] of [
   });
 }
 
-/** Starts process-lock-helper.ts for a lock in the folder. */
+/** With a lock in the directory. */
 function locker(
   t: TestContext,
   where: "here" | "there",
@@ -133,7 +133,7 @@ for (const [holds, wants] of [
   }, async (t) => {
     const holder = locker(t, holds, "hold");
     await holder.shows(/^held /m);
-    // Time passes three times as fast there.
+    // Three times faster.
     const waiter = locker(t, wants, "wait", accelerated(3));
     await waiter.shows(/^ready$/m);
     waiter.child.stdin?.write("\n");
@@ -159,7 +159,7 @@ test("NFR-017 over sshfs the lock of a killed process of the same machine is fre
   await at.saas.until(() => at.saas.count("/oauth/token") === 1);
   holder.child.kill("SIGKILL");
   await holder.ended;
-  // A fifth as fast: what it says after a second, it says after five.
+  // Five times slower: a message after one second comes after five.
   const { code, stderr } = await at.start("here", "auth token", accelerated(0.2)).ended;
   assert.deepEqual([code, stderr], [0, ""]);
 });

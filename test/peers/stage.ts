@@ -1,4 +1,4 @@
-// A provider that others wrote, in a process of its own, and the real command that knows of it by its address alone.
+// Another vendor's provider in its own process, and the real command that knows its URL alone.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -19,20 +19,20 @@ import { storedSession } from "../helpers/stored-session.ts";
 export const program = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 export interface Stage {
-  /** What the provider prints first. */
+  /** The provider's first line. */
   address: string;
-  /** What the provider was asked since the last look, as method, path and status. */
+  /** Requests since the last call: method, path and status. */
   asked(): string[];
   env: CommandEnvironment;
   run(...args: string[]): Promise<CommandResult>;
-  /** Runs the command and expects it to succeed. */
+  /** Must succeed. */
   does(...args: string[]): Promise<CommandResult>;
   session(): Promise<Session>;
-  /** Eight processes that want a token when it has expired; each must get the same one. */
+  /** Eight processes with an expired token; each must get the same new one. */
   wave(): Promise<void>;
 }
 
-/** @param server - the program and its arguments. It prints its address once it listens, then a line for each request */
+/** @param server - program and arguments. Prints its URL once it listens, then a line for each request */
 export async function stage(
   t: TestContext,
   [file = "", ...args]: readonly string[],

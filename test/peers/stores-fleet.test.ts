@@ -1,5 +1,5 @@
-// Workers that share one login in a store, with its real server: waves of them in namespaces of their own; workers that are killed or stopped
-// at each step of a refresh; a server that is gone; a network that is slow or cut; clocks that differ. Prints what became of it.
+// Workers with one login in a store, with a real server: waves in namespaces; workers killed or stopped at each step of
+// a refresh; a missing server; a slow or cut network; clocks that differ. Prints the outcomes.
 import assert from "node:assert/strict";
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { randomUUID } from "node:crypto";
@@ -24,11 +24,11 @@ const worker = fileURLToPath(new URL("stores/worker.js", import.meta.url));
 const { makeStore } = (await import(new URL("stores/make.js", import.meta.url).href)) as {
   makeStore(name: string, url: string): Promise<SharedStore>;
 };
-// The package as it is published, for the workers in this process too.
+// As published, also for workers in this process.
 const { createAuth } = (await import(new URL("../../dist/index.js", import.meta.url).href)) as typeof Package;
 
 const tool = { name: "fleet", version: "1.0.0" };
-/** The limit of the workers that somebody may have to take over from, in milliseconds. */
+/** For workers that may be taken over, in milliseconds. */
 const silentAfterMs = 10_000;
 const container = ["unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child"] as const;
 const mayUnshare = spawnSync(container[0], [...container.slice(1), "true"]).status === 0;
@@ -38,21 +38,21 @@ type Outcomes = Promise<readonly Outcome[]>;
 
 interface Started {
   readonly child: ChildProcess;
-  /** Until the process has stopped itself. */
+  /** Until the process stops itself. */
   stopped(): Promise<void>;
 }
 
 interface Stage {
   readonly saas: FakeSaas;
-  /** Starts a process with so many workers. `env` says what is special about it. */
+  /** `env`: what is special about them. */
   start(workers: number, env?: Record<string, string>, by?: readonly string[]): Started;
-  /** The same in this process. `url`: of the store. */
+  /** In this process. `url`: of the store. */
   here(workers: number, options?: { silentAfterMs?: number; url?: string }): Promise<unknown>;
-  /** The state folder of another machine. */
+  /** Of another machine. */
   readonly another: string;
   /** Sixty-four workers in four namespaces. */
   wave(): void;
-  /** Between the store and those that are given its URL. */
+  /** Between the store and clients with its URL. */
   relay(): Promise<Relay>;
 }
 
@@ -63,9 +63,11 @@ after(() => {
 });
 
 interface Scenario {
-  /** How many refreshes there may be; 1 by default. */
+  /** Expected refreshes; 1 by default. */
   readonly refreshes?: number;
-  /** The one thing that costs a session: a holder that is silent beyond the limit between sending the token and storing the answer. */
+  /**
+   * The one way to lose a session: a holder silent beyond the limit between sending the token and storing the response.
+   */
   readonly isBeyond?: boolean;
   act(stage: Stage): Promise<void>;
 }

@@ -1,5 +1,5 @@
-// One folder of a Windows, as Wine plays it, and of this machine: each has locks of its own kind, and both make one refresh. Needs the
-// Debian package wine64, and a build.
+// A directory shared by Windows (under Wine) and this machine: with different kinds of locks, both make one refresh.
+// Needs the Debian package wine64, and a build.
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ const skip = withoutWindows;
 let windows: Windows;
 before(() => {
   if (skip !== false) return;
-  // What that Windows writes has the modes of this process, and a file that others can read is not used here.
+  // Windows' files get this process's modes, and files that others can read are not used.
   process.umask(0o077);
   windows = startWindows();
 });
@@ -25,7 +25,7 @@ interface SharedScene extends Scene {
 
 let scenes = 0;
 
-/** A folder in which alice has logged in, with a key that both systems can derive. */
+/** With alice logged in, and a key that both systems can derive. */
 async function sharedScene(t: TestContext): Promise<SharedScene> {
   scenes += 1;
   const folder = `shared-${scenes}`;
@@ -42,17 +42,17 @@ async function sharedScene(t: TestContext): Promise<SharedScene> {
   };
 }
 
-/** Lets the service wait before it answers the next refresh, and tells it when to. */
+/** Holds the response to the next refresh until it is called. */
 function gate({ saas }: Scene): () => void {
   let answer = (): void => undefined;
   saas.faults.next("/oauth/token", { gateAnswer: new Promise<void>((resolve) => (answer = resolve)) });
   return () => answer();
 }
 
-/** What Wine says when a thread of a program fails that has ended. */
+/** Wine's message when a thread of an ended program fails. */
 const winesOwn = /^wine: .*\n/gm;
 const waits = /^Waiting for (process \d+|another process) to refresh the session …\n/m;
-/** What those say that wait for a second, for a process or for the service. */
+/** Messages after a second of waiting. */
 const announced = /^Waiting for .* to refresh the session …\n/gm;
 
 test("FR-010 NFR-014 a directory of Windows and Linux: 4 and 4 processes with the same expired session refresh once, whichever begins", {
@@ -95,7 +95,7 @@ for (const [killed, begins, goesOn] of [
     at.saas.faults.next("/oauth/token", { hang: true });
     const holder = at[begins]("auth refresh");
     await at.saas.until(() => at.saas.count("/oauth/token") > asked);
-    // Time passes five times as fast there.
+    // Five times faster.
     const next = at[goesOn]("auth refresh", accelerated(5));
     await next.shows(waits);
     holder.child.kill("SIGKILL");

@@ -89,7 +89,7 @@ test("a browser that keeps running counts as launched, and is not waited for", a
   assert.deepEqual(await open(address), { launched: "xdg-open" });
 });
 
-/** A folder of launchers that write down what they are asked, as the only PATH. */
+/** Launchers that record their arguments, as the only PATH. */
 async function desktop(
   t: TestContext,
   programs: Record<string, string>,

@@ -5,7 +5,7 @@ import { Worker } from "node:worker_threads";
 import { systemClock } from "../../src/platform/clock.ts";
 import { until } from "../helpers/until.ts";
 
-/** Answers once it is told to, whatever else this process does: 1 is asked, 2 is told, 3 is answered. */
+/** Responds on order, whatever this process does: 1 asked, 2 ordered, 3 answered. */
 const server = `
   const { createServer } = require("node:http");
   const { parentPort, workerData } = require("node:worker_threads");
@@ -30,7 +30,7 @@ test("what came while a process was stopped is read before a time limit strikes 
   const startedAt = performance.now();
   Atomics.store(state, 0, 2);
   Atomics.notify(state, 0);
-  // As in a stopped process, nothing of this thread runs until the answer has come and the limit has passed.
+  // As in a stopped process, this thread runs only after response and limit.
   Atomics.wait(state, 0, 2);
   Atomics.wait(state, 0, 3, startedAt + 40 - performance.now());
   assert.equal(await (await asked).text(), "an answer");
@@ -38,7 +38,7 @@ test("what came while a process was stopped is read before a time limit strikes 
 
 test("a time limit ends what takes longer", async () => {
   const signal = systemClock.timeout(20);
-  // The limit alone would not keep this process alive.
+  // The limit alone does not keep this process alive.
   await Promise.all([once(signal, "abort"), systemClock.sleep(30)]);
   assert.equal((signal.reason as Error).name, "TimeoutError");
 });

@@ -31,7 +31,7 @@ async function listening(
   return { port, connected, ownerOf };
 }
 
-/** As they are now: a socket whose other end was closed is closed too, and then knows none. */
+/** Current values: a socket closed at the other end forgets them. */
 function endsOf({ remoteAddress = "", remotePort = 0, localAddress = "", localPort = 0 }: Socket): Ends {
   return { remoteAddress, remotePort, localAddress, localPort };
 }
@@ -60,7 +60,7 @@ test(
       const ends = endsOf(socket);
       assert.equal(await ownerOf(ends), "foreign", host);
       assert.equal(await forUser?.(ends), "own", host);
-      // Closed by its owner, the socket is the system's: that must not make it a friend's.
+      // A socket closed by its owner is the system's, and must not count as trusted.
       other.kill("SIGKILL");
       await once(other, "exit");
       assert.equal(await forUser?.(ends), "foreign", host);
@@ -101,7 +101,7 @@ test("S-006 one look serves all that wait for the next, which comes after a rest
   const answered = new Set<number>();
   const asked = (id: number): Promise<unknown> =>
     ownerOf({
-      // Every look takes as long as it takes the kernel to write a long list.
+      // Each look takes as long as the kernel needs for a long list.
       get remoteAddress() {
         now += 50;
         return "127.0.0.1";

@@ -19,7 +19,7 @@ const table: [platform: string, folderMode: number, fileMode: number, outcome: s
   ["darwin", 0o700, 0o600, "content"],
   ["darwin", 0o700, 0o640, "storage_unsafe"],
   ["darwin", 0o770, 0o600, "storage_unsafe"],
-  // Modes say nothing there: the access list of the user's profile folder keeps others out.
+  // There modes say nothing: the profile directory's access list keeps others out.
   ["win32", 0o777, 0o666, "content"],
 ];
 test("a named pipe in the place of a file is refused at once, and not waited for", { skip }, (t) => {
@@ -47,7 +47,7 @@ for (const [platform, folderMode, fileMode, outcome] of table) {
     writeFileSync(join(folder, "file"), "content");
     chmodSync(join(folder, "file"), fileMode);
     chmodSync(folder, folderMode);
-    // In a process of its own, which is told its platform before the file looks at it.
+    // In its own process, with another platform before the file is loaded.
     const code = `
       Object.defineProperty(process, "platform", { value: ${JSON.stringify(platform)} });
       const { readPrivateFile } = await import(${JSON.stringify(module)});

@@ -42,7 +42,7 @@ test(
     ] as const) {
       writeFileSync(join(root, "passwd"), users + others, { mode: 0o644 });
       writeFileSync(join(root, "group"), `root:x:0:\nsam:x:12345:${members}\n`, { mode: 0o644 });
-      // Only this process and what it starts sees these users.
+      // Only this process and its children see these users.
       const mounts = `mount --bind "$0/passwd" /etc/passwd && mount --bind "$0/group" /etc/group && exec "$@"`;
       const args = [
         "--mount",

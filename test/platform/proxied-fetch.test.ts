@@ -12,11 +12,11 @@ import { hintOf } from "../helpers/hint.ts";
 
 interface Setting extends AsyncDisposable {
   proxy: TestProxy;
-  /** As the variable names it, with credentials. */
+  /** As in the variable. */
   via(credentials?: string): ProxyServer;
 }
 
-/** A service that only the proxy can resolve, as `http://service.test`. */
+/** A service that only the proxy resolves, as `http://service.test`. */
 async function start(listener: RequestListener, behaviour: Partial<ProxyBehaviour> = {}): Promise<Setting> {
   const service: Server = createServer(listener);
   service.listen(0, "127.0.0.1");

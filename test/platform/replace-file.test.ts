@@ -44,7 +44,7 @@ test("a file that cannot be replaced stays as it is, and no temporary file stays
   assert.deepEqual(readdirSync(folder), ["taken"]);
 });
 
-/** What is done to the files in a folder from now on. */
+/** Changes of files in a directory. */
 function doneTo(t: TestContext, folder: string): string[] {
   const done: string[] = [];
   const names = new Map<number, string>();
@@ -109,7 +109,7 @@ test("what is there under the name of the next temporary file is neither written
   skip: process.platform === "win32" && "links need a privilege there",
 }, (t) => {
   const folder = scratchFolder(t);
-  // Nobody can guess the name; here everybody can.
+  // Cannot be guessed, except here.
   replaced(t, crypto, "randomBytes", () => (length: number) => Buffer.alloc(length));
   const temporary = join(folder, `.file.${process.pid}.000000000000.tmp`);
   const precious = join(folder, "precious");
@@ -123,7 +123,7 @@ test("what is there under the name of the next temporary file is neither written
   assert.equal(readFileSync(precious, "utf8"), "precious");
 });
 
-/** A rename that fails with these, one a call, before it does what it is asked. */
+/** A rename that first fails with these, one a call. */
 function reluctant(from: string, to: string, ...answers: string[]): { rename: () => void; calls: () => number } {
   let calls = 0;
   return {
@@ -216,7 +216,7 @@ test("what killed writers left is found, in directories below too, and what a li
   assert.deepEqual(leftTemporaries(folder, { recursive: true }).sort(), paths.sort());
   assert.deepEqual(leftTemporaries(folder), [join(folder, left[0] ?? "")]);
   assert.deepEqual(leftTemporaries(folder, { of: "other" }), []);
-  // A process of another user, which a signal cannot reach, is alive.
+  // Another user's process, which signals cannot reach, is alive.
   t.mock.method(process, "kill", () => {
     throw Object.assign(new Error("not permitted"), { code: "EPERM" });
   });

@@ -31,7 +31,7 @@ const none = join(folder, "none");
 mkdirSync(none);
 const big = randomBytes(8 * 1024 * 1024);
 
-/** A service with TLS that names itself `service.test`; its WebSocket says "hi". */
+/** A TLS service named `service.test`; its WebSocket says "hi". */
 async function startService(): Promise<{ port: number; sent: string[] } & AsyncDisposable> {
   const sent: string[] = [];
   const server = createServer(certificate, async (request, response) => {
@@ -62,7 +62,7 @@ async function startService(): Promise<{ port: number; sent: string[] } & AsyncD
   };
 }
 
-/** Sends requests, one after the other, from one process with that environment. */
+/** In turn, from one process with that environment. */
 async function fromChild(env: Record<string, string>, ...requests: ChildRequest[]): Promise<ChildAnswer[]> {
   const { SSL_CERT_FILE: _, NODE_EXTRA_CA_CERTS: __, NODE_OPTIONS: ___, ...inherited } = process.env;
   const child = fork(join(import.meta.dirname, "../helpers/fetch-child.ts"), {
@@ -167,7 +167,7 @@ test("TLS through a proxy is verified with NODE_EXTRA_CA_CERTS, any size arrives
     routes: { "service.test:443": service.port, "other.test:443": service.port },
     basic: "kim:hunter2",
   });
-  // The variable that lets Node use the proxy by itself must not lead through it twice.
+  // The variable for Node's own proxy must not lead through it twice.
   const env = {
     HTTPS_PROXY: proxy.url.replace("//", "//kim:hunter2@"),
     NODE_EXTRA_CA_CERTS: authority,
@@ -206,7 +206,7 @@ test("a proxy may speak TLS itself, and its certificate is verified", async () =
   assert.deepEqual(service.sent, ["POST /token - grant"]);
 });
 
-// Where OpenSSL's variables say what the system's list is; on macOS and Windows it is a store that no test should change.
+// Where OpenSSL's variables set the system's list; on macOS and Windows it is a store that no test should change.
 const readsSystem = "setDefaultCACertificates" in tls && process.platform === "linux";
 
 test("a certificate of an authority that only the system knows is accepted where Node can read the system's list", async () => {
@@ -227,7 +227,7 @@ test("the global fetch accepts such a certificate too", async () => {
   await using service = await startService();
   const url = `https://127.0.0.1:${service.port}/`;
   const [answer] = await fromChild({ SSL_CERT_FILE: authority }, { url });
-  // The name on the certificate is another one, which is found out only when its authority is trusted.
+  // The certificate's name is wrong, which shows only with a trusted authority.
   if (readsSystem) assert.equal(answer?.error?.causeCode, "ERR_TLS_CERT_ALTNAME_INVALID");
   else assert.match(answer?.error?.hint ?? "", /NODE_EXTRA_CA_CERTS/);
 });

@@ -19,9 +19,9 @@ interface Stage {
   folder: string;
   runtime: SyncRuntime;
   rejections: Rejection[];
-  /** Emits, one event after the other. */
+  /** One by one. */
   emit: (count: number, input?: (n: number) => EventInput) => Promise<string[]>;
-  /** Emits, all in one file. */
+  /** In one file. */
   emitTogether: (count: number) => Promise<string[]>;
   waiting: () => number;
 }
@@ -49,7 +49,7 @@ async function stage(t: TestContext): Promise<Stage> {
       return ids;
     },
     async emitTogether(count) {
-      // The first is written alone; those that follow during the write are written together.
+      // The first is written alone; those during the write together.
       const ids = await Promise.all(Array.from({ length: count + 1 }, (_, n) => one(history(`entry ${n}`))));
       return ids.slice(1);
     },
@@ -144,7 +144,7 @@ test("after a partial success, accepted events are removed and the others stay, 
       [terminal, "project_refused", "never", true],
     ],
   );
-  // An event without a verdict is sent again while others make progress; one that was judged is not.
+  // An event without a verdict is sent again while others make progress; a judged one is not.
   const asked = [taken, refused, terminal, pending, omitted].map((id) => saas.events.get(id ?? "")?.deliveries);
   assert.deepEqual(asked, [1, 1, 1, 1, 2]);
   saas.judge = () => undefined;
@@ -428,7 +428,7 @@ test("NFR-010 events that stay are in files of their own before the file that th
   const { saas, folder, runtime, emitTogether, waiting } = await stage(t);
   const [refused] = await emitTogether(4);
   saas.judge = ({ event_id }) => (event_id === refused ? { status: "rejected" } : undefined);
-  // No file can be made there any more.
+  // No new file is possible there.
   const [unfinished = ""] = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) =>
     /events-unfinished$/.test(name),
   );

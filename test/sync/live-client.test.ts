@@ -193,7 +193,7 @@ withWebSocket(import.meta.url, (WebSocket) => {
   });
 
   const mebibyte = Buffer.alloc(1024 * 1024, "x");
-  /** The header of a frame from the service: `fin` and what it is in the first byte, then the length. */
+  /** Of the service: `fin` and the type in the first byte, then the length. */
   const frameHeader = (first: number, length: number): Buffer => {
     const header = Buffer.from([first, 127, 0, 0, 0, 0, 0, 0, 0, 0]);
     header.writeBigUInt64BE(BigInt(length), 2);
@@ -363,7 +363,7 @@ withWebSocket(import.meta.url, (WebSocket) => {
     assert.equal(refused.client.state, "Offline");
   });
 
-  /** The authorization header of the upgrade with this index, which may still come. */
+  /** The upgrade's authorization header by index, perhaps still to come. */
   function lastTicket({ saas }: Live, index: number): string {
     return `Bearer ${[...saas.tickets.keys()][index]}`;
   }

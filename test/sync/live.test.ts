@@ -23,19 +23,18 @@ interface Program {
   saas: FakeSaas;
   live: LiveClient;
   sync: SyncRuntime;
-  /** Runs the connection, and waits until it is open; `ended` settles as the run does. */
+  /** Until it is open; `ended` settles as the run. */
   connect(): Promise<{ ended: Promise<void> }>;
-  /** Waits for a state of the connection. */
   enters(state: LiveState): Promise<void>;
-  /** How many events wait on disk. */
+  /** On disk. */
   waiting(): number;
   emit(text: string): Promise<string>;
-  /** How each event arrived, and how often, in the order of their ids. */
+  /** How each event arrived, and how often, by id. */
   arrived(): [via: string, deliveries: number][];
 }
 
 withWebSocket(import.meta.url, () => {
-  /** A program that uses the library as the README says: its connection is passed to its synchronisation. */
+  /** As in the README: the connection is passed to the synchronization. */
   async function program(t: TestContext): Promise<Program> {
     const clock = new ManualClock();
     const saas = await startFakeSaas({ now: () => clock.now() });
@@ -143,7 +142,7 @@ withWebSocket(import.meta.url, () => {
     const id = await emit("taken");
     await saas.until(() => saas.events.size === 1);
     await until("the queue is as expected be", () => waiting() === 0);
-    // The connection breaks between the event and its answer.
+    // The connection breaks between event and response.
     saas.judge = () => {
       saas.closeSockets("abrupt");
       return undefined;

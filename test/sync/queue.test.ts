@@ -58,7 +58,7 @@ test("a queue longer than one portion of names is listed once, in order, up to i
   const [first = ""] = readdirSync(join(folder, "events"), { recursive: true, encoding: "utf8" }).filter((name) =>
     name.endsWith(".jsonl"),
   );
-  // Out of order: a folder has none. Only their names are read, so one file can have them all.
+  // Out of order, as in a directory. Only names are read, so all can be one file.
   for (const [n] of names.entries())
     linkSync(join(folder, "events", first), join(folder, "events", names[(n * 7919) % names.length] ?? ""));
   const end = queue.end();
@@ -94,7 +94,7 @@ test("a failure to write leaves nothing partly added", async (t) => {
 test("NFR-010 what leftovers of a killed process: of a file does not keep the next one from adding the same", async (t) => {
   const folder = temporaryFolder(t);
   const queue = new QueueFolder(folder, "events", systemClock);
-  // Killed in the middle: one file is in its place, another unfinished.
+  // Killed halfway: one file in place, another unfinished.
   const program = `
     import fs from "node:fs";
     import { syncBuiltinESMExports } from "node:module";
@@ -260,7 +260,7 @@ test("four processes that add at once lose nothing, even when they are killed", 
   const names = queue.names();
   for (const { pid, count } of reported) {
     const there = names.filter((name) => name.includes(`-P${pid}N`)).length;
-    // An event may be there that the process was killed before reporting; none that it reported is missing.
+    // The process may have died before its report of an event; no reported one is missing.
     assert.ok(there >= count && there <= count + 1, `${count} reported, ${there} there`);
   }
   for (const name of names) assert.equal(JSON.parse(queue.read(name)[0] ?? "").pad.length, 3000);
@@ -285,14 +285,14 @@ test("items that are appended one by one share files of 128 positions, until clo
     queue.names().flatMap((name) => queue.read(name)),
     orders.map((order) => item(order).text),
   );
-  // The same position once more: the closed file keeps its name.
+  // The same position again: the closed file keeps its name.
   await queue.append(item(2));
   queue.closeOpenFiles();
   assert.equal(queue.names().length, 4);
   assert.equal(queue.count(), 5);
 });
 
-/** What reaches the disk from now on: contents of files, and names in folders. */
+/** Contents of files and names of directories that reach the disk. */
 async function flushed(t: TestContext): Promise<string[]> {
   const done: string[] = [];
   replaced(

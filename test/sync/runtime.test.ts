@@ -62,7 +62,7 @@ test("a queue of 100,000 events refuses another, reports that, and keeps what it
   const runtime = runtimeFor(folder, saas, alice(saas.url));
   await runtime.emit(history());
   const [scope] = runtime.queue.scopes();
-  // The names say how many events a file holds, so one empty file stands for 99,997 events here.
+  // Names hold the counts, so one empty file stands for 99,997 events.
   writeFileSync(join(scope?.lock ?? "", "../events/0000000000000002-A-99997-0.jsonl"), "");
   const later = runtimeFor(folder, saas, alice(saas.url));
   const reports = await Promise.all([history(), history(), history(), history()].map((input) => later.emit(input)));

@@ -10,7 +10,7 @@ import { createAuthorizedFetch, type AuthorizedFetch } from "../../src/auth/auth
 import { Secret } from "../../src/base/secret.ts";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
 
-/** A folder that is removed after the test. */
+/** Removed after the test. */
 export function temporaryFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "spec-kitty-sync-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
@@ -23,7 +23,7 @@ export async function fakeSaas(t: TestContext): Promise<FakeSaas> {
   return saas;
 }
 
-/** The authorized fetch with one token, which nothing refreshes. */
+/** With one token, never refreshed. */
 export function bearerFetch(service: string, token: string): AuthorizedFetch {
   const accessToken = new Secret(token);
   const tokens = {
@@ -42,7 +42,7 @@ export function bob(service: string): Account {
   return { service, user: "u_bob", team: "tm_bolt", label: "bob@example.com" };
 }
 
-/** An event that the service accepts. */
+/** Valid. */
 export function history(content = "wrote a line"): EventInput {
   return {
     event_type: "HistoryAdded",
@@ -51,7 +51,7 @@ export function history(content = "wrote a line"): EventInput {
   };
 }
 
-/** A runtime of an account at a fake service; without an account, nobody is logged in. */
+/** Of an account at a fake service; not logged in without one. */
 export function runtimeFor(
   folder: string,
   saas: FakeSaas,
@@ -71,14 +71,14 @@ export function runtimeFor(
   });
 }
 
-/** Every file below a folder whose path holds `part`, as paths within it. */
+/** Files with `part` in their path. */
 export function filesIn(folder: string, part: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: "utf8" }).filter(
     (name) => name.includes(part) && /\.(jsonl?|txt)$/.test(name),
   );
 }
 
-/** A clock that only `advance` moves; a sleep ends when the clock passes its end. */
+/** Only `advance` moves it; a sleep ends when its end is passed. */
 export function standingClock(start = 1_700_000_000_000): Clock & { advance(ms: number): void; sleeping: number[] } {
   let at = start;
   const sleepers: { until: number; wake: () => void }[] = [];

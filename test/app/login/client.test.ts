@@ -27,7 +27,7 @@ for (const method of ["client_secret_basic", "client_secret_post", "unlisted"] a
       "auth logout",
     ])
       assert.equal((await here(args)).code, 0, args);
-    // The request without the secret was refused; after that each has it, and UserInfo has never seen it.
+    // The request without the secret was refused; later ones have it, and UserInfo has never seen it.
     assert.equal(provider.requests.filter(({ path, status }) => status === 401 && path !== "/userinfo").length, 1);
     assert.ok(
       provider.requests.every(

@@ -148,7 +148,7 @@ for (const [title, fault] of pages) {
   });
 }
 
-/** The scope that a login asked for. */
+/** Requested by a login. */
 const scopeIn = (stderr: string): string | null =>
   new URL(/http:\S+\/authorize\S*/.exec(stderr)?.[0] ?? "").searchParams.get("scope");
 

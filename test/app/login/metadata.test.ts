@@ -17,7 +17,7 @@ const published = (token_endpoint: string): object => ({
 });
 const server = published(`${issuer}/known`) as KnownServer["server"];
 
-/** Plans a login at the issuer, which answers as told; `askedAt`: when the profile has read its metadata. */
+/** At an issuer with this response; `askedAt`: when the profile's metadata were fetched. */
 async function planned(answer: () => Response, askedAt?: number): Promise<LoginPlan> {
   const store = new MemoryStore(clock);
   const app = createApp({ env: {}, options: { issuer }, sessions: store, clock, fetch: async () => answer() });

@@ -89,7 +89,7 @@ test("at a server of OAuth 2.0 alone the account is called by its issuer and sco
   assert.equal((await here("auth status --check")).code, 0);
   assert.equal((await here("auth refresh")).code, 0);
   assert.equal((await session())?.user.id, first?.user.id);
-  // Nobody knows whether that is the same user.
+  // It may be another user.
   assert.equal((await here("auth login --force")).code, 0);
   assert.notEqual((await session())?.user.id, first?.user.id);
 

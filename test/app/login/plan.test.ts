@@ -28,7 +28,7 @@ const facts = (env: EnvironmentFacts["env"]): EnvironmentFacts => ({
 const here = describeEnvironment(facts({ DISPLAY: ":0" }));
 const overSsh = describeEnvironment(facts({ SSH_CONNECTION: "set" }));
 
-/** The plan of a login at the issuer, with the metadata that it publishes. */
+/** With the issuer's metadata. */
 function planned(
   asked: Partial<LoginArguments> = {},
   metadata: AuthorizationServer = server,
@@ -109,7 +109,7 @@ test("S-011 an unknown issuer without registration does not get the client and t
       ),
     );
   assert.equal(planned().request.scope, "offline_access");
-  // One that lists them, and serves another that somebody named, is of the same kind and may know the client.
+  // An issuer that lists them, and serves another named service, is of the same kind and may know the client.
   const listed = { ...server, scopes_supported: ["api.read", "api.write", "offline_access"] };
   assert.throws(() => planned({}, listed, undefined, nobodys), { code: "configuration_invalid" });
   const { request, mayBeKnown } = planned({}, listed, undefined, { ...nobodys, service: "https://service.example" });

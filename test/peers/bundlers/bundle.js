@@ -1,5 +1,5 @@
-// `node bundle.js PROGRAM FOLDER`: makes bundles of a program, by each bundler in a folder of its own. A process of its own, since
-// bundlers start workers, which inherit the options of a test's Node.
+// `node bundle.js PROGRAM FOLDER`: bundles a program by each bundler, in a directory each. A separate process, since
+// bundlers start workers, which inherit Node's options of a test.
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
@@ -66,5 +66,5 @@ await new Parcel({
     },
   },
 }).run();
-// The workers of some bundlers stay.
+// Workers of some bundlers stay.
 process.exit();

@@ -1,4 +1,4 @@
-// The command and the library on Bun and on Deno, which has the permissions that the documents name and no others: all, or one by one.
+// Command and library on Bun and Deno, with the documented permissions only: all, or one by one.
 import assert from "node:assert/strict";
 import { readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ import { sessionOf, storeSession } from "../../helpers/stored-session.ts";
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const installed = at("node_modules");
 const page = readFileSync(at("../../../src/docs/install.md"), "utf8").replaceAll("\n", " ");
-/** What the page says to run Deno with, and what it says of less. */
+/** The page's flags for Deno, and for less. */
 const [all, less] = [...page.matchAll(/deno run ((?: ?--allow-[a-z]+)+)/g)].map(([, flags = ""]) => flags.split(" "));
 assert.deepEqual(all, ["--allow-all"]);
 assert.ok(less !== undefined && less.length > 3, "the page names Deno's permissions one by one");
@@ -33,7 +33,7 @@ for (const [name, runtime] of Object.entries(runtimes)) {
     const { saas, env } = await scene(t);
     const run = (args: string): ReturnType<typeof runCommand> =>
       runCommand(t, args.split(" "), { ...env, DENO_DIR: join(env["HOME"] ?? "", "deno") }, { runtime });
-    // Without /proc a login in the browser is another matter: see test/security/.
+    // Without /proc a browser login differs: see test/security/.
     if (name === "Deno with less") await storeSession(saas, env, sessionOf(saas, { leftMs: 3_600_000 }));
     else
       assert.equal(
@@ -118,7 +118,7 @@ lock.release();\n`,
     await holder.shows(/held/);
     holder.child.kill("SIGKILL");
     await holder.ended;
-    // Less than the 27 seconds after which silence alone would do.
+    // Less than the 27 seconds of silence.
     const { code, stderr } = await runCommand(t, [], all, { runtime, program });
     assert.equal(code, 0, stderr);
   });

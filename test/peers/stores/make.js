@@ -1,4 +1,4 @@
-// Makes the store that STORE names, with its own client: what a program of thirty lines does.
+// Makes the store named by STORE with its client, as a short program does.
 import { once } from "node:events";
 import { etcdStore, kubernetesSecretStore, postgresStore, redisStore } from "../../../dist/app/stores.js";
 
@@ -7,7 +7,7 @@ const makers = {
     const { createClient } = await import("redis");
     const client = createClient({ url, socket: { reconnectStrategy: 100 }, disableOfflineQueue: true });
     client.on("error", () => undefined);
-    // While it cannot connect, each call fails, and the library tries again.
+    // Without a connection each call fails, and the library tries again.
     await Promise.race([client.connect(), once(client, "error")]);
     return ending(redisStore(client), () => client.destroy());
   },
@@ -36,7 +36,7 @@ const makers = {
   },
 };
 
-/** The program ends its client after the store. */
+/** The client ends after the store. */
 function ending(store, end) {
   return {
     ...store,
@@ -47,5 +47,5 @@ function ending(store, end) {
   };
 }
 
-/** By default of the server that the environment names: other processes get it from there. */
+/** By default for the environment's server, as in child processes. */
 export const makeStore = (name = process.env.STORE, url = process.env.STORE_URL) => makers[name](url);

@@ -1,8 +1,8 @@
 import { isTransient } from "../../../dist/index.js";
 
 /**
- * What becomes of a worker that asks until it has a token or may not go on: the token, or the code of its error; how long that took, in
- * milliseconds; how often it was told to try again.
+ * A worker's outcome, with retries until it has a token or must stop: the token, or the error's code; the time, in
+ * milliseconds; the number of retries.
  *
  * @param {Pick<import("../../../src/app/auth.ts").Auth, "getToken" | "close">} auth
  * @returns {Promise<{ token?: string, error?: string, ms: number, told: number }>}

@@ -1,13 +1,13 @@
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 
-/** A network between a store and who uses it. */
+/** A network between a store and its clients. */
 export interface Relay {
-  /** The store's address, by way of the relay. */
+  /** Of the store, through the relay. */
   readonly url: string;
-  /** How long each byte is on its way, in milliseconds, in either direction. */
+  /** Delay of each byte, in both directions, in milliseconds. */
   delayMs: number;
-  /** Nothing arrives any more, and nobody is told; what is sent meanwhile comes when that has ended, as TCP has it. */
+  /** Nothing arrives, silently; it comes afterwards, as with TCP. */
   cut(): void;
   heal(): void;
   end(): void;

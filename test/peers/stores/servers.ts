@@ -1,4 +1,4 @@
-// The servers of the stores, as Debian packages them: each on a loopback port of its own, with its data in a scratch folder.
+// The stores' servers from Debian packages, each on a loopback port with data in a scratch directory.
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
@@ -9,24 +9,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 
-/** A server that can be stopped and started again, with what it has stored. */
+/** Can be stopped and started again, with its data. */
 export interface StoreServer {
-  /** For its client. */
   readonly url: string;
   start(): Promise<void>;
-  /** At once, as a crash does. */
+  /** As a crash does. */
   kill(): Promise<void>;
-  /** Stops it for good, and removes what it has stored. */
+  /** Stops it and removes its data. */
   end(): Promise<void>;
 }
 
-/** The servers and workers that are running: a run that a time limit ends leaves none of them, nor any that is stopped. */
+/** Running servers and workers: a time limit must leave none, not even stopped ones. */
 const running = new Set<ChildProcess>();
 process.once("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
 
-/** Ends a child process when this one ends. */
 export function endWithThis(child: ChildProcess): void {
   running.add(child);
   child.once("exit", () => running.delete(child));
@@ -40,7 +38,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Until it accepts connections and `isReady` says so. */
+/** Until it accepts connections and `isReady`. */
 async function answers(port: number, child: ChildProcess, isReady: () => boolean): Promise<void> {
   for (const giveUp = Date.now() + 60_000; Date.now() < giveUp; await setTimeout(50)) {
     if (child.exitCode !== null) throw new Error(`${child.spawnfile} ended with ${child.exitCode}`);
@@ -60,7 +58,7 @@ interface Program {
     port: number,
     folder: string,
   ) => readonly [string, ...string[]] | Promise<readonly [string, ...string[]]>;
-  /** Makes what it needs in its folder. */
+  /** Prepares its directory. */
   readonly prepare?: (folder: string) => void;
   readonly isReady?: (port: number) => boolean;
   readonly uid?: number | undefined;
@@ -94,7 +92,7 @@ async function server({ url, command, prepare, isReady = () => true, uid }: Prog
   };
 }
 
-/** Every change reaches the disk before it is answered. */
+/** Every change is on disk before the response. */
 export function redisServer(): Promise<StoreServer> {
   return server({
     url: (port) => `redis://127.0.0.1:${port}`,
@@ -116,7 +114,7 @@ export function redisServer(): Promise<StoreServer> {
   });
 }
 
-/** It does not run as root. */
+/** Not as root. */
 export function postgresServer(): Promise<StoreServer> {
   const [version = ""] = readdirSync("/usr/lib/postgresql").sort((a, b) => Number(b) - Number(a));
   const bin = join("/usr/lib/postgresql", version, "bin");
@@ -167,7 +165,7 @@ export async function etcdServer(): Promise<StoreServer> {
   });
 }
 
-/** The part of an API server of Kubernetes that secrets need, in this process: no real one can be had here. */
+/** The secrets part of a Kubernetes API server, in this process: no real one is available. */
 export async function fakeKubernetes(): Promise<StoreServer> {
   const secrets = new Map<string, { metadata: { name: string; resourceVersion: string }; data?: unknown }>();
   const port = await freePort();

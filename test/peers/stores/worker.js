@@ -1,5 +1,5 @@
-// WORKERS workers that share a login: each prints a line of JSON with what became of it. PAUSE names the step before which the process stops
-// itself, once: a save that was stopped in is tried again.
+// WORKERS workers with one login: each prints its outcome, a line of JSON. Before the step PAUSE the process stops
+// itself, once: an interrupted save is tried again.
 import { createAuth } from "../../../dist/index.js";
 import { makeStore } from "./make.js";
 import { outcomeOf } from "./outcome.js";

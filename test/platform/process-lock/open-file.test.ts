@@ -24,7 +24,7 @@ import {
   removeLockFile,
 } from "../../../src/platform/process-lock/open-file.ts";
 
-/** A kernel that keeps one lock per file until the descriptor that holds it is closed, and reports a held one by `code`. */
+/** One lock per file until the descriptor is closed; `code` for a held one. */
 function kernel(
   lockFlag: number,
   code: string,

@@ -34,7 +34,7 @@ import { replaced } from "../../helpers/replaced.ts";
 
 const linux = process.platform === "linux" ? {} : { skip: "about the lock of Linux" };
 
-/** A clock that jumps: each wait ends at once, after what `during` does, and takes as long as `lasting` says. */
+/** Each wait ends at once, after `during`, and takes `lasting`. */
 function jumpingClock(
   during: (waits: number) => void = () => {},
   lasting: (ms: number) => number = (ms) => ms,
@@ -63,7 +63,6 @@ function place(): { folder: string; path: string } {
 
 const once = { clock: systemClock, timeoutMs: 0 };
 
-/** The parts of an entry's name. */
 interface Name {
   id: string;
   signs: string;
@@ -73,10 +72,7 @@ interface Name {
   host: string;
 }
 
-/**
- * A lock as another process would have left it that has ended: with a name of this process in which some parts are replaced, and a
- * socket that nobody listens on.
- */
+/** The lock of an ended process: with changed parts of this process's name, and a dead socket. */
 async function forge(path: string, change: Partial<Name>): Promise<string> {
   const lock = await acquireProcessLock(path, once);
   const [id = "", signs = "", pid = "", space = "", place = "", ...host] = (readdirSync(path)[0] ?? "").split(".");
@@ -92,7 +88,7 @@ async function forge(path: string, change: Partial<Name>): Promise<string> {
   return entry;
 }
 
-/** What becomes of an entry with a sign of life. */
+/** The entry after a sign of life. */
 function shown(entry: string): string {
   return entry.replace(/(?<=\/[0-9a-f]{16}\.)\d+(?=\.[^/]*$)/, (signs) => String(Number(signs) + 1));
 }
@@ -192,7 +188,7 @@ test(
 
 test("NFR-017 a thread that ends while it holds the lock leaves it to the next one", linux, async () => {
   const { path } = place();
-  // What is built: a thread does not get TypeScript compiled on every Node.
+  // The build: not every Node compiles TypeScript in a thread.
   const module = new URL("../../../dist/platform/process-lock/process-lock.js", import.meta.url).href;
   const clock = new URL("../../../dist/platform/clock.js", import.meta.url).href;
   const code = `
@@ -230,7 +226,7 @@ for (const [where, change] of [
         assert.match(hintOf(error), /free after 30 s/);
         return true;
       });
-      // A wait that is too short goes on until it knows: a hundred of them would not.
+      // A too short wait continues until it knows: a hundred of them would not.
       const clock = jumpingClock();
       const lock = await acquireProcessLock(path, { clock: { ...clock, now: () => 9e15 }, timeoutMs: 1000 });
       assert.ok(clock.monotonic() >= 27_000 && clock.monotonic() < 30_000, `after ${clock.monotonic()} ms`);
@@ -267,7 +263,7 @@ test(
       () => 3_600_000,
     );
     (await acquireProcessLock(path, { clock, timeoutMs: 1e12 })).release();
-    // The look that sees the sign begins anew, and fourteen more make 28 s.
+    // The look that sees a sign starts over; fourteen more are 28 s.
     assert.equal(clock.waits.length, 13 + 14);
   },
 );
@@ -310,7 +306,7 @@ test("NFR-009 the lock is whose name is in it, whatever a network file system sa
   type Rename = (from: string, to: string) => void;
   let answer: (rename: Rename, from: string, to: string) => void = (rename, from, to) => rename(from, to);
   replaced(t, fs, "renameSync", (rename) => (from: string, to: string) => answer(rename, from, to));
-  // The answer was lost, and the rename repeated: it was done, and is said to have failed.
+  // A lost response: the rename was repeated and reports failure, but it was done.
   const lost = (code: string) => (rename: Rename, from: string, to: string) => {
     rename(from, to);
     throw Object.assign(new Error(code), { code });
@@ -320,7 +316,7 @@ test("NFR-009 the lock is whose name is in it, whatever a network file system sa
   answer = lost("ENOENT");
   assert.equal(lock.held(), true, "nor does a lost answer to a sign of life cost the lock");
   lock.release();
-  // It is said to have succeeded, and another's name is there.
+  // Reports success, but the name is another's.
   const other = await forge(path, { place: "0" });
   answer = () => undefined;
   await assert.rejects(acquireProcessLock(path, once), { code: "lock_unavailable" });
@@ -330,7 +326,7 @@ test("NFR-009 the lock is whose name is in it, whatever a network file system sa
 test("a lock that was taken by another is not held, though its holder was only asleep", linux, async () => {
   const { path } = place();
   const lost = await acquireProcessLock(path, once);
-  // What a machine does that has watched it for long enough.
+  // As a machine does that has watched it for long enough.
   unlinkSync(join(path, readdirSync(path)[0] ?? ""));
   const next = await acquireProcessLock(path, once);
   assert.equal(lost.held(), false);
@@ -356,12 +352,12 @@ test(
   linux,
   async () => {
     const { path, folder } = place();
-    mkdirSync(path); // It died after it gave the lock up and before it removed the directory,
-    mkdirSync(`${path}.0123456789abcdef`); // another between making its directory and the entry in it,
-    mkdirSync(`${path}.fedcba9876543210`); // and a third before it took the lock.
+    mkdirSync(path); // It died between releasing the lock and removing the directory,
+    mkdirSync(`${path}.0123456789abcdef`); // another between making its directory and its entry,
+    mkdirSync(`${path}.fedcba9876543210`); // a third before taking the lock,
     writeFileSync(join(`${path}.fedcba9876543210`, "entry"), "");
     (await acquireProcessLock(path, once)).release();
-    await forge(path, {}); // And the last one after it gave the lock up and before it removed its socket.
+    await forge(path, {}); // and the last between releasing the lock and removing its socket.
     rmSync(path, { recursive: true });
     await forge(path, {});
     (await acquireProcessLock(path, once)).release();
@@ -380,7 +376,7 @@ test("a dead holder's lock can be removed by command, a living one's cannot", li
   assert.deepEqual(readdirSync(folder), []);
 });
 
-/** Lets a call of the file system fail with `code`, the first times or always; the answer ends that. */
+/** Lets a call fail with `code`, `times` times; returns a function that ends it. */
 function failing(call: "renameSync" | "mkdirSync", code: string, times: number): () => void {
   const before = fs[call];
   let left = times;
@@ -489,7 +485,7 @@ test(
     };
     await refused(join(folder, "missing", "lock"), "ENOENT", /^Create it: mkdir -p/);
     await refused(join(folder, "file", "lock"), "ENOTDIR", /^Set SPEC_KITTY_CONFIG_DIR/);
-    // The superuser may write everywhere, so for this one it becomes another user for a moment.
+    // Root may write everywhere, so it becomes another user for a moment.
     const superuser = process.getuid?.() === 0;
     mkdirSync(join(folder, "closed"), { mode: 0o555 });
     if (superuser) process.seteuid?.(65534);
