@@ -22,7 +22,7 @@ if (Number.parseInt(process.versions.node, 10) < 22) {
 const { fstatSync, fsyncSync, statSync } = fs;
 let scratch;
 fs.fsyncSync = (fd) => {
-  scratch ??= statSync(tmpdir()).dev;
+  scratch ??= statSync(tmpdir(), { throwIfNoEntry: false })?.dev;
   if (fstatSync(fd).dev !== scratch) fsyncSync(fd);
 };
 syncBuiltinESMExports();

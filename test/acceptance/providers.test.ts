@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { runCommand, startCommand } from "../helpers/command.ts";
+import { runCommand, startCommand, withoutWaits } from "../helpers/command.ts";
 import { loginAt, me, provided } from "../helpers/provided.ts";
 import { filesUnder } from "../helpers/scene.ts";
 
@@ -195,7 +195,7 @@ test("an ID token of another user's in a refresh ends the session, and the comma
   const { code, stderr } = await run("auth refresh --profile work");
   assert.equal(code, 4);
   assert.match(
-    stderr,
+    withoutWaits(stderr),
     /^error: the session was not continued: the ID token of "\S+" names a different user than the login\nhint: Run: spec-kitty auth login --profile work\n$/,
   );
   assert.equal((await here("auth token --profile work")).code, 4);

@@ -8,7 +8,7 @@ import { test, type TestContext } from "node:test";
 import { createIdentity } from "../../src/base/identity.ts";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
 import { approveDevice } from "../fake-saas/user.ts";
-import { scratchFolder, startCommand, type CommandEnvironment } from "./command.ts";
+import { scratchFolder, startCommand, withoutWaits, type CommandEnvironment } from "./command.ts";
 import { filesIn, root, textOf } from "./import-graph.ts";
 import { scriptedBrowser } from "./scripted-browser.ts";
 import { sessionOf, storeSession } from "./stored-session.ts";
@@ -328,7 +328,7 @@ async function ending(
   );
   started.shows(/ does not respond/).then(storage.recover, () => undefined);
   const { code, stdout, stderr } = await until("the program ends", started.ended, 30_000);
-  return { code, output: `${stderr}${stdout}` };
+  return { code, output: `${withoutWaits(stderr)}${stdout}` };
 }
 
 /**
