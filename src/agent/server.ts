@@ -50,6 +50,8 @@ export function agentServer(lender: Lender): Server {
   const server = createServer((request, response) => {
     const known = knownClient(request, lender.secret);
     if (known !== undefined) heard(request.socket);
+    // Otherwise an endless body would be read to its end.
+    else response.shouldKeepAlive = false;
     answer(request, known !== undefined, lender, isAllowed)
       .catch((error: unknown) => failure(error))
       .then(({ status, body }) => send(response, status, body, known?.sealed))

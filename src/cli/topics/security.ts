@@ -19,7 +19,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     },
     {
       id: "callback-load",
-      text: "Other requests cannot block the listener: their number, size and time are limited.",
+      text: "The number, size and time of other requests to the listener are limited.",
     },
     {
       id: "browser-once",
@@ -43,7 +43,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     },
     {
       id: "agent-socket",
-      text: "An agent serves only clients with its 256-bit secret, and only access tokens and proofs for one service. Other users cannot connect unless you share the socket, and cannot block it. Commands do not send the secret, and trust only an agent that has it. Nobody between the two can read the response.",
+      text: "An agent serves only clients with its 256-bit secret, and only access tokens and proofs for one service. Other users cannot connect unless you share the socket, and their connections are limited. Commands do not send the secret, and trust only an agent that has it. Nobody between the two can read the response.",
     },
     {
       id: "resource-parent",
@@ -142,6 +142,7 @@ What is not protected:
 - Your own programs, and administrators, can do what you can: run "auth token", read memory, read the machine key, hold the lock, fill the
   disk.
 - Another user can take the port of a stopped http service on this machine, and gets your requests.
+- Another user can delay a login, or an agent on a port, by a flood of requests.
 - "npx" runs a program of this name in node_modules/.bin of the current directory.
 - A hostile issuer can register your redirect URL at an open server (RFC 7591), and get that session. Unless redirects name the server
   (RFC 9207), approve only at the host that the login names.

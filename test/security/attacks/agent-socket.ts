@@ -9,6 +9,7 @@ import type { AgentOutput } from "../../../src/cli/json-output.ts";
 import { askAgent } from "../../helpers/agent.ts";
 import type { CommandEnvironment } from "../../helpers/command.ts";
 import { echo } from "../../helpers/scene.ts";
+import { until } from "../../helpers/until.ts";
 import { signIn } from "../../helpers/stored-session.ts";
 import type { Attack, Stage } from "../stage.ts";
 
@@ -133,6 +134,12 @@ async function assertNobodyHoldsIt(stage: Stage): Promise<void> {
       ? await holdConnections(input, createRequire(import.meta.url))
       : await stage.other.run(holdConnections, input);
   assert.ok(silent <= input.kept, `${silent} silent connections are open`);
+  // And with what is no more than the beginning of a request, the response to which ends the connection.
+  const endless = connect(input.port, "127.0.0.1")
+    .on("error", () => undefined)
+    .resume();
+  endless.write("POST /v1/token HTTP/1.1\r\nHost: agent\r\nContent-Length: 999999999\r\n\r\nx");
+  await until("the connection of an endless body is closed", once(endless, "close"));
   const { code, stdout } = await here("auth whoami", { SPEC_KITTY_AGENT: value });
   assert.deepEqual([code, stdout], [0, "alice@example.com\n"]);
 }
