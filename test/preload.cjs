@@ -25,4 +25,13 @@ fs.fsyncSync = (fd) => {
   scratch ??= statSync(tmpdir(), { throwIfNoEntry: false })?.dev;
   if (fstatSync(fd).dev !== scratch) fsyncSync(fd);
 };
+fs.fsync = (fd, done) => {
+  let error = null;
+  try {
+    fs.fsyncSync(fd);
+  } catch (thrown) {
+    error = thrown;
+  }
+  process.nextTick(done, error);
+};
 syncBuiltinESMExports();

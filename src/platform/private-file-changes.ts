@@ -12,7 +12,7 @@ import {
 } from "./replace-file.ts";
 import { checkFoldersAbove } from "./folders-above.ts";
 import { checkFolder, maxBytes } from "./private-files.ts";
-import { explained } from "./unwritable.ts";
+import { explained, explanationOf } from "./unwritable.ts";
 
 /** Parents already checked by this process: a queue is written to a thousand times a second. */
 const looked = new Set<string>();
@@ -53,16 +53,19 @@ function makeFolder(path: string): void {
  *
  * @throws {@link AuthError} `storage_unwritable` when the directory or the disk refuses; so does its `commit`
  */
-export function reservePrivateFile(path: string, bytes: number): Reservation {
+export async function reservePrivateFile(path: string, bytes: number): Promise<Reservation> {
   const folder = dirname(path);
   ensurePrivateFolder(folder);
-  const reservation = explained(path, () => {
+  const explain = (cause: unknown): never => {
+    throw explanationOf(path, cause);
+  };
+  explained(path, () => {
     for (const left of leftTemporaries(folder, { of: basename(path) })) rmSync(left, { force: true });
-    return reserveFile(path, bytes);
   });
+  const reservation = await reserveFile(path, bytes).catch(explain);
   return {
     discard: reservation.discard,
-    commit(content) {
+    async commit(content) {
       const { length } = Buffer.from(content);
       // Unreadable content must not replace readable content.
       if (length > maxBytes) {
@@ -75,12 +78,12 @@ export function reservePrivateFile(path: string, bytes: number): Reservation {
           },
         );
       }
-      explained(path, () => reservation.commit(content));
+      await reservation.commit(content).catch(explain);
     },
   };
 }
 
-/** {@link reservePrivateFile} and its `commit` in one, for known content in a checked directory. */
+/** {@link replaceFile} in a checked directory. */
 export function replacePrivateFile(path: string, content: string | Uint8Array, options?: ReplaceOptions): void {
   explained(path, () => replaceFile(path, content, options));
 }

@@ -2,13 +2,14 @@
  * The one way to replace a file: new content goes to a temporary file in the same directory, which is then renamed over
  * the old one, atomically (rename(2)). Readers see the old file or the new one, never a part, even after a kill.
  *
- * Synchronous on purpose: a process killed between the response to a refresh and the rename loses the session, so no
- * other work may come in between.
+ * A process killed between the response to a refresh and the rename loses the session, so only the disk is waited for
+ * in between. That wait is not synchronous: a server that refreshes a thousand sessions flushes many of them at once.
  */
 import { randomBytes } from "node:crypto";
 import {
   closeSync,
   constants,
+  fsync,
   fsyncSync,
   ftruncateSync,
   openSync,
@@ -22,8 +23,8 @@ import { AuthError, systemErrorCode } from "../base/errors.ts";
 
 /** Disk space for the next content of a file, taken before it is known. */
 export interface Reservation {
-  /** Replaces the file. Throws the file system's error; the old file is then still there. */
-  commit(content: string | Uint8Array): void;
+  /** Replaces the file. Rejects with the file system's error; the old file is then still there. */
+  commit(content: string | Uint8Array): Promise<void>;
   /** Releases the space. Does nothing after {@link Reservation.commit}. */
   discard(): void;
 }
@@ -44,60 +45,103 @@ export const mayFlush: boolean = (process as { permission?: unknown }).permissio
 /** Opens a file for synchronous writes where it cannot be flushed. */
 export const writesThrough: number = mayFlush ? 0 : (constants.O_DSYNC ?? 0);
 
-/**
- * Reveals a full disk before anything irreversible. More than `bytes` can be written if there is space. A symbolic link
- * is itself replaced.
- */
-export function reserveFile(path: string, bytes: number, { flush = true }: ReplaceOptions = {}): Reservation {
+/** A temporary file, until it takes the place of another. */
+interface Temporary {
+  readonly fd: number;
+  fill(content: string | Uint8Array): void;
+  /** A symbolic link is itself replaced. */
+  moveInPlace(): void;
+  discard(): void;
+}
+
+function openTemporary(path: string, flags: number): Temporary {
   const temporary = temporaryPath(path);
   // The name cannot be guessed, and must be new, so that no link is followed.
-  const flags =
-    constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (flush ? writesThrough : 0);
-  let fd: number | undefined = openSync(temporary, flags, 0o600);
-  let isDone = false;
+  const ours = constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | (constants.O_NOFOLLOW ?? 0);
+  const fd = openSync(temporary, ours | flags, 0o600);
+  let isOpen = true;
+  let isThere = true;
+  const close = (): void => {
+    if (isOpen) closeSync(fd);
+    isOpen = false;
+  };
+  return {
+    fd,
+    fill(content) {
+      const bytes = typeof content === "string" ? Buffer.from(content) : content;
+      // The length first: it reaches the disk with the content, even without fsync.
+      ftruncateSync(fd, bytes.length);
+      writeAll(fd, bytes);
+    },
+    moveInPlace() {
+      close();
+      moveFile(temporary, path);
+      isThere = false;
+    },
+    discard() {
+      close();
+      if (isThere) rmSync(temporary, { force: true });
+      isThere = false;
+    },
+  };
+}
+
+/** Reveals a full disk before anything irreversible. More than `bytes` can be written if there is space. */
+export async function reserveFile(path: string, bytes: number): Promise<Reservation> {
+  const file = openTemporary(path, writesThrough);
+  let isSpent = false;
   const discard = (): void => {
-    if (fd !== undefined) closeSync(fd);
-    fd = undefined;
-    if (!isDone) rmSync(temporary, { force: true });
-    isDone = true;
+    isSpent = true;
+    file.discard();
   };
   try {
-    writeAll(fd, Buffer.alloc(bytes));
-    if (flush && mayFlush && bytes > 0) fsyncSync(fd);
+    file.fill(Buffer.alloc(bytes));
+    await flush(file.fd);
   } catch (error) {
     discard();
     throw error;
   }
   return {
     discard,
-    commit(content) {
-      if (fd === undefined) throw new TypeError("this reservation is spent");
+    async commit(content) {
+      if (isSpent) throw new TypeError("this reservation is spent");
+      isSpent = true;
       try {
-        const contentBytes = typeof content === "string" ? Buffer.from(content) : content;
-        // The length first: it reaches the disk with the content, even without fsync.
-        ftruncateSync(fd, contentBytes.length);
-        writeAll(fd, contentBytes);
-        if (flush && mayFlush) fsyncSync(fd);
-        closeSync(fd);
-        fd = undefined;
-        moveFile(temporary, path);
-        isDone = true;
-        if (flush) syncFolder(dirname(path));
+        file.fill(content);
+        await flush(file.fd);
+        file.moveInPlace();
+        await flushFolder(dirname(path));
       } finally {
-        discard();
+        file.discard();
       }
     },
   };
 }
 
+/** A file's new content, known already, in its place. */
+export function replaceFile(
+  path: string,
+  content: string | Uint8Array,
+  { flush: isFlushed = true }: ReplaceOptions = {},
+): void {
+  const file = openTemporary(path, isFlushed ? writesThrough : 0);
+  try {
+    file.fill(content);
+    if (isFlushed && mayFlush) fsyncSync(file.fd);
+    file.moveInPlace();
+    if (isFlushed) syncFolder(dirname(path));
+  } finally {
+    file.discard();
+  }
+}
+
+async function flush(fd: number): Promise<void> {
+  if (mayFlush) await new Promise<void>((resolve, reject) => fsync(fd, (error) => (error ? reject(error) : resolve())));
+}
+
 /** Named as {@link leftTemporaries} expects. */
 export function temporaryPath(path: string): string {
   return join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(6).toString("hex")}.tmp`);
-}
-
-/** {@link reserveFile} and {@link Reservation.commit} in one, for known content. */
-export function replaceFile(path: string, content: string | Uint8Array, options?: ReplaceOptions): void {
-  reserveFile(path, 0, options).commit(content);
 }
 
 /** Windows' errors for a file that another process has open: access denied (EPERM in libuv), or a sharing violation. */
@@ -131,20 +175,39 @@ export function moveFile(from: string, to: string): void {
   retryWhileInUse(() => renameSync(from, to));
 }
 
-/**
- * Makes renames in a directory durable. Windows cannot open directories, and some file systems cannot flush them
- * (EINVAL): there the journal does it.
- */
+/** Makes renames in a directory durable. */
 export function syncFolder(folder: string): void {
-  if (process.platform === "win32" || !mayFlush) return;
-  const fd = openSync(folder, constants.O_RDONLY);
+  const fd = openFolder(folder);
+  if (fd === undefined) return;
   try {
     fsyncSync(fd);
   } catch (error) {
-    if (systemErrorCode(error) !== "EINVAL") throw error;
+    if (!isUnflushable(error)) throw error;
   } finally {
     closeSync(fd);
   }
+}
+
+async function flushFolder(folder: string): Promise<void> {
+  const fd = openFolder(folder);
+  if (fd === undefined) return;
+  try {
+    await flush(fd);
+  } catch (error) {
+    if (!isUnflushable(error)) throw error;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Undefined where no directory can be opened (Windows) or flushed: there the journal does it. */
+function openFolder(folder: string): number | undefined {
+  return process.platform === "win32" || !mayFlush ? undefined : openSync(folder, constants.O_RDONLY);
+}
+
+/** Of a file system that cannot flush a directory. */
+function isUnflushable(error: unknown): boolean {
+  return systemErrorCode(error) === "EINVAL";
 }
 
 /** Temporary files of writers killed before the rename. `of`: only those of this file. */

@@ -46,10 +46,10 @@ test("NFR-010 a file that cannot be flushed is opened so that each write waits f
   const program = `
     import { readdirSync, readFileSync, readlinkSync } from "node:fs";
     import { reserveFile } from ${JSON.stringify(new URL("../../dist/platform/replace-file.js", import.meta.url).href)};
-    const reservation = reserveFile(${JSON.stringify(path)}, 10);
+    const reservation = await reserveFile(${JSON.stringify(path)}, 10);
     const fd = readdirSync("/proc/self/fd").find((fd) => { try { return readlinkSync("/proc/self/fd/" + fd).endsWith(".tmp") } catch {} });
     process.stdout.write(/^flags:\\t(\\d+)/m.exec(readFileSync("/proc/self/fdinfo/" + fd, "utf8"))[1]);
-    reservation.commit("content");`;
+    await reservation.commit("content");`;
   const flagsOf = (nodeArgs: readonly string[]): number =>
     parseInt(
       execFileSync(process.execPath, [...nodeArgs, "--input-type=module", "-e", program], { encoding: "utf8" }),

@@ -47,6 +47,15 @@ for (const name of names) {
   };
   Object.assign(fs, { [key]: faulty });
 }
+fs.fsync = ((fd: number, done: (error: unknown) => void) => {
+  let error: unknown = null;
+  try {
+    fs.fsyncSync(fd);
+  } catch (thrown) {
+    error = thrown;
+  }
+  process.nextTick(done, error);
+}) as typeof fs.fsync;
 const { closeSync } = fs;
 fs.closeSync = (fd) => {
   opened.delete(fd);

@@ -24,13 +24,13 @@ test("a new file is closed to others", { skip: process.platform === "win32" && "
   assert.equal(statSync(join(folder, "private")).mode & 0o777, 0o600);
 });
 
-test("reserved room may turn out too large or too small, and can be used once", (t) => {
+test("reserved room may turn out too large or too small, and can be used once", async (t) => {
   const path = join(scratchFolder(t), "file");
   for (const content of ["tiny", "x".repeat(5000)]) {
-    const reservation = reserveFile(path, 1000);
-    reservation.commit(content);
+    const reservation = await reserveFile(path, 1000);
+    await reservation.commit(content);
     assert.equal(readFileSync(path, "utf8"), content);
-    assert.throws(() => reservation.commit("again"), TypeError);
+    await assert.rejects(reservation.commit("again"), TypeError);
     reservation.discard();
     assert.equal(readFileSync(path, "utf8"), content);
   }
@@ -77,14 +77,16 @@ function doneTo(t: TestContext, folder: string): string[] {
   return done;
 }
 
-test("NFR-010 room is on disk before it counts as taken, the content before it is in its place, and the name when the call returns", (t) => {
+test("NFR-010 room is on disk before it counts as taken, the content before it is in its place, and the name when the call returns", async (t) => {
   const folder = scratchFolder(t);
   const done = doneTo(t, folder);
-  const reservation = reserveFile(join(folder, "file"), 1000);
+  const reservation = await reserveFile(join(folder, "file"), 1000);
   const [temporary = ""] = readdirSync(folder);
   assert.equal(statSync(join(folder, temporary)).size, 1000);
   assert.deepEqual(done.splice(0), ["write the new file", "flush the new file"]);
-  reservation.commit("content");
+  await reservation.commit("content");
+  assert.deepEqual(done.splice(0), ["write the new file", "flush the new file", "rename", "flush the directory"]);
+  replaceFile(join(folder, "file"), "other content");
   assert.deepEqual(done, ["write the new file", "flush the new file", "rename", "flush the directory"]);
 });
 

@@ -95,7 +95,7 @@ export async function agreedKey(
     },
   });
   // Reveals a full disk or an unwritable directory now.
-  reservePrivateFile(local.keys.path, loginBytes).discard();
+  (await reservePrivateFile(local.keys.path, loginBytes)).discard();
   return async () => {
     // Unless everything was removed since.
     if (key === undefined && local.keys.own() !== undefined) return undefined;

@@ -46,7 +46,7 @@ export async function claimLogin(
       return undefined;
     }
     refuseOlder(session, lastRefresh(session.id, store.options.machine));
-    room = reservePrivateFile(file, (bytes[1]?.length ?? 0) + growthBytes);
+    room = await reservePrivateFile(file, (bytes[1]?.length ?? 0) + growthBytes);
   } catch (error) {
     lock.release();
     throw error;
@@ -73,7 +73,7 @@ export async function claimLogin(
           const taken = room;
           room = undefined;
           if (taken === undefined) replacePrivateFile(file, sealed);
-          else taken.commit(sealed);
+          else await taken.commit(sealed);
           requireStored(file, sealed);
         }
       } catch (error) {
