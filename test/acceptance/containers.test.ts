@@ -238,8 +238,9 @@ test(
   namespaces,
   async () => {
     const at = folder();
+    // The kernel closes a directory in `work` to all, and removing it from outside needs to look into it.
     const overlay =
-      "mkdir lower upper work merged && mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work,userxattr none merged";
+      "mkdir lower upper work merged && mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work,userxattr none merged && chmod 700 work/work";
     const enter = await mounted(overlay, at);
     const path = join(at, "merged", "lock");
     const holder = await helper(enter, ":", ["hold", path]);

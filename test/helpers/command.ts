@@ -109,7 +109,10 @@ export interface CommandOptions {
 
 /** What stderr says besides waits: on a busy machine any request may take the second after which it is announced. */
 export function withoutWaits(stderr: string): string {
-  return stderr.replace(/^Waiting for (process \d+|[\w.:]+) to (refresh the session|store its changes) …\n/gm, "");
+  return stderr.replace(
+    /^Waiting for (process \d+|another process|[\w.:-]+) to (refresh the session|store its changes) …\n/gm,
+    "",
+  );
 }
 
 /** Killed at the end of the test. */

@@ -15,7 +15,7 @@ import fs, {
   writeFileSync,
 } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { readUserFile } from "../../src/platform/user-files.ts";
 import { runHere } from "../helpers/command-here.ts";
@@ -197,8 +197,10 @@ test("S-016 no output goes through a link out of the file's directory", links, a
 test("S-016 a clone that root has made, as for the user of an image, is a clone all the same", {
   skip: process.geteuid?.() !== 0 && "needs root",
 }, (t) => {
-  const clone = scratchFolder(t);
-  for (const path of [clone, dirname(clone)]) chmodSync(path, 0o755);
+  const folder = scratchFolder(t);
+  const clone = join(folder, "clone");
+  mkdirSync(clone);
+  for (const path of [folder, clone]) chmodSync(path, 0o755);
   symlinkSync("/etc/hostname", join(clone, "spec.md"));
   const own = process.geteuid?.() ?? assert.fail();
   process.seteuid?.(12345);
