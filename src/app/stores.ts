@@ -8,7 +8,7 @@ export { postgresStore, type PostgresClient, type PostgresPool } from "./stores/
 export { redisStore, type IoRedis, type NodeRedis } from "./stores/redis.ts";
 
 /**
- * Tests a store, for its author: as cases of `node:test`, some with processes that are stopped or killed.
+ * Tests a store with `node:test`; some of the tests stop or kill processes.
  *
  * ```js
  * await testStore(import.meta.resolve("./my-store.js"));

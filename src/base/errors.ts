@@ -229,7 +229,7 @@ export function isAuthError(value: unknown): value is AuthError {
 }
 
 /**
- * Whether the next try may succeed: no response, a service that cannot work now, or a held lock (S-004).
+ * Whether the next try may succeed: no response, an unavailable service, or a held lock (S-004).
  *
  * @param value - what was caught
  */

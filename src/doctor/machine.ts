@@ -49,7 +49,7 @@ function webSocket(exists: boolean): Finding {
   const report = reportOn("D704", "WebSocket");
   if (exists) return report("ok", "this Node.js has one");
   const fix = { set: "NODE_OPTIONS", value: "--experimental-websocket" };
-  return report("note", "this Node.js has one behind a flag, for programs to set", [fix]);
+  return report("note", "this Node.js has it behind a flag", [fix]);
 }
 
 /** No session has this account: reading it finds nothing. */

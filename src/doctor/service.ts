@@ -47,10 +47,10 @@ async function* examineSteps(
 
   const tcp = reportOn("D203", "TCP");
   try {
-    yield tcp("ok", `${await openConnection(next, limit())} answers on port ${port}`);
+    yield tcp("ok", `${await openConnection(next, limit())} accepts connections on port ${port}`);
   } catch (error) {
     const fix = hint`Check the URL, the network and any firewall: ${{ run: ["nc", "-vz", next.host, port] }}`;
-    return yield tcp("critical", `nothing answers at ${name}, port ${port} (${failureReason(error)})`, fix);
+    return yield tcp("critical", `cannot connect to ${name}, port ${port} (${failureReason(error)})`, fix);
   }
 
   const tls = reportOn("D204", "TLS");
@@ -118,7 +118,7 @@ function responseFinding(response: Response, url: URL): Finding {
   const { status, headers } = response;
   const report = reportOn("D205", "HTTP");
   const address = `${url.origin}${url.pathname}`;
-  if (status === 401) return report("ok", `${address} answers 401 to a request without a token, as expected`);
+  if (status === 401) return report("ok", `${address} returned 401 to a request without a token, as expected`);
   if (isTransientStatus(status))
     return report(
       "critical",

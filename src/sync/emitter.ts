@@ -16,7 +16,7 @@ export type EmitReport =
 
 /** An open connection that sends events at once. */
 export interface LiveChannel {
-  /** True once the service says that it has the event, false without a connection for that account. */
+  /** True once the service has confirmed the event, false without a connection for that account. */
   deliver(event: EventEnvelope, account: Account): Promise<boolean>;
 }
 

@@ -14,7 +14,7 @@ const maxTries = 20;
 /** So many single refusals in a row mean that the events are not to blame. */
 const maxRefusedSingly = 8;
 
-/** An event or artifact that the service did not accept. */
+/** A rejected event or artifact. */
 export interface Rejection {
   /** The `event_id`, or an artifact's id in the queue. */
   id: string;

@@ -15,11 +15,11 @@ export interface Routing {
 
 /** Options of every call. */
 export interface CallOptions {
-  /** Ends the call; an operation that the service accepted goes on. */
+  /** Ends the call; an accepted operation continues. */
   signal?: runtime.AbortSignal | undefined;
 }
 
-/** Options of a call that changes something. */
+/** Options of a call with effects. */
 export interface WriteOptions extends CallOptions {
   /** A UUID; repeat it to repeat a call with an unknown result. A new one by default. */
   idempotencyKey?: string;

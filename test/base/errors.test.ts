@@ -92,7 +92,7 @@ test("S-005 a secret in the words of a cause is neither in the cause that is kep
   assert.doesNotMatch(evidence(quoting), /rt_/);
 });
 
-test("S-004 no response, a service that cannot work now and a lock that is held may pass; nothing else does", () => {
+test("S-004 no response, an unavailable service and a lock that is held may pass; nothing else does", () => {
   const passing = ["network_unavailable", "service_unavailable", "lock_unavailable"] as const;
   const lasting = [
     "session_ended",

@@ -91,7 +91,7 @@ function declaredPages(): Page[] {
       path: `${folder}/json-output.md`,
       title: "JSON output of the commands",
       about: [
-        "With `--json`. `spec-kitty/cli` exports these types. Times are ISO 8601 in UTC; a member that is absent is not known.\n`api` and `tracker … --json` print the service's JSON unchanged.",
+        "With `--json`. `spec-kitty/cli` exports these types. Times are ISO 8601 in UTC; absent members are unknown.\n`api` and `tracker … --json` print the service's JSON unchanged.",
         `Numbers of the doctor's findings, the same in every version: ${findings()}.`,
       ],
       entries: exportsOf(answers).map((one) => ({ ...one, isExported: true })),

@@ -395,7 +395,7 @@ test("the way to the service ends at the step that fails", async (t) => {
   await at.saas.stop();
   const closed = await examined(at.here);
   assert.deepEqual(steps(closed), ["D201 ok", "D202 ok", "D203 critical"]);
-  assert.match(closed.of("D203")[0]?.sentence ?? "", /^nothing answers at "127\.0\.0\.1", port \d+ \(ECONNREFUSED\)$/);
+  assert.match(closed.of("D203")[0]?.sentence ?? "", /^cannot connect to "127\.0\.0\.1", port \d+ \(ECONNREFUSED\)$/);
   await at.saas.start();
 
   const answers: [fault: Parameters<Scene["saas"]["faults"]["next"]>[1], severity: string, sentence: RegExp][] = [

@@ -96,7 +96,7 @@ export interface LoginOptions extends LoginCallbacks {
   /** False requests tokens without a key (RFC 9449), even where the server can bind them. */
   dpop?: boolean | undefined;
   /**
-   * Begins anew where stored sessions cannot be opened (locked keychain, lost secret, another machine's), instead of
+   * Starts over where stored sessions cannot be opened (locked keychain, lost secret, another machine's), instead of
    * failing. They stay where they are. False by default: other accounts may be among them.
    */
   setAside?: boolean | undefined;
