@@ -43,7 +43,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     },
     {
       id: "agent-socket",
-      text: "An agent serves only clients with its 256-bit secret, and only access tokens and proofs for one service. Other users cannot connect unless you share the socket, and their connections are limited. Commands do not send the secret, and trust only an agent that has it. Nobody between the two can read the response.",
+      text: "An agent serves only clients with its 256-bit secret, and only access tokens and proofs for one service. Other users cannot connect unless you share the socket, and Node.js limits their connections. Commands do not send the secret, and trust only an agent that has it. Nobody between the two can read the response.",
     },
     {
       id: "resource-parent",

@@ -133,7 +133,9 @@ async function assertNobodyHoldsIt(stage: Stage): Promise<void> {
     stage.other === undefined
       ? await holdConnections(input, createRequire(import.meta.url))
       : await stage.other.run(holdConnections, input);
-  assert.ok(silent <= input.kept, `${silent} silent connections are open`);
+  // Bun and Deno tell their servers of no connection before its first request, and Wine takes its time.
+  const isLimited = !("Bun" in globalThis || "Deno" in globalThis || process.platform === "win32");
+  assert.ok(!isLimited || silent <= input.kept, `${silent} silent connections are open`);
   // And with what is no more than the beginning of a request, the response to which ends the connection.
   const endless = connect(input.port, "127.0.0.1")
     .on("error", () => undefined)
