@@ -37,6 +37,13 @@ before(() => {
   execFileSync(process.execPath, [join(root, "test", "executable.js"), scratch], { stdio: "pipe" });
 });
 
+test("the executable holds nothing that identifies the machine on which it was made", options, () => {
+  const made = readFileSync(join(scratch, "spec-kitty"));
+  const id = existsSync("/etc/machine-id") ? readFileSync("/etc/machine-id", "utf8").trim() : "";
+  assert.equal(id !== "" && made.includes(id), false);
+  assert.equal(made.includes(process.env["PATH"] ?? "no PATH"), false);
+});
+
 for (const [name, one, other] of [
   ["the npm version opens in the executable", npmVersion, executable],
   ["the executable opens in the npm version", executable, npmVersion],
