@@ -25,15 +25,13 @@ prepare();
 const folder = join(root, "test", "peers", "runtimes");
 install(folder);
 
-// What is a matter of chance is tried less often here than by `npm test`.
-const env = { KILL_ROUNDS: "8", ...process.env };
 const { devDependencies } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
 const versions = Object.keys(devDependencies).filter((name) => name.startsWith("node-"));
 for (const name of isNamed ? versions : versions.slice(0, -1)) {
   const node = join(folder, "node_modules", name, "bin", "node");
   console.log(`\n${name}: ${execFileSync(node, ["--version"], { encoding: "utf8" }).trim()}`);
   // The tests start the command with their own `process.execPath`, so it runs on the same Node.
-  if ((await runTests(tests, { node, reporter: "dot", env })) !== 0) process.exitCode = 1;
+  if ((await runTests(tests, { node, reporter: "dot" })) !== 0) process.exitCode = 1;
 }
 
 if (!isNamed && (await runTests([join("test", "peers", "runtimes", "bun-and-deno.test.ts")])) !== 0)

@@ -9,6 +9,7 @@ import type { Fault } from "../fake-saas/faults.ts";
 import {
   bin,
   commandEnvironment,
+  preload,
   runCommand,
   scratchFolder,
   startCommand,
@@ -70,7 +71,10 @@ test("a reader of stdout that stops early is not a failure", async (t) => {
 
 test("a closed stderr does not end the work", async (t) => {
   const { env } = await scene(t);
-  const child = spawn(process.execPath, [bin, "auth", "login"], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, ["--require", preload, bin, "auth", "login"], {
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   child.stderr.destroy();
   child.stdout.resume();
   const [code] = (await once(child, "close")) as [number];

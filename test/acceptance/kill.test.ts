@@ -13,7 +13,7 @@ import { numbersFrom } from "../simulation/random.ts";
 import { filesUnder, scene, type Scene } from "../helpers/scene.ts";
 import { loginFile, sessionOf, storedSession, storeSession } from "../helpers/stored-session.ts";
 
-const rounds = Number(process.env["KILL_ROUNDS"] ?? 15);
+const rounds = Number(process.env["KILL_ROUNDS"] ?? 10);
 const seed = Number(process.env["KILL_SEED"] ?? randomInt(2 ** 32));
 const processes = 4;
 
@@ -89,6 +89,8 @@ async function play(
   const all = Promise.all(commands.map(({ ended }) => ended));
   const delayMs = part * 25;
   if (moment === "any") {
+    // In the first round it surely runs still.
+    setTimeout(() => kill(commands[0]), part * 200);
     for (const victim of victims) setTimeout(() => kill(victim), random() * 500);
   } else if (moment === "asked") {
     await saas.until(() => saas.count("/oauth/token") > sent);
