@@ -157,6 +157,21 @@ test("NFR-009 NFR-010 S-002 S-003 S-004 two processes and one disturbance: no sc
   assert.ok(states > 10_000);
 });
 
+test("the exploration reaches every state, although it does not try all orders", async () => {
+  const scenarios = pairs(1).filter(
+    ({ kind, leftMs, programs }) => kind === "strict" && leftMs === 0 && programs.join() === "token,login",
+  );
+  using lab = await laboratory();
+  using thorough = await laboratory({
+    file: "test/simulation/explore.ts",
+    from: "if (a.process === b.process ||",
+    to: "if (true ||",
+  });
+  const [some, every] = [await lab.explore({ scenarios }), await thorough.explore({ scenarios })];
+  assert.equal(some.states, every.states);
+  assert.ok(some.steps < every.steps);
+});
+
 test("NFR-009 NFR-010 S-002 S-003 S-004 three to five processes and many disturbances: no random schedule does", async (t) => {
   using lab = await laboratory();
   const { failure, schedules, steps } = await lab.explore({ seed: 1, walks: 6_000 });
