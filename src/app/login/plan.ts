@@ -88,18 +88,19 @@ export function plan(args: LoginArguments, inUse: ProfileInUse, { address, serve
 }
 
 /**
- * Whether the service may be of the default's kind, with its API and scopes. Without metadata it has its endpoints.
- * An issuer that the user or the tool's author named is what its metadata say, and nothing else.
+ * Whether the service may be of the default's kind, with its API, scopes and client. Without metadata it has its
+ * endpoints. An issuer that the user named is if it lists these scopes; that of a tool is what its metadata say.
  */
 function isOfDefaultKind(
   args: LoginArguments,
   { profile, provider }: Destination,
-  { isDiscovered }: Pick<KnownServer, "isDiscovered">,
+  { isDiscovered, server }: KnownServer,
 ): boolean {
   if (!isDiscovered) return true;
   const { issuer, service, resource } = profile;
-  const isOwnIssuer = issuer !== undefined && withoutEndSlashes(issuer) === service;
-  return !isOwnIssuer && !isOfTool(args, profile) && provider === undefined && resource === undefined;
+  const isApart = issuer === undefined || withoutEndSlashes(issuer) !== service;
+  if (isOfTool(args, profile) || provider !== undefined || resource !== undefined) return false;
+  return isApart || listsOwnScopes(server);
 }
 
 /** Without a browser here or a device login there, a browser elsewhere is left. */

@@ -154,7 +154,7 @@ const scopeIn = (stderr: string): string | null =>
 
 test("FR-022 at an issuer that the user names, nothing of the default service is requested", async (t) => {
   const { provider, here } = await provided(t);
-  const scopes_supported = ["openid", "email", "offline_access", "api.read", "api.write"];
+  const scopes_supported = ["openid", "email", "offline_access", "api.read"];
   provider.misbehaviour = { metadata: (own) => ({ ...own, scopes_supported }) };
   for (const [profile, named] of [
     ["one", `--issuer ${provider.issuer}`],
