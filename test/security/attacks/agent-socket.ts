@@ -115,11 +115,16 @@ async function assertNobodyIsBetween(stage: Stage): Promise<void> {
   const value = `http://127.0.0.1:${(tunnel.address() as AddressInfo).port}#${secret}`;
   const { code, stdout } = await here("auth token", { SPEC_KITTY_AGENT: value });
   assert.equal(code, 0);
+  const responses = (): number =>
+    Buffer.concat(overheard)
+      .toString("latin1")
+      .match(/HTTP\/1\.1 200 /g)?.length ?? 0;
+  const before = responses();
   const again = connect(Number(new URL(origin).port), "127.0.0.1").on("data", keep);
-  again.end(said);
-  await once(again, "close");
+  stage.after(() => void again.destroy());
+  again.write(said);
+  await until("the agent responds to the same requests once more", () => responses() > before);
   const all = Buffer.concat(overheard).toString("latin1");
-  assert.equal(all.match(/HTTP\/1\.1 200 /g)?.length, 4, "the agent has answered twice, and twice again");
   assert.ok(!all.includes(stdout.trim()) && !/at_|alice/.test(all));
 }
 
