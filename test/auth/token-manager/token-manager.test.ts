@@ -422,10 +422,10 @@ test("NFR-008 setting the clock an hour back or forward costs one refresh at mos
     // The service's clock corrects ours from now on.
     for (let count = 0; count < 3; count += 1) assert.equal(await tokens.getAccessToken(), here);
     clock.wall -= change;
-    const mended = await tokens.getAccessToken();
-    assert.equal(await another().tokens().getAccessToken(), mended);
+    const repaired = await tokens.getAccessToken();
+    assert.equal(await another().tokens().getAccessToken(), repaired);
     assert.ok(saas.counters.refreshes <= 2 && saas.counters.reuses === 0);
-    assert.ok((saas.accessTokens.get(mended)?.expiresAt ?? 0) > saas.now(), "the service takes it");
+    assert.ok((saas.accessTokens.get(repaired)?.expiresAt ?? 0) > saas.now(), "the service takes it");
   }
 });
 
@@ -645,7 +645,7 @@ function failingStore(): {
   broken: { claim: boolean; write: boolean };
   writes: () => number;
   /** Repairs the store, and allows the next background try. */
-  mend: () => Promise<void>;
+  repair: () => Promise<void>;
 } {
   const broken = { claim: false, write: false };
   let writes = 0;
@@ -674,11 +674,11 @@ function failingStore(): {
     }
   }
   clock.isBackgroundStill = true;
-  const mend = async (): Promise<void> => {
+  const repair = async (): Promise<void> => {
     broken.claim = broken.write = false;
     for (let count = 0; count < 3; count += 1) await clock.sleep(10_000);
   };
-  return { store: new FailingStore(clock), clock, broken, writes: () => writes, mend };
+  return { store: new FailingStore(clock), clock, broken, writes: () => writes, repair };
 }
 
 test("NFR-010 a disk that is full before the refresh costs nothing: the refresh token is not sent", async (t) => {
@@ -701,7 +701,7 @@ test("NFR-010 a disk that is full before the refresh does not take away a token 
 });
 
 test("NFR-010 a disk that fills up during the refresh keeps the session in memory, tells, and tries again", async (t) => {
-  const { store, clock, broken, writes, mend } = failingStore();
+  const { store, clock, broken, writes, repair } = failingStore();
   const { saas, tokens, stored, session } = await stage(t, { store, clock });
   const unsaved: AuthError[] = [];
   tokens.events.on("unsaved", ({ error }) => unsaved.push(error));
@@ -720,7 +720,7 @@ test("NFR-010 a disk that fills up during the refresh keeps the session in memor
   assert.equal(writes(), before, "no caller waits for the store");
   await assert.rejects(tokens.close(), failsWith("storage_unwritable", /cannot be stored, and ends with this process/));
 
-  await mend();
+  await repair();
   assert.equal(token(await stored()), kept, "without being asked");
   assert.equal(await tokens.getAccessToken(), kept);
   await tokens.close();
@@ -729,7 +729,7 @@ test("NFR-010 a disk that fills up during the refresh keeps the session in memor
 });
 
 test("NFR-010 a session that only memory holds is refreshed again and again until the disk takes it", async (t) => {
-  const { store, clock, broken, mend } = failingStore();
+  const { store, clock, broken, repair } = failingStore();
   const { saas, tokens, stored } = await stage(t, { store, clock });
   broken.write = true;
   await tokens.getAccessToken();
@@ -739,7 +739,7 @@ test("NFR-010 a session that only memory holds is refreshed again and again unti
     assert.match(await tokens.getAccessToken(), /^at_/);
     assert.deepEqual([saas.counters.refreshes, saas.counters.reuses], [count, 0]);
   }
-  await mend();
+  await repair();
   assert.equal(token(await stored()), await tokens.getAccessToken());
 });
 
@@ -759,14 +759,14 @@ test("FR-012 a session held in memory alone that is revoked is removed from the 
 });
 
 test("S-003 a login beats a session that only memory holds", async (t) => {
-  const { store, clock, broken, mend } = failingStore();
+  const { store, clock, broken, repair } = failingStore();
   const { saas, tokens, put, stored } = await stage(t, { store, clock });
   broken.write = true;
   await tokens.getAccessToken();
   broken.write = false;
   const newer = sessionOf(saas, { user: "bob", leftMs: lifetimeMs, now: clock.now() });
   await put(newer);
-  await mend();
+  await repair();
   assert.equal(token(await stored()), token(newer));
   assert.equal(await tokens.getAccessToken(), token(newer));
 });
