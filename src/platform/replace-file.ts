@@ -2,8 +2,9 @@
  * The one way to replace a file: new content goes to a temporary file in the same directory, which is then renamed over
  * the old one, atomically (rename(2)). Readers see the old file or the new one, never a part, even after a kill.
  *
- * A process killed between the response to a refresh and the rename loses the session, so only the disk is waited for
- * in between. That wait is not synchronous: a server that refreshes a thousand sessions flushes many of them at once.
+ * Synchronous from the response to a refresh to the rename: a process killed in between loses the session, and a flush
+ * in another thread takes longer on a busy machine. What comes before and after does not hold up the process: a server
+ * that refreshes a thousand sessions flushes many of them at once.
  */
 import { randomBytes } from "node:crypto";
 import {
@@ -108,7 +109,7 @@ export async function reserveFile(path: string, bytes: number): Promise<Reservat
       isSpent = true;
       try {
         file.fill(content);
-        await flush(file.fd);
+        if (mayFlush) fsyncSync(file.fd);
         file.moveInPlace();
         await flushFolder(dirname(path));
       } finally {
