@@ -216,7 +216,7 @@ test("the sync script of the documents runs unchanged", async (t) => {
   assert.ok(script.split("\n").length <= 18, "some fifteen lines");
   const at = await loggedInScene(t);
   const { code, stdout, stderr } = await runScript(t, at, script);
-  assert.deepEqual([code, stdout, stderr], [0, "sent 1, 0 left \n", ""]);
+  assert.deepEqual([code, stdout, stderr], [0, "sent 1, 0 left\n", ""]);
   assert.deepEqual(
     [...at.saas.events.values()].map(({ event, user }) => [event["event_type"], user]),
     [["WPStatusChanged", "alice"]],
