@@ -238,8 +238,9 @@ export class Ledger {
 
   ended(process: Process): void {
     this.#world.looksAt(parts.locks);
+    // One that could not store its session keeps the lock: only on its own machine is it seen to have ended.
     const isHolder = [...this.#world.locks.values()].some((holder) => holder.process === process);
-    if (isHolder) this.violate(`${process.name} ends with a lock`);
+    if (isHolder && process.status !== "over") this.violate(`${process.name} ends with a lock`);
   }
 
   /** In the end the stored session is the service's current one. */
