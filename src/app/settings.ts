@@ -86,7 +86,7 @@ export function resolveSettings(program: AppOverrides, env: Environment, identit
   if (accessToken && !/^[\x21-\x7e]+$/.test(accessToken.value)) {
     throw invalid(
       accessToken,
-      "is not an access token: letters, digits and punctuation, without spaces and line breaks",
+      "is not an access token: only ASCII letters, digits and punctuation are allowed",
       hint`Set it to the token, without "Bearer": ${{ variable: "ACCESS_TOKEN", value: "…" }}`,
     );
   }

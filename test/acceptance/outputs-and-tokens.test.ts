@@ -18,7 +18,7 @@ test("S-005 a token in the environment that no header takes is refused before it
   for (const args of ["api GET /api/v1/me --debug", "auth git-credential get"]) {
     const { code, stdout, stderr } = await run(args);
     assert.deepEqual([code, stdout], [2, ""], args);
-    assert.match(stderr, /^error: SPEC_KITTY_ACCESS_TOKEN does not hold an access token[^\n]*\nhint: [^\n]+\n/);
+    assert.match(stderr, /^error: SPEC_KITTY_ACCESS_TOKEN is not an access token[^\n]*\nhint: [^\n]+\n/);
     assert.ok(!stderr.includes("at_hidden"), stderr);
   }
   assert.equal(saas.requests.length, 0);

@@ -13,7 +13,7 @@ for (const [what, token] of [
     for (const args of ["api GET /api/v1/me --debug", "auth status --check", "auth token"]) {
       const { code, stdout, stderr } = await here(args);
       assert.deepEqual([code, stdout], [2, ""], args);
-      assert.match(stderr, /^error: SPEC_KITTY_ACCESS_TOKEN does not hold an access token[^\n]*\nhint: [^\n]+\n/);
+      assert.match(stderr, /^error: SPEC_KITTY_ACCESS_TOKEN is not an access token[^\n]*\nhint: [^\n]+\n/);
       assert.doesNotMatch(stderr, /at_hidden|\[secret\]/);
     }
     assert.equal(saas.requests.length, 0);

@@ -397,8 +397,8 @@ function failing(call: "renameSync" | "mkdirSync", code: string, times: number):
 for (const [call, code, says] of [
   ["renameSync", "EPERM", /not permitted/],
   ["renameSync", "EBUSY", /EBUSY/],
-  ["renameSync", "ESTALE", /file server no longer knows it/],
-  ["mkdirSync", "ESTALE", /file server no longer knows it/],
+  ["renameSync", "ESTALE", /no longer exists on the file server/],
+  ["mkdirSync", "ESTALE", /no longer exists on the file server/],
   ["mkdirSync", "EIO", /input\/output error/],
 ] as const) {
   test(
