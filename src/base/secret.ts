@@ -1,5 +1,6 @@
-// Not imported: most commands need neither, and an import would load all of WebCrypto too.
-const crypto = (): typeof import("node:crypto") => process.getBuiltinModule("node:crypto");
+// Not imported: most commands need neither, and an import would load all of WebCrypto too. Not called `crypto`: a bundle
+// that is read as a script shares that name with the global.
+const cryptography = (): typeof import("node:crypto") => process.getBuiltinModule("node:crypto");
 
 /**
  * The live secrets of this process, for {@link redact}, and how many objects hold each: every read of a session makes
@@ -41,14 +42,14 @@ export class Secret {
    * @internal
    */
   matches(found: string): boolean {
-    const { createHash, timingSafeEqual } = crypto();
+    const { createHash, timingSafeEqual } = cryptography();
     const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
     return timingSafeEqual(digest(found), digest(this.#value));
   }
 
   /** A name that does not reveal the value: SHA-256, in hex. Only for values that cannot be guessed. */
   fingerprint(): string {
-    return crypto().createHash("sha256").update(this.#value).digest("hex");
+    return cryptography().createHash("sha256").update(this.#value).digest("hex");
   }
 
   toString(): string {
