@@ -128,18 +128,13 @@ test("with too few open files to load the program, that is one error and its rem
       const args = ["-c", `ulimit -c 0; ulimit -n ${files}; exec "$@"`, "sh", process.execPath, bin, "auth", "status"];
       execFile("sh", args, { env }, (_, __, stderr) => resolve(stderr));
     });
-  const said = new Set<string>();
-  for (let files = 16; !said.has("hint: Run: spec-kitty auth login\n"); files += 1) {
-    const stderr = await limitedTo(files);
-    // With less, Node itself does not start, or cannot open the file.
-    if (/^(error|hint): /.test(stderr)) said.add(stderr);
+  const loaded = "hint: Run: spec-kitty auth login\n";
+  const refused =
+    "error: the program cannot be loaded (EMFILE)\nhint: Close some programs, or raise the limit of open files\n";
+  for (let files = 16, stderr = ""; stderr !== loaded; files += 1) {
+    stderr = await limitedTo(files);
+    // With less, Node itself does not start, or cannot open the file; Node 24 and 26 can load all if they can open that.
+    if (/^(error|hint): /.test(stderr)) assert.ok([refused, loaded].includes(stderr), `${files} files: ${stderr}`);
     else assert.doesNotMatch(stderr, /dist\//, `${files} files`);
   }
-  assert.deepEqual(
-    [...said],
-    [
-      "error: the program cannot be loaded (EMFILE)\nhint: Close some programs, or raise the limit of open files\n",
-      "hint: Run: spec-kitty auth login\n",
-    ],
-  );
 });
