@@ -318,7 +318,7 @@ async function untilDone({ stdout }: CommandStreams, work: (signal: AbortSignal)
   const interrupted = new AbortController();
   const onSignal = (name: NodeJS.Signals): void => {
     if (interrupted.signal.aborted) process.exit(130);
-    interrupted.abort(new AuthError("interrupted", `interrupted (${name})`, { hint: "Run it again" }));
+    interrupted.abort(new AuthError("interrupted", `interrupted (${name})`, { hint: "Run the command again" }));
   };
   // A program that runs out of work before a result has failed. Ending on purpose does not come here.
   const onOutOfWork = (): void =>

@@ -196,7 +196,7 @@ test("an ID token of another user's in a refresh ends the session, and the comma
   assert.equal(code, 4);
   assert.match(
     withoutWaits(stderr),
-    /^error: the session was not continued: the ID token of "\S+" names a different user than the login\nhint: Run: spec-kitty auth login --profile work\n$/,
+    /^error: the response to the refresh does not continue the session: the ID token of "\S+" names a different user than the login\nhint: Run: spec-kitty auth login --profile work\n$/,
   );
   assert.equal((await here("auth token --profile work")).code, 4);
 });

@@ -123,7 +123,7 @@ function requireContinuation(session: Session, profile: string, tokens: TokenRes
       validateRefreshedIdToken(id_token, { server, client_id, access_token, now }, idToken);
   } catch (cause) {
     if (!(cause instanceof AuthError)) throw cause;
-    throw new NotAuthenticatedError(`the session was not continued: ${cause.message}`, {
+    throw new NotAuthenticatedError(`the response to the refresh does not continue the session: ${cause.message}`, {
       code: "session_ended",
       hint: hint`Run: ${login(profile)}`,
       cause,

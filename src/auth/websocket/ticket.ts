@@ -57,7 +57,7 @@ async function ticketResponse(response: Response, team: string, service: string)
 
 function refusal(response: Response, body: Readonly<Record<string, unknown>> | undefined, team: string): AuthError {
   const cause = serviceFailure(response, body);
-  const options: AuthErrorOptions = { hint: hint`Your teams: ${{ command: "auth team" }}`, cause };
+  const options: AuthErrorOptions = { hint: hint`See your teams: ${{ command: "auth team" }}`, cause };
   if (response.status === 401)
     return new NotAuthenticatedError("the service refuses the access token, even after a refresh", { cause });
   if (response.status === 403) return new AuthError("access_denied", `you are not a member of team "${team}"`, options);

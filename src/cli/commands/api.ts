@@ -79,7 +79,7 @@ export const command: Command = defineCommand({
     if (!methods.includes(method))
       throw usageError(
         `"${word}" is not an HTTP method`,
-        hint`One of ${methods.join(", ")}. Usage: ${{ command: "api [METHOD] PATH" }}`,
+        hint`Use one of ${methods.join(", ")}. Usage: ${{ command: "api [METHOD] PATH" }}`,
       );
     const takesBody = !/^(GET|HEAD)$/.test(method);
     if (given !== undefined && !takesBody)

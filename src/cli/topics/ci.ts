@@ -2,7 +2,7 @@ import type { Identity } from "../../base/identity.ts";
 
 /** For jobs and pods: tokens without a stored secret. */
 export function text({ name, command, variable }: Identity): string {
-  return `CI platforms and clusters give each job a signed identity token. With ${variable("IDENTITY")} each command exchanges it for an
+  return `CI platforms and clusters give each job a signed identity token. With ${variable("IDENTITY")}, each command exchanges it for an
 access token at the issuer (RFC 8693, RFC 7523), in memory only. The issuer must trust the token's "iss", "sub" and "aud".
 
 GitHub Actions:
@@ -10,7 +10,7 @@ GitHub Actions:
     permissions: { id-token: write, contents: read }
     env: { ${variable("IDENTITY")}: github-actions, ${variable("SAAS_URL")}: "https://service.example" }
 
-"github-actions:AUDIENCE" sets another audience than the issuer.
+"github-actions:AUDIENCE" sets an audience other than the issuer.
 
 GitLab:
 

@@ -11,8 +11,8 @@ export function text({ name, service, clientId, variable }: Identity): string {
     ],
     [variable("CLIENT_ID"), `the client ID at the service (default: ${client})`],
     [variable("CLIENT_SECRET"), "the client secret, if the issuer requires one of native clients"],
-    [variable("PROFILE"), "the account, as `--profile`"],
-    [variable("STORAGE"), "as `--storage`; `file` is also consent to the encrypted file"],
+    [variable("PROFILE"), "the account, like `--profile`"],
+    [variable("STORAGE"), "like `--storage`; `file` is also consent to the encrypted file"],
     [variable("PASSPHRASE"), "the passphrase of the encrypted file"],
     [variable("ACCESS_TOKEN"), "a token for every request, used as is. It takes precedence over the stored session"],
     [variable("AGENT"), "the agent of a lent login, as `auth agent` prints it"],
@@ -21,7 +21,7 @@ export function text({ name, service, clientId, variable }: Identity): string {
         `${variable("IDENTITY_AUDIENCE")}, ${variable("IDENTITY_RESOURCE")}, ${variable("IDENTITY_SCOPE")}, ${variable("IDENTITY_TOKEN_TYPE")}`,
       "an identity to exchange for access tokens, see `help ci`",
     ],
-    [variable("TRACE"), "`1` logs each request, as `--verbose`"],
+    [variable("TRACE"), "`1` logs each request, like `--verbose`"],
     [
       variable("CONFIG_DIR"),
       `the directory of all files, instead of \`$XDG_CONFIG_HOME/${name}\` or \`~/.config/${name}\`; ` +

@@ -26,7 +26,7 @@ Bazel 5.4 and later, with a program on PATH made in the same way from "auth baze
 
     bazel build --credential_helper=service.example=bazel-credential-${name} //...
 
-curl and wget, with the token in no process list:
+curl, with the token kept out of the process list:
 
     ${command} auth token --header | curl -H @- https://service.example/api/v1/me
 
@@ -63,7 +63,7 @@ and its line in ~/.aws/config:
 
     credential_process = /home/me/.aws/service-credentials arn:aws:iam::123456789012:role/deploy
 
-After a refusal git and kubectl get another token. Any other program can ask for one:
+After a refusal, git and kubectl get another token. Any other program can ask for one:
 
     printf %s "$TOKEN" | ${command} auth token --rejected`;
 }

@@ -22,8 +22,7 @@ export function text({ command, variable }: Identity): string {
     ["GitLab", "https://gitlab.com, or your own host; an application that is not confidential"],
     ["Zitadel", "https://INSTANCE.zitadel.cloud; an application of type Native"],
   ]);
-  return `Register this program as a public native client (RFC 8252), with the redirect URL http://127.0.0.1/callback, for any port. If its
-redirects do not name their issuer (RFC 9207), the first login prints the path, /callback/…; --redirect-path sets another. Then log in:
+  return `Register this program as a public native client (RFC 8252), with the redirect URL http://127.0.0.1/callback, for any port. If the issuer's redirects do not name it (RFC 9207), the first login prints the path to register, /callback/…; --redirect-path sets another. Then log in:
 
     ${command} auth login URL --client-id ID
 

@@ -81,7 +81,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     },
     {
       id: "tokens-bound",
-      text: "With DPoP (RFC 9449), access and refresh token are useless without their key. It is sealed with the session, and never sent.",
+      text: "With DPoP (RFC 9449), access and refresh tokens are useless without their key. It is sealed with the session, and never sent.",
     },
     {
       id: "id-token",
@@ -141,8 +141,8 @@ What is not protected:
 
 - Your own programs, and administrators, can do what you can: run "auth token", read memory, read the machine key, hold the lock, fill the
   disk.
-- Another user can take the port of a stopped http service on this machine, and gets your requests.
-- Another user can delay a login, or an agent on a port, by a flood of requests.
+- Another user can take the port of a stopped http service on this machine, and then get your requests.
+- Another user can delay a login, or an agent on a port, with a flood of requests.
 - "npx" runs a program of this name in node_modules/.bin of the current directory.
 - A hostile issuer can register your redirect URL at an open server (RFC 7591), and get that session. Unless redirects name the server
   (RFC 9207), approve only at the host that the login names.

@@ -9,7 +9,7 @@ data key seals them all. The file "keys" has a slot for each way to open it; "${
 - file, with ${variable("PASSPHRASE")}: scrypt (N 16384, r 8, p 1) of the passphrase. Protects against a copy of the files, other users,
   and programs without the passphrase.
 - file, with the machine key: HKDF of a random secret and, on Linux, the machine's ID. Protects against a copy of the directory and
-  against other users; not against your own programs, nor a copy of your whole home.
+  against other users; not against your own programs, nor a copy of your whole home directory.
 - memory: nothing is stored, and the session ends with the command.
 
 The keychain is the default if it responds within 3 seconds. Otherwise the file needs your consent: at the prompt, by --yes, --storage file or
@@ -28,5 +28,5 @@ Queued events are plain files of mode 0600 in queue/, since the queue works befo
 
 The keychain runs in a process of its own, without secrets in its environment. It is stopped when its dialog hangs.
 
-A session from an old copy of the files is detected before its refresh token is sent. A copy of the whole home is not.`;
+A session from an old copy of the files is detected before its refresh token is sent. A copy of the whole home directory is not.`;
 }

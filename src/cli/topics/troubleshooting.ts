@@ -13,7 +13,7 @@ export function text({ command, variable }: Identity): string {
     ],
     [
       'logins at "…" use a login page on another host, "…", and that was not approved',
-      "If you know the host from another source than the issuer: --trust-host HOST.",
+      "If you know the host from a source other than the issuer: --trust-host HOST.",
     ],
     [
       '"…" requires tokens for all of "…", and that was not approved',
@@ -52,7 +52,7 @@ export function text({ command, variable }: Identity): string {
     ['"…" is damaged: it was truncated or changed', "Restore a backup, or log in again."],
     [
       '"…" can be read by others (mode …): not trusted',
-      "Run the chmod of the hint. If others use this machine, log in again.",
+      "Run the chmod command in the hint. If others use this machine, log in again.",
     ],
     ["cannot open the browser (…). Open the URL yourself", "Open the URL in any browser here: the login still waits."],
     ["the login was denied (…)", "The user pressed Deny, or the service refuses this account."],

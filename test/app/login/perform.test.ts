@@ -99,7 +99,7 @@ test("at a server of OAuth 2.0 alone the account is called by its issuer and sco
   assert.equal(status.code, 0);
   assert.match(
     status.stderr,
-    /^warning: the issuer does not name its users and gave no refresh token, so there is nothing to ask it$/m,
+    /^warning: the issuer does not name its users and gave no refresh token, so the session cannot be checked$/m,
   );
   assert.doesNotMatch(status.stdout, /checked just now/);
 });

@@ -25,10 +25,10 @@ export const command: Command = defineCommand({
     ],
   ],
   async run(context, _values, [action]) {
-    if (action !== "get") throw usageError(`"${action}" is not an action`, "The only one is get");
+    if (action !== "get") throw usageError(`"${action}" is not an action`, "Use get");
     const asked = parseJson((await readStandardInput(context, 64 * 1024)).toString("utf8"));
     const uri = isJsonObject(asked) ? textOf(asked["uri"]) : undefined;
-    if (uri === undefined) throw usageError('standard input is not JSON with a "uri"', "Let Bazel run it");
+    if (uri === undefined) throw usageError('standard input is not JSON with a "uri"', "Let Bazel run this command");
     const service = await serviceOf(context.app);
     // S-001: with a Bazel pattern such as *.example, any host may ask.
     if (service === undefined || plainOrigin(uri) === undefined || !targetOf(uri, service).isService)

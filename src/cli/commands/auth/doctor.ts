@@ -26,7 +26,7 @@ export const command: Command = defineCommand({
   usage: "auth doctor",
   description:
     "Check configuration, connection, clock, session, storage, locks, keychain, browser and Node, and print fixes. " +
-    "Exits 1 if one is critical.",
+    "Exits 1 if a problem is critical.",
   options: {
     repair: { type: "boolean", alias: "unstick", help: "remove locks and temporary files of dead processes" },
     ...profileOption,

@@ -24,7 +24,8 @@ import {
   refuseWithToken,
 } from "../../login/values.ts";
 
-const whatItDoes = "Log in through the browser. Without a browser, as over SSH, show a code for another device.";
+const whatItDoes =
+  "Log in through the browser. Without a browser, for example over SSH, show a code for another device.";
 
 export const command: Command = defineCommand({
   usage: "auth login [URL]",

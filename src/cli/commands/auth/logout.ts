@@ -67,7 +67,7 @@ export const command: Command = defineCommand({
     const newLogins = left ?? [...outcomes].flatMap(([name, { hasNewLogin }]) => (hasNewLogin ? name : []));
     const again = { command: "auth logout", options: left ? ["--all"] : [] };
     for (const name of newLogins)
-      out.warn(hint`there has been a new login meanwhile (profile "${name}"). To end it, too: ${again}`);
+      out.warn(hint`there was a new login in the meantime (profile "${name}"). To end it, too: ${again}`);
     if (all && !app.isKept)
       out.answer(
         `Nothing is stored: ${app.settings.storage?.source} is memory. Sessions stored without it were not changed.`,

@@ -53,7 +53,7 @@ export const command: Command = defineCommand({
       const session = profile?.session;
       const now = app.clock.now() + (session?.clockOffsetMs ?? 0);
       if (values.check && !found.checked)
-        out.warn("the issuer does not name its users and gave no refresh token, so there is nothing to ask it");
+        out.warn("the issuer does not name its users and gave no refresh token, so the session cannot be checked");
       const asked = found.checked ? "checked just now" : "not checked; see --check";
       const before = profile?.ended && whyEnded(profile.ended);
       out.answer(columns(sessionRows(found, session, now, identity, asked, before)));

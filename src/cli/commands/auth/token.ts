@@ -61,7 +61,7 @@ export const command: Command = defineCommand({
       );
     if (tokenType === "DPoP") {
       const { unboundToken } = await import("../../credential.ts");
-      out.warn(hint`no other program can use this token: it is bound to a key (DPoP).  ${unboundToken}`);
+      out.warn(hint`no other program can use this token: it is bound to a key (DPoP). ${unboundToken}`);
     }
     if (!values.json) return out.answer(shown(accessToken));
     const answer: TokenOutput = {

@@ -43,14 +43,14 @@ withWebSocket(import.meta.url, () => {
       { status: 403, body: { error: "not_a_team_member" } },
       5,
       'you are not a member of team "tm_acme"',
-      "Your teams: spec-kitty auth team",
+      "See your teams: spec-kitty auth team",
     ],
     [
       "404",
       { status: 404, body: { error: "team_not_found" } },
       1,
       'the service does not know the team "tm_acme"',
-      "Your teams: spec-kitty auth team",
+      "See your teams: spec-kitty auth team",
     ],
     [
       "401 again and again",
