@@ -106,7 +106,7 @@ export function defineCommand<const O extends Readonly<Record<string, OptionSpec
 }
 
 export const profileOption: { readonly profile: OptionSpec & { type: "string" } } = {
-  profile: { type: "string", value: "NAME", choices: "profiles", help: "account to use (default: the active one)" },
+  profile: { type: "string", value: "NAME", choices: "profiles", help: "profile to use (default: the active one)" },
 };
 export const jsonOption: { readonly json: OptionSpec & { type: "boolean" } } = {
   json: { type: "boolean", help: "print JSON, even on failure" },

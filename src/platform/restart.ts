@@ -29,7 +29,7 @@ export function restartWith(flags: readonly string[], signal: AbortSignal): Prom
 /** In a process of {@link restartWith}, aborts when the starter is interrupted or has ended; elsewhere never. */
 export function starterSignal(): AbortSignal {
   const ended = new AbortController();
-  const end = (): void => ended.abort(new AuthError("interrupted", "interrupted", { hint: "Run it again" }));
+  const end = (): void => ended.abort(new AuthError("interrupted", "interrupted", { hint: "Run the command again" }));
   if (process.send !== undefined && !process.connected) end();
   process.once("disconnect", end);
   // Must not keep this process alive.

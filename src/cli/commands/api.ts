@@ -11,7 +11,7 @@ const methods: readonly string[] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELE
 export const command: Command = defineCommand({
   usage: "api [METHOD] PATH",
   description:
-    "Send an authenticated request to the service, and print the body of the response. METHOD is GET, or POST with data. " +
+    "Send an authenticated request to the service, and print the body of the response. METHOD defaults to GET, or to POST with data. " +
     "Exits 1 for a status of 400 or more.",
   options: {
     field: {

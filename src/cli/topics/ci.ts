@@ -38,7 +38,8 @@ Some issuers need more:
 - ${variable("IDENTITY_SCOPE")}: scopes
 - ${variable("IDENTITY_TOKEN_TYPE")}: type of the identity token, such as "jwt"
 
-In a program: createAuth({ …, identity: "github-actions" }), or an object with "source" and the members above.
+In a program: createAuth({ …, identity: "github-actions" }), or an object with "source" and, if needed,
+"issuer", "grant", "audience", "resource", "scope" and "tokenType".
 
 Without an identity, pass a token in ${variable("ACCESS_TOKEN")}, or log in once where the home directory persists:
 

@@ -23,7 +23,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     },
     {
       id: "browser-once",
-      text: "The browser's command line, which other users can read, is a loopback URL without the state. It works once; where the system hides the owner of a connection, a second opening ends the login.",
+      text: "The browser's command line, which other users can read on some systems, is a loopback URL without the state. It works once; where the system hides the owner of a connection, a second opening ends the login.",
     },
     {
       id: "code-verifier",
@@ -99,7 +99,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     },
     {
       id: "files-private",
-      text: "Files are 0600, in a directory that only you can change. Mode and owner are checked at every read, and links refused. On Windows your profile directory's access list protects them.",
+      text: "Files are 0600, in a directory that only you can change. Mode and owner are checked at every read, and links refused. On Windows, the access list of your user directory protects them.",
     },
     {
       id: "files-above",
@@ -125,7 +125,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     },
     {
       id: "logs-secret",
-      text: 'Only "auth token", "auth git-credential" and "auth exec-credential" print a token, and "api" the service\'s response. Secrets in messages are replaced. --verbose shows no body, and only harmless headers and parameters.',
+      text: 'Only "auth token" and the credential helpers print a token; "api" prints the response of the service. The command replaces secrets in messages. --verbose shows no body, and only harmless headers and parameters.',
     },
   ];
 }
@@ -150,7 +150,7 @@ What is not protected:
 - A resource can use its token elsewhere, unless the issuer limits tokens to one resource (RFC 8707).
 - A client secret goes to every issuer that you log in to: every copy of a native program has it, so it proves nothing.
 - Anyone who can change a cluster's kubeconfig entry gets what kubectl sends there.
-- A leaked access token is good until it expires, unless it is bound to a key (DPoP).
+- A leaked access token is valid until it expires, unless it is bound to a key (DPoP).
 - A session copied with its key is a second holder of the refresh token. At a service that detects reuse, its first refresh ends both.
 - On macOS with BROWSER set, another user can open your login first, as their own account. "Logged in as" names it.
 - A stolen "auth agent" socket with its secret gives access tokens until the agent ends.`;

@@ -22,7 +22,7 @@ export const command: Command = defineCommand({
     confirm: { type: "boolean", help: "ask here before each new client gets a token" },
     ...profileOption,
     ...jsonOption,
-    verbose: { type: "boolean", help: "log each token and each request" },
+    verbose: { type: "boolean", help: "log each request, and each client given a token" },
   },
   examples: [
     ["auth agent", "lend the login until Ctrl-C"],

@@ -9,7 +9,7 @@ import type { SwitchOutput } from "../../json-output.ts";
 export const command: Command = defineCommand({
   usage: "auth switch [PROFILE]",
   description: ({ variable }) =>
-    `Make another account the active one. --profile and ${variable("PROFILE")} take precedence over it. ` +
+    `Make another profile the active one. --profile and ${variable("PROFILE")} take precedence over it. ` +
     "Without PROFILE, ask.",
   options: { here: { type: "boolean", help: "only in this directory and below" }, ...jsonOption },
   arguments: [0, 1],

@@ -9,7 +9,7 @@ import type { SyncNowOutput } from "../../json-output.ts";
 export const command: Command = defineCommand({
   usage: "sync now",
   description:
-    "Send the queue of the account in use, oldest first. Refused events stay queued; permanently refused ones are set aside.",
+    "Send the queue of the profile in use, oldest first. Refused events stay queued; permanently refused ones are set aside.",
   options: {
     report: {
       type: "string",
