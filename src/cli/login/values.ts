@@ -90,10 +90,7 @@ export function parseHost(text: string): string {
 /** An absolute URL without a fragment (RFC 8707 §2). */
 export function parseResource(resource: string | undefined): string | undefined {
   if (resource === undefined || (URL.canParse(resource) && !resource.includes("#"))) return resource;
-  throw usageError(
-    `--resource is "${resource}", which must be a URL without a fragment`,
-    "Try: --resource https://api.example",
-  );
+  throw usageError(`--resource is "${resource}", not a URL without a fragment`, "Try: --resource https://api.example");
 }
 
 const browserOptions = ["no-browser", "port", "redirect-host"] as const;

@@ -2,7 +2,7 @@ import type { Identity } from "../../base/identity.ts";
 
 /** How other programs get tokens. */
 export function text({ name, command }: Identity): string {
-  return `Other programs get the token when they need one, refreshed once for all, with its expiry. git, Docker and Bazel send it to the service only.
+  return `Other programs get the token when they need one, refreshed once for all, with its expiry. Docker, git and Bazel send it to the service only.
 
 git, for the repositories of the service:
 
