@@ -12,7 +12,7 @@ const oncePerMs = 10_000;
 /**
  * An agent lends access tokens, and proofs of their key. Refresh token and key stay, so the loan ends by itself.
  *
- * @param tokens - of one account, whoever logs in meanwhile
+ * @param tokens - of one account, also after another login
  */
 export function lenderOf(
   tokens: AuthorizedFetchOptions["tokens"],

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { commandEnvironment, runCommand, scratchFolder } from "../helpers/command.ts";
 
-// Whoever runs this, directories are as installed.
+// For every umask, directories are as installed.
 process.umask(0o022);
 
 const root = fileURLToPath(new URL("../..", import.meta.url));

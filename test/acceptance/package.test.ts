@@ -37,7 +37,7 @@ import { filesUnder, later } from "../helpers/scene.ts";
 import { scriptedBrowser } from "../helpers/scripted-browser.ts";
 import { example, writeTool } from "../helpers/tool.ts";
 
-// Whoever runs this, directories are as installed.
+// For every umask, directories are as installed.
 process.umask(0o022);
 
 const root = fileURLToPath(new URL("../..", import.meta.url));

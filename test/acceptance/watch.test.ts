@@ -151,7 +151,7 @@ test("a service that drops the connection without closing it is connected to aga
   await interrupt(at, running);
 });
 
-test("S-014 a message of the live connection that never ends is not held in memory: exit 1, and whom to contact", async (t) => {
+test("S-014 a message of the live connection that never ends is not held in memory: exit 1, and a hint to contact the operator", async (t) => {
   const at = await watched(t);
   const running = at.watch();
   await showsEvent(at, running, "before");

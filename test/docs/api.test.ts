@@ -3,8 +3,13 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
 import { writeApiExamples } from "../helpers/api-examples.ts";
-import { runCommand, scratchFolder, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
-import { scriptedBrowser } from "../helpers/scripted-browser.ts";
+import {
+  bareEnvironment,
+  runCommand,
+  scratchFolder,
+  type CommandEnvironment,
+  type CommandResult,
+} from "../helpers/command.ts";
 
 interface Author {
   readonly saas: FakeSaas;
@@ -20,15 +25,10 @@ async function author(t: TestContext): Promise<Author> {
   const folder = scratchFolder(t);
   const names = writeApiExamples(folder, saas.url);
   const env: CommandEnvironment = {
-    PATH: process.env["PATH"],
-    HOME: folder,
-    TMPDIR: process.env["TMPDIR"],
+    ...bareEnvironment(folder),
     XDG_CONFIG_HOME: join(folder, "config"),
-    XDG_STATE_HOME: join(folder, "state"),
-    XDG_RUNTIME_DIR: join(folder, "run"),
     ACME_STORAGE: "file",
     ACME_STORE: join(folder, "store"),
-    BROWSER: scriptedBrowser(),
   };
   return {
     saas,

@@ -72,15 +72,8 @@ export function nodeForAll(t: Ending): string {
   return node;
 }
 
-/**
- * An environment without anything of the machine: its own configuration, runtime and home directories, no display, no
- * session bus, a browser that approves.
- */
-export function commandEnvironment(
-  folder: string,
-  service: string | undefined,
-  more: CommandEnvironment = {},
-): CommandEnvironment {
+/** Without anything of the machine: runtime, state and home directories of its own, and a browser that approves. */
+export function bareEnvironment(folder: string): CommandEnvironment {
   return {
     PATH: process.env["PATH"],
     TZ: process.env["TZ"],
@@ -89,10 +82,21 @@ export function commandEnvironment(
     TMPDIR: process.env["TMPDIR"],
     XDG_RUNTIME_DIR: join(folder, "run"),
     XDG_STATE_HOME: join(folder, "state"),
+    BROWSER: scriptedBrowser(),
+  };
+}
+
+/** The same for the command, with its own configuration directory and a service. */
+export function commandEnvironment(
+  folder: string,
+  service: string | undefined,
+  more: CommandEnvironment = {},
+): CommandEnvironment {
+  return {
+    ...bareEnvironment(folder),
     SPEC_KITTY_CONFIG_DIR: join(folder, "config"),
     SPEC_KITTY_STORAGE: "file",
     SPEC_KITTY_SAAS_URL: service,
-    BROWSER: scriptedBrowser(),
     ...more,
   };
 }

@@ -8,9 +8,8 @@ import { test, type TestContext } from "node:test";
 import { createIdentity } from "../../src/base/identity.ts";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
 import { approveDevice } from "../fake-saas/user.ts";
-import { scratchFolder, startCommand, withoutWaits, type CommandEnvironment } from "./command.ts";
+import { bareEnvironment, scratchFolder, startCommand, withoutWaits, type CommandEnvironment } from "./command.ts";
 import { filesIn, root, textOf } from "./import-graph.ts";
-import { scriptedBrowser } from "./scripted-browser.ts";
 import { sessionOf, storeSession } from "./stored-session.ts";
 import { writeTool } from "./tool.ts";
 import { until } from "./until.ts";
@@ -107,16 +106,22 @@ const workersLoggedOut =
   /\nNotAuthenticatedError: not logged in \(profile "worker"\)[^]*\n {2}hint: 'Run: acme auth login --profile worker'/;
 const eventWaits = /^not logged in, and 1 entry is still queued Run: spec-kitty auth login\nsent 0, 1 left\n$/;
 
-const ownCommand: Program["ends"] = {
-  "logged out": [4, /^error: not logged in [^]*\nhint: Run: acme auth login\n$/],
-  "logged in": [0, me],
-  expired: [0, me],
-  revoked: [4, /^error: Session expired or revoked: [^]*\nhint: Run: acme auth login\n$/],
-  "CI with a token": [0, me],
-  SSH: [4, /^error: not logged in [^]*\nhint: Run: acme auth login\n$/],
-  "no keychain": [4, /^error: not logged in [^]*\nhint: Run: acme auth login\n$/],
-  "storage down": [1, unreadable],
-};
+/** Of a program that prints this once there is a token, and shows an error as the commands do. */
+function commandEnds(printed: RegExp): Program["ends"] {
+  const loggedOut = /^error: not logged in [^]*\nhint: Run: acme auth login\n$/;
+  return {
+    "logged out": [4, loggedOut],
+    "logged in": [0, printed],
+    expired: [0, printed],
+    revoked: [4, /^error: Session expired or revoked: [^]*\nhint: Run: acme auth login\n$/],
+    "CI with a token": [0, printed],
+    SSH: [4, loggedOut],
+    "no keychain": [4, loggedOut],
+    "storage down": [1, unreadable],
+  };
+}
+
+const ownCommand = commandEnds(me);
 
 export const programs: readonly Program[] = [
   {
@@ -125,16 +130,7 @@ export const programs: readonly Program[] = [
     known: "createCommand(acme)",
     tool: "acme",
     args: ["auth", "token"],
-    ends: {
-      "logged out": [4, /^error: not logged in [^]*\nhint: Run: acme auth login\n$/],
-      "logged in": [0, token],
-      expired: [0, token],
-      revoked: [4, /^error: Session expired or revoked: [^]*\nhint: Run: acme auth login\n$/],
-      "CI with a token": [0, token],
-      SSH: [4, /^error: not logged in [^]*\nhint: Run: acme auth login\n$/],
-      "no keychain": [4, /^error: not logged in [^]*\nhint: Run: acme auth login\n$/],
-      "storage down": [1, unreadable],
-    },
+    ends: commandEnds(token),
   },
   {
     name: "createCommand: auth login",
@@ -307,13 +303,8 @@ async function ending(
   if (needs !== undefined)
     symlinkSync(join(root, "test", "peers", "node_modules", needs), join(folder, "node_modules", needs), "junction");
   const env = {
-    PATH: process.env["PATH"],
-    HOME: folder,
-    TMPDIR: process.env["TMPDIR"],
+    ...bareEnvironment(folder),
     XDG_CONFIG_HOME: join(folder, "config"),
-    XDG_STATE_HOME: join(folder, "state"),
-    XDG_RUNTIME_DIR: join(folder, "run"),
-    BROWSER: scriptedBrowser(),
     [variable(tool, "STORAGE")]: "file",
     [variable(tool, "SAAS_URL")]: saas.url,
     ...storage.env,

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
+import { test, type TestContext } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { createIdentity } from "../../src/base/identity.ts";
@@ -19,31 +19,45 @@ const { makeStore } = (await import(new URL("stores/make.js", import.meta.url).h
   makeStore(name: string, url: string): Promise<SharedStore>;
 };
 
-test("NFR-018 a program of thirty lines with 64 workers goes on when Redis was stopped for 20 s in its refresh", async (t) => {
-  const embedding = readFileSync(join(root, "src", "EMBEDDING.md"), "utf8");
-  const recipe = embedding.match(/^```js\n([^`]*redisStore[^`]*)^```$/m)?.[1] ?? assert.fail("there is none");
-  assert.ok(recipe.split("\n").filter(Boolean).length <= 30);
+/** A service, a Redis, and what a program of the documents is given to use both. */
+async function stage(t: TestContext) {
   const saas = await startFakeSaas();
   t.after(() => saas.close());
   const server = await redisServer();
   t.after(() => server.end());
   await server.start();
   const folder = scratchFolder(t);
+  const seal = Buffer.alloc(32, 7);
+  const env = {
+    PATH: process.env["PATH"],
+    HOME: folder,
+    XDG_STATE_HOME: join(folder, "state"),
+    ACME_SEAL: seal.toString("base64"),
+    REDIS_URL: server.url,
+  };
+  const logIn = async (profile?: string): Promise<void> => {
+    const store = await makeStore("node-redis", server.url);
+    t.after(() => store.close?.());
+    const toolIdentity = createIdentity({ name: "acme", version: "1.2.0" });
+    await storeSession(saas, env, sessionOf(saas), { toolIdentity, store, seal, ...(profile && { profile }) });
+  };
+  return { saas, server, folder, env, logIn };
+}
+
+test("NFR-018 a program of thirty lines with 64 workers goes on when Redis was stopped for 20 s in its refresh", async (t) => {
+  const embedding = readFileSync(join(root, "src", "EMBEDDING.md"), "utf8");
+  const recipe = embedding.match(/^```js\n([^`]*redisStore[^`]*)^```$/m)?.[1] ?? assert.fail("there is none");
+  assert.ok(recipe.split("\n").filter(Boolean).length <= 30);
+  const { saas, server, folder, env, logIn } = await stage(t);
   mkdirSync(join(folder, "node_modules"));
   symlinkSync(root, join(folder, "node_modules", "spec-kitty"));
   symlinkSync(join(root, "test", "peers", "node_modules", "redis"), join(folder, "node_modules", "redis"));
   const program = writeTool(recipe, folder, "acme.mjs", { url: saas.url });
-  const store = await makeStore("node-redis", server.url);
-  t.after(() => store.close?.());
-  const seal = Buffer.alloc(32, 7);
-  const toolIdentity = createIdentity({ name: "acme", version: "1.2.0" });
-  const env = { PATH: process.env["PATH"], HOME: folder, XDG_STATE_HOME: join(folder, "state") };
-  await storeSession(saas, env, sessionOf(saas), { toolIdentity, store, seal, profile: "worker" });
+  await logIn("worker");
 
   let answer = (): void => undefined;
   saas.faults.next("/oauth/token", { gateAnswer: new Promise<void>((resolve) => (answer = resolve)) });
-  const more = { ACME_SEAL: seal.toString("base64"), REDIS_URL: server.url, WORKERS: "64" };
-  const running = startCommand(t, [], { ...env, ...more }, { program, cwd: folder });
+  const running = startCommand(t, [], { ...env, WORKERS: "64" }, { program, cwd: folder });
   await saas.until(() => saas.count("/oauth/token") === 1);
   await server.kill();
   answer();
@@ -57,23 +71,11 @@ test("NFR-018 a program of thirty lines with 64 workers goes on when Redis was s
 });
 
 test("FR-021 the example of redisStore in src/docs/api/README.md sends a request with the login in Redis", async (t) => {
-  const saas = await startFakeSaas();
-  t.after(() => saas.close());
-  const server = await redisServer();
-  t.after(() => server.end());
-  await server.start();
-  const folder = scratchFolder(t);
+  const { saas, folder, env, logIn } = await stage(t);
   writeApiExamples(folder, saas.url, ["redis"]);
-  const store = await makeStore("node-redis", server.url);
-  t.after(() => store.close?.());
-  const seal = Buffer.alloc(32, 7);
-  const toolIdentity = createIdentity({ name: "acme", version: "1.2.0" });
-  const env = { PATH: process.env["PATH"], HOME: folder, XDG_STATE_HOME: join(folder, "state") };
-  await storeSession(saas, env, sessionOf(saas), { toolIdentity, store, seal });
-
-  const more = { ACME_SEAL: seal.toString("base64"), REDIS_URL: server.url };
+  await logIn();
   const program = join(folder, "redisStore.js");
-  const { code, stdout, stderr } = await runCommand(t, [], { ...env, ...more }, { program, cwd: folder });
+  const { code, stdout, stderr } = await runCommand(t, [], env, { program, cwd: folder });
   assert.deepEqual([code, stdout, stderr], [0, "200\n", ""]);
   assert.equal(saas.counters.refreshes, 1);
 });

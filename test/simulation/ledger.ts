@@ -53,9 +53,9 @@ const patienceMs = 2 * 300_000 + 30_000;
  * Three histories are allowed that cost a login or a request, since no lock and no store can prevent them while the service is not told who
  * holds the claim (RFC 9700 §4.14.2 knows no fencing token):
  *
- * - The window: whoever has sent a token is killed, or loses its claim, before the answer is stored. The login may be lost, until something
+ * - The window: a process that has sent a token is killed, or loses its claim, before the answer is stored. The login may be lost, until something
  *   is stored that the service goes on with. See {@link Ledger.interrupted}.
- * - Overtaken, in a shared store: whoever took over from such a holder sends the same token, and the late answer is stored between what the
+ * - Overtaken, in a shared store: the process that took over from such a holder sends the same token, and the late answer is stored between what the
  *   store has just said and that. A store and a service are not asked in one moment; files on this machine are. See {@link Ledger.sent}.
  * - Late, in files: such an answer is stored, without the lock that was lost, after another process has looked for it in vain and before it
  *   removes what the service has refused. No file is replaced on condition of another. See {@link Ledger.written}.

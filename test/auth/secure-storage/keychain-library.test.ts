@@ -6,7 +6,7 @@ import { test, type TestContext } from "node:test";
 import { findKeychainLibrary, type KeychainLibrary } from "../../../src/auth/secure-storage/keychain-library.ts";
 import { scratchFolder } from "../../helpers/command.ts";
 
-// Whoever runs this, directories are as installed.
+// For every umask, directories are as installed.
 process.umask(0o022);
 
 const modules = "node_modules";
