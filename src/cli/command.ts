@@ -9,8 +9,8 @@ import type { Output } from "./output.ts";
 /** For a shell's completion: fixed words, or names on this machine. */
 export type Choices = readonly string[] | "files" | "profiles" | "teams";
 
+/** Takes a whole number if it has a `range`, else text if it has a `value`; without both it is a flag. */
 export interface OptionSpec {
-  readonly type: "string" | "number" | "boolean";
   readonly short?: string;
   /** An earlier name, still accepted. */
   readonly alias?: string;
@@ -34,13 +34,13 @@ export type OptionValues<O extends Readonly<Record<string, OptionSpec>>> = {
   readonly [Name in keyof O]: OptionValue<O[Name]> | undefined;
 };
 
-type OptionValue<O extends OptionSpec> = O["type"] extends "boolean"
-  ? boolean
-  : O["type"] extends "number"
-    ? number
-    : O["multiple"] extends true
+type OptionValue<O extends OptionSpec> = O extends { range: object }
+  ? number
+  : O extends { value: string }
+    ? O extends { multiple: true }
       ? readonly string[]
-      : string;
+      : string
+    : boolean;
 
 export type HelpText = string | ((identity: Identity) => string);
 
@@ -77,13 +77,11 @@ export interface TopicEntry {
 }
 
 export interface Command {
-  /** Words and arguments, without the tool's name: `auth switch [PROFILE]`. */
+  /** Words and arguments, without the tool's name: `auth switch [PROFILE]`. The last may repeat: `FILE…`. */
   readonly usage: string;
   readonly description: HelpText;
   readonly options: Readonly<Record<string, OptionSpec>>;
   readonly choices?: Choices;
-  /** How many arguments; none by default. */
-  readonly arguments?: readonly [least: number, most: number];
   /** Options to repeat in a hint, with the arguments: without them another command would run. */
   readonly repeated?: readonly string[];
   /** Lines to paste. A string follows the tool's name; a function gives the whole line. */
@@ -105,23 +103,20 @@ export function defineCommand<const O extends Readonly<Record<string, OptionSpec
   return command as unknown as Command;
 }
 
-export const profileOption: { readonly profile: OptionSpec & { type: "string" } } = {
-  profile: { type: "string", value: "NAME", choices: "profiles", help: "profile to use (default: the active one)" },
+export const profileOption: { readonly profile: OptionSpec & { value: string } } = {
+  profile: { value: "NAME", choices: "profiles", help: "profile to use (default: the active one)" },
 };
-export const jsonOption: { readonly json: OptionSpec & { type: "boolean" } } = {
-  json: { type: "boolean", help: "print JSON, even on failure" },
+export const jsonOption: { readonly json: OptionSpec } = {
+  json: { help: "print JSON, even on failure" },
 };
 
 export const commonOptions: Readonly<Record<"json" | "verbose" | "debug" | "no-input" | "help", OptionSpec>> = {
   // For commands whose output is never JSON, or always.
-  json: { type: "boolean", help: "print a failure as JSON" },
-  verbose: {
-    type: "boolean",
-    help: "log each request to stderr, without secrets",
-  },
-  debug: { type: "boolean", help: "show the stack trace of an error" },
-  "no-input": { type: "boolean", help: "ask nothing on the terminal" },
-  help: { type: "boolean", short: "h", help: "show this help" },
+  json: { help: "print a failure as JSON" },
+  verbose: { help: "log each request to stderr, without secrets" },
+  debug: { help: "show the stack trace of an error" },
+  "no-input": { help: "ask nothing on the terminal" },
+  help: { short: "h", help: "show this help" },
 };
 
 /** A command's own options first, which take precedence over the common ones. */

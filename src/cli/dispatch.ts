@@ -37,11 +37,10 @@ export async function dispatch(
   const { values, positionals } = await parse(command, [...inFront, ...rest]);
   if (values["help"] === true)
     return { kind: "text", text: (await import("./help.ts")).commandHelp(command, identity) };
-  const [least, most] = command.arguments ?? [0, 0];
-  if (positionals.length < least) {
-    const required = command.usage.split(" ").filter((word, index) => index >= words.length && !word.startsWith("["));
-    throw usageError(`missing argument: ${required[positionals.length]}`, usageOf(command));
-  }
+  const required = command.usage.replace(/ \[.*?\]/g, "").split(" ");
+  const missing = required[words.length + positionals.length];
+  if (missing !== undefined) throw usageError(`missing argument: ${missing}`, usageOf(command));
+  const most = command.usage.includes("…") ? Infinity : command.usage.split(" ").length - words.length;
   if (positionals.length > most) throw usageError(`unexpected argument "${positionals[most]}"`, usageOf(command));
   return { kind: "run", command, values, positionals };
 }
@@ -187,7 +186,7 @@ async function parse(
   const options = new Map<string, { name: string; option: OptionSpec }>();
   const parserOptions: Record<string, { type: "string" | "boolean"; short?: string }> = {};
   for (const [name, option] of optionsOf(command)) {
-    const type = option.type === "boolean" ? "boolean" : "string";
+    const type = option.value === undefined ? "boolean" : "string";
     for (const spelling of [name, option.alias ?? name]) {
       options.set(spelling, { name, option });
       parserOptions[spelling] = { type, ...(option.short && spelling === name && { short: option.short }) };
@@ -217,7 +216,7 @@ async function parse(
       );
     }
     const { name, option } = known;
-    if (option.type === "boolean") {
+    if (option.value === undefined) {
       if (value !== undefined) throw usageError(`${rawName} takes no value`, usageOf(command));
       values[name] = true;
       continue;
@@ -227,7 +226,7 @@ async function parse(
       throw usageError(`${rawName} needs a value`, usageOf(command));
     const earlier = values[name];
     if (option.multiple) values[name] = [...(Array.isArray(earlier) ? earlier : []), value];
-    else values[name] = option.type === "number" ? wholeNumber(name, value, option.range, command) : value;
+    else values[name] = option.range === undefined ? value : wholeNumber(name, value, option.range, command);
   }
   return { values, positionals };
 }
@@ -235,7 +234,7 @@ async function parse(
 function wholeNumber(
   name: string,
   text: string,
-  [least, greatest]: OptionSpec["range"] = [0, Number.MAX_SAFE_INTEGER],
+  [least, greatest]: NonNullable<OptionSpec["range"]>,
   command: Command,
 ): number {
   const value = Number(text);

@@ -4,9 +4,9 @@ import { columns } from "./format.ts";
 
 export function commandHelp(command: Command, identity: Identity): string {
   const options = Object.entries(command.options).map(
-    ([name, { type, short, value = "VALUE", help, isSaved, isAdvanced = false }]) => ({
+    ([name, { short, value, help, isSaved, isAdvanced = false }]) => ({
       row: [
-        `${short ? `-${short}, ` : "    "}--${name}${type === "boolean" ? "" : ` ${value}`}`,
+        `${short ? `-${short}, ` : "    "}--${name}${value === undefined ? "" : ` ${value}`}`,
         `${help}${isSaved ? " *" : ""}`,
       ] satisfies [string, string],
       isAdvanced,

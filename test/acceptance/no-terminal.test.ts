@@ -80,8 +80,8 @@ test("every command ends by itself without a login and without a terminal", asyn
   };
   const looking: string[] = [];
   for (const { words, load } of commandTable) {
-    const { arguments: [least] = [0] } = await load();
-    const args = [...words, ...Array.from({ length: least }, () => "GET")];
+    const required = (await load()).usage.replace(/ \[.*?\]/g, "").split(" ");
+    const args = required.map((_, index) => words[index] ?? "GET");
     // A login waits for its user in a browser; without a service it does not start.
     const its = words.join(" ") === "auth login" ? { ...env, SPEC_KITTY_SAAS_URL: undefined } : env;
     // A watch restarts itself on a Node that needs a flag.

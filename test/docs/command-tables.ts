@@ -29,8 +29,8 @@ const common = namesOf(commonOptions);
 /** Options as they are typed, in backticks. */
 function namesOf(options: Readonly<Record<string, OptionSpec>>): string[] {
   return Object.entries(options).map(
-    ([name, { type, value, short }]) =>
-      `\`${short === undefined ? "" : `-${short}, `}--${name}${type !== "boolean" ? ` ${value ?? "VALUE"}` : ""}\``,
+    ([name, { value, short }]) =>
+      `\`${short === undefined ? "" : `-${short}, `}--${name}${value === undefined ? "" : ` ${value}`}\``,
   );
 }
 

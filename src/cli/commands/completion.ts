@@ -9,7 +9,6 @@ export const command: Command = defineCommand({
   description: ({ command }) =>
     `Print a completion script for the shell. It runs ${command} to list profiles and teams.`,
   options: {},
-  arguments: [1, 1],
   choices: Object.keys(scripts),
   examples: [
     [({ command }) => `source <(${command} completion bash)`, "in ~/.bashrc; with zsh, after compinit"],

@@ -34,7 +34,7 @@ export async function completionPlaces(commands: readonly CommandEntry[]): Promi
   const inFront = Object.entries<OptionSpec>({
     ...profileOption,
     ...commonOptions,
-    version: { type: "boolean", help: "show the version" },
+    version: { help: "show the version" },
   });
   const help = Object.entries({ help: commonOptions.help });
   return [
@@ -57,8 +57,8 @@ export function candidates({ words, choices, options }: Place): (readonly [word:
 
 /** For a shell's `case`: the place, a colon and the option, in both spellings. */
 export function valueOptions({ path, options }: Place): { pattern: string; choices: Choices | undefined }[] {
-  return options.flatMap(([name, { type, short, choices }]) =>
-    type === "boolean"
+  return options.flatMap(([name, { value, short, choices }]) =>
+    value === undefined
       ? []
       : [
           {

@@ -128,9 +128,9 @@ function fish(name: string, places: readonly Place[]): string {
     return [
       ...words.map(([word, summary]) => at(`-a ${word} -d ${quoted(summary)}`)),
       ...(choices === undefined ? [] : [at(replies(choices))]),
-      ...options.map(([option, { type, short, choices: values, help }]) => {
+      ...options.map(([option, { value, short, choices: values, help }]) => {
         const flags = `-l ${option}${short === undefined ? "" : ` -s ${short}`}`;
-        return at(`${flags}${type === "boolean" ? "" : ` -r ${replies(values) || "-f"}`} -d ${quoted(help)}`);
+        return at(`${flags}${value === undefined ? "" : ` -r ${replies(values) || "-f"}`} -d ${quoted(help)}`);
       }),
     ];
   });

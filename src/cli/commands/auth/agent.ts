@@ -14,15 +14,14 @@ export const command: Command = defineCommand({
   description: ({ variable }) =>
     "Lend the login to a container, a remote host or a command: access tokens, never the refresh token. " +
     `Print ${variable("AGENT")} to set there, and serve until Ctrl-C. With COMMAND, run it with the variable set.`,
-  arguments: [0, Number.MAX_SAFE_INTEGER],
   options: {
-    for: { type: "string", value: "DURATION", help: "time limit: 90s, 30m, 8h, 2d" },
-    shared: { type: "boolean", help: "let other users connect, with the secret" },
-    port: { type: "number", range: [0, 65_535], value: "N", help: "listen on a loopback port instead of a socket" },
-    confirm: { type: "boolean", help: "ask here before each new client gets a token" },
+    for: { value: "DURATION", help: "time limit: 90s, 30m, 8h, 2d" },
+    shared: { help: "let other users connect, with the secret" },
+    port: { range: [0, 65_535], value: "N", help: "listen on a loopback port instead of a socket" },
+    confirm: { help: "ask here before each new client gets a token" },
     ...profileOption,
     ...jsonOption,
-    verbose: { type: "boolean", help: "log each request, and each client given a token" },
+    verbose: { help: "log each request, and each client given a token" },
   },
   examples: [
     ["auth agent", "lend the login until Ctrl-C"],

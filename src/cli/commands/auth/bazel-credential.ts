@@ -12,7 +12,6 @@ export const command: Command = defineCommand({
   usage: "auth bazel-credential get",
   description: "Give Bazel the Authorization header for URLs of the service only. Bazel keeps it until it expires.",
   options: { ...profileOption },
-  arguments: [1, 1],
   choices: ["get"],
   examples: [
     [

@@ -12,14 +12,9 @@ export const command: Command = defineCommand({
   usage: "auth docker-credential get|list|store|erase",
   description: "Give Docker, Podman or Skopeo an access token for a registry on the service's host. Store nothing.",
   options: {
-    account: {
-      type: "string",
-      value: "NAME",
-      help: "account name for the registry (default: oauth2)",
-    },
+    account: { value: "NAME", help: "account name for the registry (default: oauth2)" },
     ...profileOption,
   },
-  arguments: [1, 1],
   choices: ["get", "list", "store", "erase"],
   examples: [
     ["auth docker-credential list", "show the registry"],

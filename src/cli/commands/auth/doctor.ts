@@ -28,10 +28,10 @@ export const command: Command = defineCommand({
     "Check configuration, connection, clock, session, storage, locks, keychain, browser and Node, and print fixes. " +
     "Exits 1 if a problem is critical.",
   options: {
-    repair: { type: "boolean", alias: "unstick", help: "remove locks and temporary files of dead processes" },
+    repair: { alias: "unstick", help: "remove locks and temporary files of dead processes" },
     ...profileOption,
     ...jsonOption,
-    verbose: { type: "boolean", help: "also show passed checks, and log each request" },
+    verbose: { help: "also show passed checks, and log each request" },
   },
   examples: [
     ["auth doctor", "diagnose problems"],

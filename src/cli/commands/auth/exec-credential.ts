@@ -15,17 +15,9 @@ export const command: Command = defineCommand({
     `Give kubectl an access token (ExecCredential of ${apiVersion}), for the cluster of --cluster only. ` +
     "The kubeconfig must set provideClusterInfo: true.",
   options: {
-    cluster: { type: "string", value: "URL", help: "URL of the one cluster to give the token to" },
-    "insecure-skip-tls-verify": {
-      type: "boolean",
-      help: "allow clusters with an unverified certificate",
-    },
-    token: {
-      type: "string",
-      value: "KIND",
-      choices: ["access", "id"],
-      help: "access (default), or id for an ID token",
-    },
+    cluster: { value: "URL", help: "URL of the one cluster to give the token to" },
+    "insecure-skip-tls-verify": { help: "allow clusters with an unverified certificate" },
+    token: { value: "KIND", choices: ["access", "id"], help: "access (default), or id for an ID token" },
     ...profileOption,
   },
   examples: [

@@ -12,7 +12,6 @@ export const command: Command = defineCommand({
   usage: "auth git-credential get|store|erase",
   description: "Give git an access token for the service of the profile, and for no other host.",
   options: { ...profileOption },
-  arguments: [1, 1],
   choices: ["get", "store", "erase"],
   examples: [
     [

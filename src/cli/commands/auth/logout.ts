@@ -12,12 +12,9 @@ export const command: Command = defineCommand({
   usage: "auth logout",
   description: "End the session at the service, then remove it here. With --profile or --all, remove the profile too.",
   options: {
-    force: { type: "boolean", help: "log out here only, without asking the service" },
-    "keep-profile": {
-      type: "boolean",
-      help: "keep the settings of the profile",
-    },
-    all: { type: "boolean", help: "log out of every profile, and remove files and keys" },
+    force: { help: "log out here only, without asking the service" },
+    "keep-profile": { help: "keep the settings of the profile" },
+    all: { help: "log out of every profile, and remove files and keys" },
     ...profileOption,
     ...jsonOption,
   },

@@ -9,7 +9,7 @@ export const command: Command = defineCommand({
     "Make git use the login for repositories of the service, with a credential helper in your git configuration. " +
     "Without --profile, git follows the profile in use.",
   options: {
-    undo: { type: "boolean", help: "remove the helper, for every service" },
+    undo: { help: "remove the helper, for every service" },
     ...profileOption,
     ...jsonOption,
   },

@@ -15,7 +15,7 @@ export const command: Command = defineCommand({
   description:
     "Show who is logged in, until when, and where the session is stored. Exits 0 when logged in, and 4 when not.",
   options: {
-    check: { type: "boolean", help: "also ask the service; exit 3 if it cannot be reached" },
+    check: { help: "also ask the service; exit 3 if it cannot be reached" },
     ...profileOption,
     ...jsonOption,
   },

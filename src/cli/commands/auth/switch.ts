@@ -11,8 +11,7 @@ export const command: Command = defineCommand({
   description: ({ variable }) =>
     `Make another profile the active one. --profile and ${variable("PROFILE")} take precedence over it. ` +
     "Without PROFILE, ask.",
-  options: { here: { type: "boolean", help: "only in this directory and below" }, ...jsonOption },
-  arguments: [0, 1],
+  options: { here: { help: "only in this directory and below" }, ...jsonOption },
   choices: "profiles",
   examples: [
     ["auth switch", "choose from a list"],

@@ -9,7 +9,6 @@ export const command: Command = defineCommand({
   usage: "auth team [TEAM]",
   description: "Show the default team, or make TEAM the default. TEAM is an ID or a name.",
   options: { ...profileOption, ...jsonOption },
-  arguments: [0, 1],
   choices: "teams",
   examples: [
     ["auth team", "show the default team"],

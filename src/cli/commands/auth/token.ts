@@ -7,15 +7,10 @@ export const command: Command = defineCommand({
   description:
     "Print a valid access token, refreshed if necessary. Keep it secret: anyone with it can act as you until it expires.",
   options: {
-    "min-validity": {
-      type: "number",
-      range: [0, 31_536_000],
-      value: "SECONDS",
-      help: "minimum remaining validity",
-    },
-    "id-token": { type: "boolean", help: "print the ID token instead" },
-    rejected: { type: "boolean", help: "replace the rejected token on standard input" },
-    header: { type: "boolean", help: "print the Authorization header, for curl -H @-" },
+    "min-validity": { range: [0, 31_536_000], value: "SECONDS", help: "minimum remaining validity" },
+    "id-token": { help: "print the ID token instead" },
+    rejected: { help: "replace the rejected token on standard input" },
+    header: { help: "print the Authorization header, for curl -H @-" },
     ...profileOption,
     ...jsonOption,
   },

@@ -11,13 +11,8 @@ export const command: Command = defineCommand({
   description:
     "Send the queue of the profile in use, oldest first. Refused events stay queued; permanently refused ones are set aside.",
   options: {
-    report: {
-      type: "string",
-      value: "FILE",
-      choices: "files",
-      help: "write refusals and reasons to a JSON file",
-    },
-    strict: { type: "boolean", help: "exit 1 if anything was refused" },
+    report: { value: "FILE", choices: "files", help: "write refusals and reasons to a JSON file" },
+    strict: { help: "exit 1 if anything was refused" },
     ...profileOption,
     ...jsonOption,
   },

@@ -8,12 +8,7 @@ export const command: Command = defineCommand({
   usage: "sync run",
   description: "Keep sending the queue, in the foreground, until Ctrl-C.",
   options: {
-    interval: {
-      type: "number",
-      range: [1, 86_400],
-      value: "SECONDS",
-      help: "time between checks of the queue (default: 60)",
-    },
+    interval: { range: [1, 86_400], value: "SECONDS", help: "time between checks of the queue (default: 60)" },
     ...profileOption,
     json: { ...jsonOption.json, help: "print one JSON object per line" },
   },

@@ -11,7 +11,7 @@ export const command: Command = defineCommand({
   usage: "sync status",
   description: "Show the queue of each account, and the events set aside.",
   options: {
-    check: { type: "boolean", help: "also ask the service whether it accepts events" },
+    check: { help: "also ask the service whether it accepts events" },
     ...profileOption,
     ...jsonOption,
   },

@@ -17,35 +17,22 @@ import { withoutUndefined, readJsonArray, readJsonObject } from "../../input.ts"
 import type { Output } from "../../output.ts";
 
 const routingOptions = {
-  provider: { type: "string", value: "NAME", help: "tracker, such as linear, jira or github" },
-  binding: { type: "string", value: "REF", help: "binding" },
-  project: { type: "string", value: "SLUG", help: "project, if there is no binding" },
+  provider: { value: "NAME", help: "tracker, such as linear, jira or github" },
+  binding: { value: "REF", help: "binding" },
+  project: { value: "SLUG", help: "project, if there is no binding" },
 } satisfies Record<string, OptionSpec>;
 
 const callOptions = {
-  limit: { type: "number", range: [1, 1000], value: "N", help: "maximum number of items" },
-  cursor: { type: "string", value: "CURSOR", help: "cursor of the previous result" },
-  filters: { type: "string", value: "JSON", help: "filters: JSON, @FILE, or - for standard input" },
-  items: {
-    type: "string",
-    short: "d",
-    value: "JSON",
-    help: "items: a JSON array, @FILE, or - for standard input",
-  },
-  "no-pull": { type: "boolean", help: "only send" },
-  key: { type: "string", value: "KEY", help: "issue key, such as ENG-12" },
-  candidate: { type: "string", value: "TOKEN", help: "candidate_token of the board" },
-  identity: {
-    type: "string",
-    value: "JSON",
-    help: "project identity: JSON, @FILE, or - for standard input",
-  },
+  limit: { range: [1, 1000], value: "N", help: "maximum number of items" },
+  cursor: { value: "CURSOR", help: "cursor of the previous result" },
+  filters: { value: "JSON", help: "filters: JSON, @FILE, or - for standard input" },
+  items: { short: "d", value: "JSON", help: "items: a JSON array, @FILE, or - for standard input" },
+  "no-pull": { help: "only send" },
+  key: { value: "KEY", help: "issue key, such as ENG-12" },
+  candidate: { value: "TOKEN", help: "candidate_token of the board" },
+  identity: { value: "JSON", help: "project identity: JSON, @FILE, or - for standard input" },
   // Repeat it to run a command with an unknown result again.
-  "idempotency-key": {
-    type: "string",
-    value: "UUID",
-    help: "key of an earlier attempt",
-  },
+  "idempotency-key": { value: "UUID", help: "key of an earlier attempt" },
 } satisfies Record<string, OptionSpec>;
 
 type Values = Partial<OptionValues<typeof routingOptions & typeof callOptions>>;
@@ -59,7 +46,7 @@ interface Call {
   readonly options: WriteOptions & { readonly signal: AbortSignal };
 }
 
-interface CallDefinition extends Pick<Command, "description" | "arguments"> {
+interface CallDefinition extends Pick<Command, "description"> {
   readonly options?: readonly (keyof typeof callOptions)[];
   /** What follows the command's words. */
   readonly examples: readonly (readonly [rest: string, does: string])[];
@@ -191,7 +178,6 @@ export const trackerCommands: Readonly<
   search: trackerCommand("tracker search [TEXT]", {
     description: "Find issues by text or key, 20 by default.",
     options: ["key", "limit"],
-    arguments: [0, 1],
     examples: [
       ["login --provider linear", "by text"],
       ["--key ENG-12 --provider linear", "by key"],
