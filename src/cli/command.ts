@@ -85,7 +85,7 @@ export interface Command {
   /** Options to repeat in a hint, with the arguments: without them another command would run. */
   readonly repeated?: readonly string[];
   /** Lines to paste. A string follows the tool's name; a function gives the whole line. */
-  readonly examples: readonly (readonly [line: HelpText, does: string])[];
+  readonly examples: readonly (readonly [line: HelpText, does?: string])[];
   /** @returns the exit code; 0 by default */
   run(
     context: Context,
@@ -104,10 +104,10 @@ export function defineCommand<const O extends Readonly<Record<string, OptionSpec
 }
 
 export const profileOption: { readonly profile: OptionSpec & { value: string } } = {
-  profile: { value: "NAME", choices: "profiles", help: "profile to use (default: the active one)" },
+  profile: { value: "NAME", choices: "profiles", help: "profile to use" },
 };
 export const jsonOption: { readonly json: OptionSpec } = {
-  json: { help: "print JSON, even on failure" },
+  json: { help: "print JSON" },
 };
 
 export const commonOptions: Readonly<Record<"json" | "verbose" | "debug" | "no-input" | "help", OptionSpec>> = {

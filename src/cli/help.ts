@@ -18,7 +18,9 @@ export function commandHelp(command: Command, identity: Identity): string {
     return rows.length === 0 ? [] : [`${title}\n${columns(rows)}`];
   };
   const saved = Object.values(command.options).some(({ isSaved }) => isSaved) ? ["* saved in the profile"] : [];
-  const examples = command.examples.map(([line, does]): [string, string] => [exampleLine(line, identity), does]);
+  const examples = command.examples.map(
+    ([line, does]) => `${does === undefined ? "" : `  # ${does}\n`}  ${exampleLine(line, identity)}`,
+  );
   const description = typeof command.description === "function" ? command.description(identity) : command.description;
   const usage = `Usage: ${identity.command} ${command.usage} [options]`;
   return [
@@ -27,8 +29,8 @@ export function commandHelp(command: Command, identity: Identity): string {
     ...group("Options", false),
     ...group("Advanced options", true),
     ...saved,
-    `Options of every command: ${shared.map((name) => `--${name}`).join(", ")} (see: ${identity.command} --help)`,
-    ...(examples.length === 0 ? [] : [`Examples\n${columns(examples)}`]),
+    `Common options: ${shared.map((name) => `--${name}`).join(", ")}`,
+    ...(examples.length === 0 ? [] : [`Examples\n${examples.join("\n")}`]),
   ].join("\n\n");
 }
 
@@ -71,7 +73,7 @@ export function groupHelp(
     `Commands\n${columns([...below])}`,
     isTop
       ? `Options\n${columns([
-          ["-h, --help", "show help, at every level"],
+          ["-h, --help", "show help"],
           ["    --version", "show the version"],
           ["    --json", "print results and failures as JSON"],
           ["    --verbose", commonOptions.verbose.help],

@@ -30,7 +30,7 @@ export async function descriptions(): Promise<Prose[]> {
 /** Summaries of commands, and descriptions of examples. */
 export async function summaries(): Promise<Prose[]> {
   const examples = (await loaded()).flatMap(({ usage, examples }) =>
-    examples.map(([, does]) => ({ from: `${usage}, an example`, text: does })),
+    examples.flatMap(([, does]) => (does === undefined ? [] : { from: `${usage}, an example`, text: does })),
   );
   return [
     ...examples,

@@ -11,23 +11,23 @@ const methods: readonly string[] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELE
 export const command: Command = defineCommand({
   usage: "api [METHOD] PATH",
   description:
-    "Send an authenticated request to the service, and print the body of the response. METHOD defaults to GET, or to POST with data. " +
-    "Exits 1 for a status of 400 or more.",
+    "Send an authenticated request to the service, and print the response's body. METHOD defaults to GET, or to POST with data. " +
+    "Exit with 1 if the status is 400 or higher.",
   options: {
     field: {
       short: "f",
       value: "NAME=TEXT",
-      help: "field of the JSON body, or of a GET query; repeatable",
+      help: "field of the JSON body or the query; repeatable",
       multiple: true,
     },
     "json-field": {
       short: "F",
       value: "NAME=JSON|@FILE",
-      help: "field with a JSON value, or from a file; repeatable",
+      help: "field with a JSON value, or a file; repeatable",
       multiple: true,
     },
-    data: { short: "d", value: "DATA", help: "request body: text, @FILE, or @- for standard input" },
-    input: { value: "FILE", choices: "files", help: "request body: FILE, or - for standard input" },
+    data: { short: "d", value: "DATA", help: "request body: text, @FILE, or @- for stdin" },
+    input: { value: "FILE", choices: "files", help: "request body: FILE, or - for stdin" },
     header: { short: "H", value: "'K: V'", help: "request header; repeatable", multiple: true },
     include: { short: "i", help: "print status and headers, too" },
     output: { short: "o", value: "FILE", choices: "files", help: "write the body to FILE, unless the request fails" },
@@ -37,10 +37,10 @@ export const command: Command = defineCommand({
   },
   choices: methods,
   examples: [
-    ["api /api/v1/me", "show who is logged in"],
-    ['api /api/v1/echo -f hello=world -F \'tags=["a","b"]\'', "send JSON"],
-    [`api PUT /api/v1/echo -d '{"hello":"world"}'`, "send a body as is"],
-    ["api /api/v1/me --silent --include", "show status and headers"],
+    ["api /api/v1/me"],
+    ['api /api/v1/echo -f hello=world -F \'tags=["a","b"]\''],
+    [`api PUT /api/v1/echo -d '{"hello":"world"}'`],
+    ["api /api/v1/me --silent --include"],
   ],
   async run(context, values, words) {
     const { out, signal } = context;

@@ -6,13 +6,12 @@ import { scripts } from "../completion/scripts.ts";
 
 export const command: Command = defineCommand({
   usage: "completion bash|zsh|fish",
-  description: ({ command }) =>
-    `Print a completion script for the shell. It runs ${command} to list profiles and teams.`,
+  description: ({ command }) => `Print a completion script. It runs ${command} to list profiles and teams.`,
   options: {},
   choices: Object.keys(scripts),
   examples: [
     [({ command }) => `source <(${command} completion bash)`, "in ~/.bashrc; with zsh, after compinit"],
-    [({ command, name }) => `${command} completion fish > ~/.config/fish/completions/${name}.fish`, "once"],
+    [({ command, name }) => `${command} completion fish > ~/.config/fish/completions/${name}.fish`],
   ],
   async run({ app, identity, out, commands }, _values, [shell = ""]) {
     if (shell === "profiles" || shell === "teams") {

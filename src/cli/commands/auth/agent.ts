@@ -12,21 +12,18 @@ import type { AgentOutput } from "../../json-output.ts";
 export const command: Command = defineCommand({
   usage: "auth agent [-- COMMAND…]",
   description: ({ variable }) =>
-    "Lend the login to a container, a remote host or a command: access tokens, never the refresh token. " +
-    `Print ${variable("AGENT")} to set there, and serve until Ctrl-C. With COMMAND, run it with the variable set.`,
+    "Lend the login to a container, a remote host or a command: access tokens only. " +
+    `Print ${variable("AGENT")} to set there, and serve until Ctrl-C. With COMMAND, set it and run COMMAND.`,
   options: {
     for: { value: "DURATION", help: "time limit: 90s, 30m, 8h, 2d" },
     shared: { help: "let other users connect, with the secret" },
     port: { range: [0, 65_535], value: "N", help: "listen on a loopback port instead of a socket" },
-    confirm: { help: "ask here before each new client gets a token" },
+    confirm: { help: "ask before serving a new client" },
     ...profileOption,
     ...jsonOption,
-    verbose: { help: "log each request, and each client given a token" },
+    verbose: { help: "log each request, and each client served" },
   },
-  examples: [
-    ["auth agent", "lend the login until Ctrl-C"],
-    ["auth agent --for 8h -- make deploy", "lend it to a command, for 8 hours"],
-  ],
+  examples: [["auth agent"], ["auth agent --for 8h -- make deploy", "lend the login to a command, for 8 hours"]],
   async run(context, values, command) {
     const { app, identity, out, signal } = context;
     if (app.tokenSource !== undefined)

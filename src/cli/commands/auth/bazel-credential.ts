@@ -10,13 +10,13 @@ import type { BazelCredential } from "../../json-output.ts";
  */
 export const command: Command = defineCommand({
   usage: "auth bazel-credential get",
-  description: "Give Bazel the Authorization header for URLs of the service only. Bazel keeps it until it expires.",
+  description: "Give Bazel the Authorization header, for URLs of the service only.",
   options: { ...profileOption },
   choices: ["get"],
   examples: [
     [
       ({ command }) => `printf '#!/bin/sh\\nexec ${command} auth bazel-credential "$@"\\n' > ~/bin/bazel-credential`,
-      "make the program for Bazel",
+      "make the helper program",
     ],
     [
       ({ command }) => `echo '{"uri":"https://service.example/cache"}' | ${command} auth bazel-credential get`,

@@ -10,14 +10,14 @@ import type { DockerCredential } from "../../json-output.ts";
  */
 export const command: Command = defineCommand({
   usage: "auth docker-credential get|list|store|erase",
-  description: "Give Docker, Podman or Skopeo an access token for a registry on the service's host. Store nothing.",
+  description: "Give Docker, Podman or Skopeo an access token, for a registry on the service's host. Store nothing.",
   options: {
-    account: { value: "NAME", help: "account name for the registry (default: oauth2)" },
+    account: { value: "NAME", help: "user at the registry (default: oauth2)" },
     ...profileOption,
   },
   choices: ["get", "list", "store", "erase"],
   examples: [
-    ["auth docker-credential list", "show the registry"],
+    ["auth docker-credential list"],
     [({ command }) => `echo service.example | ${command} auth docker-credential get`, "show what Docker gets"],
   ],
   async run(context, values, [action]) {

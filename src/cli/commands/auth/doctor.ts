@@ -25,18 +25,15 @@ function countCauses(findings: readonly ShownFinding[]): { critical: number; war
 export const command: Command = defineCommand({
   usage: "auth doctor",
   description:
-    "Check configuration, connection, clock, session, storage, locks, keychain, browser and Node, and print fixes. " +
-    "Exits 1 if a problem is critical.",
+    "Check configuration, connection, clock, session, storage, locks, keychain, browser and runtime; print fixes. " +
+    "Exit with 1 if a problem is critical.",
   options: {
     repair: { alias: "unstick", help: "remove locks and temporary files of dead processes" },
     ...profileOption,
     ...jsonOption,
-    verbose: { help: "also show passed checks, and log each request" },
+    verbose: { help: "show passed checks, too; log each request" },
   },
-  examples: [
-    ["auth doctor", "diagnose problems"],
-    ["auth doctor --repair", "clean up after dead processes"],
-  ],
+  examples: [["auth doctor"], ["auth doctor --repair"]],
   async run({ app, out, signal }, values) {
     const examined = await examine(app, describeEnvironment(readFacts(app.env)), values.repair === true, signal);
     const findings = examined.map(({ fix, ...finding }) => ({ ...finding, ...(fix && { fix: out.words(fix) }) }));

@@ -12,12 +12,12 @@ const apiVersion = "client.authentication.k8s.io/v1";
 export const command: Command = defineCommand({
   usage: "auth exec-credential",
   description:
-    `Give kubectl an access token (ExecCredential of ${apiVersion}), for the cluster of --cluster only. ` +
-    "The kubeconfig must set provideClusterInfo: true.",
+    `Give kubectl an access token (ExecCredential of ${apiVersion}), for one cluster only. ` +
+    "In the kubeconfig, set provideClusterInfo: true.",
   options: {
-    cluster: { value: "URL", help: "URL of the one cluster to give the token to" },
-    "insecure-skip-tls-verify": { help: "allow clusters with an unverified certificate" },
-    token: { value: "KIND", choices: ["access", "id"], help: "access (default), or id for an ID token" },
+    cluster: { value: "URL", help: "cluster to give the token to" },
+    "insecure-skip-tls-verify": { help: "allow an unverified certificate" },
+    token: { value: "KIND", choices: ["access", "id"], help: "access (default) or id" },
     ...profileOption,
   },
   examples: [

@@ -10,7 +10,7 @@ import { credentialOf, plainOrigin, serviceOf } from "../../credential.ts";
  */
 export const command: Command = defineCommand({
   usage: "auth git-credential get|store|erase",
-  description: "Give git an access token for the service of the profile, and for no other host.",
+  description: "Give git an access token, for the profile's service only.",
   options: { ...profileOption },
   choices: ["get", "store", "erase"],
   examples: [

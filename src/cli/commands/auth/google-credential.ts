@@ -8,13 +8,9 @@ import type { GoogleCredential } from "../../json-output.ts";
  */
 export const command: Command = defineCommand({
   usage: "auth google-credential",
-  description:
-    "Give the ID token to Google Cloud's libraries, as executable-sourced credentials. They exchange it for a Google token.",
+  description: "Give Google Cloud's libraries the ID token, as executable-sourced credentials.",
   options: { ...profileOption },
-  examples: [
-    ["auth google-credential", "show what the libraries get"],
-    ["auth google-credential --profile work", "use another account"],
-  ],
+  examples: [["auth google-credential"], ["auth google-credential --profile work"]],
   async run(context) {
     const { token, expiresAt } = await idTokenOf(context);
     const answer: GoogleCredential = {

@@ -17,12 +17,9 @@ const states: Record<EndedLogin["reason"], string> = {
 
 export const command: Command = defineCommand({
   usage: "auth list",
-  description: "List the accounts on this machine, without asking any service.",
+  description: "List the profiles, with the active one marked. Ask no service.",
   options: { ...jsonOption },
-  examples: [
-    ["auth list", "list accounts, with the active one marked"],
-    ["auth list --json", "print JSON"],
-  ],
+  examples: [["auth list"], ["auth list --json"]],
   async run({ app, out }, values) {
     const { name, source } = await app.profileInUse({ mayBeNew: true });
     const { active, profiles } = await readAll(app.store);

@@ -29,7 +29,7 @@ const whatItDoes =
 
 export const command: Command = defineCommand({
   usage: "auth login [URL]",
-  description: `${whatItDoes} URL is the service or the issuer, and is saved in the profile.`,
+  description: `${whatItDoes} URL is the service or the issuer; the profile saves it.`,
   repeated: [
     "force",
     "yes",
@@ -49,16 +49,16 @@ export const command: Command = defineCommand({
     "no-browser": { help: "print the URL instead of opening it" },
     scope: { value: '"…"', isSaved: true, help: "additional scopes to request" },
     "client-id": { value: "ID", isSaved: true, help: "client ID at the issuer" },
-    provider: { value: "NAME", choices: providerNames, isSaved: true, help: "log in with github, google or microsoft" },
+    provider: { value: "NAME", choices: providerNames, isSaved: true, help: "github, google or microsoft" },
     storage: {
       value: "KIND",
       choices: ["keychain", "file", "memory"],
       help: "keychain (default), file, or memory (store nothing)",
     },
-    yes: { short: "y", help: "accept an encrypted file, or a change of service" },
-    force: { help: "log in again, even if stored logins cannot be opened" },
+    yes: { short: "y", help: "accept an encrypted file or a change of service" },
+    force: { help: "log in even if stored logins cannot be opened" },
     explain: { help: "explain the login without performing it" },
-    "with-token": { isAdvanced: true, help: "read a refresh or access token from standard input" },
+    "with-token": { isAdvanced: true, help: "read a refresh or access token from stdin" },
     service: { value: "URL", isSaved: true, isAdvanced: true, help: "service, if not the issuer" },
     issuer: { value: "URL", isSaved: true, isAdvanced: true, help: "issuer, exactly as in its metadata" },
     tenant: { value: "ID", isSaved: true, isAdvanced: true, help: "tenant of --provider microsoft (default: common)" },
@@ -66,7 +66,7 @@ export const command: Command = defineCommand({
       value: "FILE",
       isSaved: true,
       isAdvanced: true,
-      help: "file with the client secret, if the issuer requires one",
+      help: "client secret, if the issuer requires one",
     },
     "trust-host": {
       value: "HOST",
@@ -75,11 +75,11 @@ export const command: Command = defineCommand({
       isAdvanced: true,
       help: "allow the login page to be on HOST; repeatable",
     },
-    resource: { value: "URI", isAdvanced: true, help: "resource to get tokens for (RFC 8707)" },
+    resource: { value: "URI", isAdvanced: true, help: "resource of the tokens (RFC 8707)" },
     audience: { value: "NAME", isAdvanced: true, help: "audience (Auth0 style), instead of --resource" },
     "no-dpop": { isAdvanced: true, help: "request plain bearer tokens (no DPoP)" },
     prompt: { value: "WORD", isAdvanced: true, help: "login, select_account, consent or none" },
-    "login-hint": { value: "NAME", isAdvanced: true, help: "account to suggest, such as an email address" },
+    "login-hint": { value: "NAME", isAdvanced: true, help: "user to suggest, such as an email address" },
     timeout: {
       range: [1, 86_400],
       value: "SECONDS",
@@ -104,11 +104,11 @@ export const command: Command = defineCommand({
     ...jsonOption,
   },
   examples: [
-    ["auth login https://service.example", "log in through the browser"],
-    ["auth login --headless", "log in without a browser here"],
-    ["auth login --profile work --storage file", "add an account, in an encrypted file"],
+    ["auth login https://service.example"],
+    ["auth login --headless"],
+    ["auth login --profile work --storage file", "add a login, in an encrypted file"],
     [({ command }) => `cat token.txt | ${command} auth login --with-token`, "use a token from elsewhere"],
-    ['auth login https://login.example --client-id my-client --scope "openid email"', "use another provider"],
+    ['auth login https://login.example --client-id my-client --scope "openid email"', "log in at another provider"],
   ],
   async run(context, values, [address]) {
     const { app, out, signal } = context;
@@ -238,5 +238,5 @@ export const loginAtBuiltInIssuer: Command = {
   description: whatItDoes,
   ...(command.repeated && { repeated: command.repeated.filter(isPlain) }),
   options: Object.fromEntries(Object.entries(command.options).filter(([option]) => isPlain(option))),
-  examples: [["auth login", "log in through the browser"], ...command.examples.slice(1, 3)],
+  examples: [["auth login"], ...command.examples.slice(1, 3)],
 };

@@ -10,18 +10,18 @@ import type { LogoutOutput } from "../../json-output.ts";
 
 export const command: Command = defineCommand({
   usage: "auth logout",
-  description: "End the session at the service, then remove it here. With --profile or --all, remove the profile too.",
+  description: "End the session at the service and here. With --profile or --all, remove the profile, too.",
   options: {
-    force: { help: "log out here only, without asking the service" },
-    "keep-profile": { help: "keep the settings of the profile" },
-    all: { help: "log out of every profile, and remove files and keys" },
+    force: { help: "log out here only" },
+    "keep-profile": { help: "keep the profile" },
+    all: { help: "log out of every profile; remove files and keys" },
     ...profileOption,
     ...jsonOption,
   },
   examples: [
-    ["auth logout", "log out"],
-    ["auth logout --profile work", "log out, and remove the profile"],
-    ["auth logout --all --force", "remove every login, even unreadable ones"],
+    ["auth logout"],
+    ["auth logout --profile work", "also remove the profile"],
+    ["auth logout --all --force", "remove every login, even if it cannot be read"],
   ],
   async run(context, values) {
     const { app, out } = context;

@@ -7,10 +7,7 @@ export const command: Command = defineCommand({
   usage: "auth refresh",
   description: "Refresh the access token now, even if it is still valid.",
   options: { ...profileOption, ...jsonOption },
-  examples: [
-    ["auth refresh", "refresh once"],
-    ["auth refresh --profile work", "use another account"],
-  ],
+  examples: [["auth refresh"], ["auth refresh --profile work"]],
   async run({ app, out, signal }, values) {
     const { tokenSource } = app;
     if (tokenSource !== undefined) {

@@ -6,17 +6,17 @@ import type { GitSetup } from "../../json-output.ts";
 export const command: Command = defineCommand({
   usage: "auth setup-git",
   description:
-    "Make git use the login for repositories of the service, with a credential helper in your git configuration. " +
-    "Without --profile, git follows the profile in use.",
+    "Set up git to use the login for repositories of the service. " +
+    "Without --profile, git uses the profile in use at the time.",
   options: {
     undo: { help: "remove the helper, for every service" },
     ...profileOption,
     ...jsonOption,
   },
   examples: [
-    ["auth setup-git", "use the login in git"],
-    ["auth setup-git --profile work", "always use the profile work"],
-    ["auth setup-git --undo", "remove it again"],
+    ["auth setup-git"],
+    ["auth setup-git --undo"],
+    ["auth setup-git --profile work", "always use this profile"],
   ],
   async run(context, values) {
     if (values.undo) return undo(context, values.json === true);

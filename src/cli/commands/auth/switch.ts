@@ -9,15 +9,10 @@ import type { SwitchOutput } from "../../json-output.ts";
 export const command: Command = defineCommand({
   usage: "auth switch [PROFILE]",
   description: ({ variable }) =>
-    `Make another profile the active one. --profile and ${variable("PROFILE")} take precedence over it. ` +
-    "Without PROFILE, ask.",
+    `Make PROFILE the active one, or choose it from a list. --profile and ${variable("PROFILE")} take precedence.`,
   options: { here: { help: "only in this directory and below" }, ...jsonOption },
   choices: "profiles",
-  examples: [
-    ["auth switch", "choose from a list"],
-    ["auth switch work", "use the profile work"],
-    ["auth switch work --here", "use it in this directory only"],
-  ],
+  examples: [["auth switch"], ["auth switch work --here"]],
   async run(context, values, [named]) {
     const { app, out } = context;
     const { store } = app;

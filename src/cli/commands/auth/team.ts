@@ -7,13 +7,10 @@ import type { DefaultTeamOutput, TeamOutput } from "../../json-output.ts";
 
 export const command: Command = defineCommand({
   usage: "auth team [TEAM]",
-  description: "Show the default team, or make TEAM the default. TEAM is an ID or a name.",
+  description: "Show the default team, or make TEAM (an ID or a name) the default.",
   options: { ...profileOption, ...jsonOption },
   choices: "teams",
-  examples: [
-    ["auth team", "show the default team"],
-    ['auth team "Acme Corp"', "change it"],
-  ],
+  examples: [["auth team"], ['auth team "Acme Corp"']],
   async run({ app, out }, values, [wanted]) {
     let { name, profile } = await app.profileInUse();
     if (profile?.session === undefined) throw notLoggedIn(name, profile, app.clock.now());

@@ -9,22 +9,18 @@ export const command: Command = defineCommand({
   options: {
     "min-validity": { range: [0, 31_536_000], value: "SECONDS", help: "minimum remaining validity" },
     "id-token": { help: "print the ID token instead" },
-    rejected: { help: "replace the rejected token on standard input" },
+    rejected: { help: "replace the rejected token read from stdin" },
     header: { help: "print the Authorization header, for curl -H @-" },
     ...profileOption,
     ...jsonOption,
   },
   examples: [
-    [
-      ({ command }) => `curl -H "Authorization: Bearer $(${command} auth token)" https://service.example/api/v1/me`,
-      "call the service",
-    ],
+    [({ command }) => `curl -H "Authorization: Bearer $(${command} auth token)" https://service.example/api/v1/me`],
     [
       ({ command }) => `${command} auth token --header | curl -H @- https://service.example/api/v1/me`,
       "keep the token out of the process list",
     ],
     [({ command }) => `printf %s "$TOKEN" | ${command} auth token --rejected`, "replace a rejected token"],
-    ["auth token --min-validity 600", "require ten more minutes"],
   ],
   async run(context, values) {
     const { app, out, signal } = context;

@@ -8,13 +8,10 @@ import type { WhoAmI } from "../../json-output.ts";
 export const command: Command = defineCommand({
   usage: "auth whoami",
   description: ({ variable }) =>
-    "Print the user's email address only, or issuer and scope if the issuer names no user. " +
-    `With ${variable("ACCESS_TOKEN")} or ${variable("IDENTITY")}, ask the service. Exits 4 when not logged in.`,
+    "Print only the user's email address, or issuer and scope if the issuer names no user. " +
+    `With ${variable("ACCESS_TOKEN")} or ${variable("IDENTITY")}, ask the service. Exit with 4 if not logged in.`,
   options: { ...profileOption, ...jsonOption },
-  examples: [
-    ["auth whoami", "print the email address"],
-    [({ command }) => `git config user.email "$(${command} auth whoami)"`, "use it in a script"],
-  ],
+  examples: [["auth whoami"], [({ command }) => `git config user.email "$(${command} auth whoami)"`]],
   async run(context, values) {
     const { app, out, signal } = context;
     const answer = app.tokenSource ? await userOfToken(app, app.tokenSource, signal) : await userHere(context);

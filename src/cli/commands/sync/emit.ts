@@ -7,11 +7,11 @@ import type { EmitOutput } from "../../json-output.ts";
 
 export const command: Command = defineCommand({
   usage: "sync emit TYPE",
-  description: 'Queue an event on disk, for the next "sync now". Works without a network, and before the first login.',
+  description: 'Queue an event for the next "sync now", even without a network or a login.',
   options: {
     aggregate: { value: "ID", help: "subject of the event, such as WP01; required" },
     "aggregate-type": { value: "TYPE", choices: aggregateTypes, help: "kind of the subject (default: from TYPE)" },
-    payload: { short: "d", value: "JSON", help: "data: JSON, @FILE, or - for standard input; required" },
+    payload: { short: "d", value: "JSON", help: "JSON, @FILE, or - for stdin; required" },
     "build-id": { value: "UUID", help: "build" },
     "caused-by": { value: "ID", help: "causing event" },
     "project-uuid": { value: "UUID", help: "project" },
@@ -26,9 +26,8 @@ export const command: Command = defineCommand({
   examples: [
     [
       `sync emit WPStatusChanged --aggregate WP01 --payload '{"wp_id":"WP01","from_lane":"planned","to_lane":"claimed"}'`,
-      "move a work package",
     ],
-    ["sync emit WPCreated --aggregate WP02 --payload @wp02.json", "read the data from a file"],
+    ["sync emit WPCreated --aggregate WP02 --payload @wp02.json"],
   ],
   async run({ app, out, ...input }, values, [type = ""]) {
     if (values.aggregate === undefined)

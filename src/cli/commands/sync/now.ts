@@ -8,18 +8,14 @@ import type { SyncNowOutput } from "../../json-output.ts";
 
 export const command: Command = defineCommand({
   usage: "sync now",
-  description:
-    "Send the queue of the profile in use, oldest first. Refused events stay queued; permanently refused ones are set aside.",
+  description: "Send the queue, oldest first. Keep refused events queued; set permanently refused ones aside.",
   options: {
     report: { value: "FILE", choices: "files", help: "write refusals and reasons to a JSON file" },
-    strict: { help: "exit 1 if anything was refused" },
+    strict: { help: "exit with 1 if anything was refused" },
     ...profileOption,
     ...jsonOption,
   },
-  examples: [
-    ["sync now", "send the queue"],
-    ["sync now --strict --report refused.json", "fail on refusals, with a report"],
-  ],
+  examples: [["sync now"], ["sync now --strict --report refused.json"]],
   async run({ app, out, signal }, values) {
     const rejections: Rejection[] = [];
     const sync = syncRuntimeOf(app, {

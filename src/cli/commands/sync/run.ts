@@ -12,10 +12,7 @@ export const command: Command = defineCommand({
     ...profileOption,
     json: { ...jsonOption.json, help: "print one JSON object per line" },
   },
-  examples: [
-    ["sync run", "keep sending"],
-    ["sync run --interval 5", "check more often"],
-  ],
+  examples: [["sync run"], ["sync run --interval 5"]],
   async run({ app, out, signal }, values) {
     const intervalMs = 1000 * (values.interval ?? 60);
     const line = (value: RunLine): void => out.jsonLine(value);

@@ -9,16 +9,13 @@ import type { SyncStatusOutput } from "../../json-output.ts";
 
 export const command: Command = defineCommand({
   usage: "sync status",
-  description: "Show the queue of each account, and the events set aside.",
+  description: "Show the queue of each account, and events set aside.",
   options: {
     check: { help: "also ask the service whether it accepts events" },
     ...profileOption,
     ...jsonOption,
   },
-  examples: [
-    ["sync status", "show the queue"],
-    ["sync status --check", "ask the service, too"],
-  ],
+  examples: [["sync status"], ["sync status --check"]],
   async run({ app, auth, out, signal }, values) {
     const { name, profile } = await app.profileInUse();
     const { profiles } = await readAll(app.store);

@@ -13,7 +13,7 @@ export const command: Command = defineCommand({
   options: {
     project: { value: "UUID", help: "project; required" },
     mission: { value: "SLUG", help: "mission; required" },
-    branch: { value: "NAME", help: "target branch (default: main)" },
+    branch: { value: "NAME", help: "branch (default: main)" },
     "mission-type": { value: "TYPE", help: "mission type (default: software-dev)" },
     "manifest-version": { value: "VERSION", help: "manifest version (default: 1)" },
     as: { value: "PATH", help: "path in the mission, for a single file" },
@@ -22,8 +22,8 @@ export const command: Command = defineCommand({
   },
   choices: "files",
   examples: [
-    ["sync upload spec.md --project 6b0ed5a2-2a4c-4d83-9c3a-b5f0d4f7a111 --mission login", "one file"],
-    ["sync upload plan.md tasks.md --project 6b0ed5a2-2a4c-4d83-9c3a-b5f0d4f7a111 --mission login", "several"],
+    ["sync upload spec.md --project 6b0ed5a2-2a4c-4d83-9c3a-b5f0d4f7a111 --mission login"],
+    ["sync upload plan.md tasks.md --project 6b0ed5a2-2a4c-4d83-9c3a-b5f0d4f7a111 --mission login"],
   ],
   async run({ app, out }, values, paths) {
     const { project, mission } = values;

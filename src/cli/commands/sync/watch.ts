@@ -10,10 +10,7 @@ export const command: Command = defineCommand({
   usage: "sync watch",
   description: "Print the events of the default team as they happen, until Ctrl-C.",
   options: { ...profileOption, json: { ...jsonOption.json, help: "print one JSON object per line" } },
-  examples: [
-    ["sync watch", "follow the team"],
-    ["sync watch --json | jq .event_type", "print JSON lines"],
-  ],
+  examples: [["sync watch"], ["sync watch --json | jq .event_type"]],
   async run({ app, out, signal }, values) {
     // Node 20 has a WebSocket behind a flag, with a warning that is not for users.
     if (runtimeWebSocket() === undefined)

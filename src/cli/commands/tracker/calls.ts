@@ -17,22 +17,22 @@ import { withoutUndefined, readJsonArray, readJsonObject } from "../../input.ts"
 import type { Output } from "../../output.ts";
 
 const routingOptions = {
-  provider: { value: "NAME", help: "tracker, such as linear, jira or github" },
+  provider: { value: "NAME", help: "tracker, such as github" },
   binding: { value: "REF", help: "binding" },
-  project: { value: "SLUG", help: "project, if there is no binding" },
+  project: { value: "SLUG", help: "project, instead of --binding" },
 } satisfies Record<string, OptionSpec>;
 
 const callOptions = {
   limit: { range: [1, 1000], value: "N", help: "maximum number of items" },
-  cursor: { value: "CURSOR", help: "cursor of the previous result" },
-  filters: { value: "JSON", help: "filters: JSON, @FILE, or - for standard input" },
-  items: { short: "d", value: "JSON", help: "items: a JSON array, @FILE, or - for standard input" },
+  cursor: { value: "CURSOR", help: "cursor of the previous page" },
+  filters: { value: "JSON", help: "JSON, @FILE, or - for stdin" },
+  items: { short: "d", value: "JSON", help: "JSON array, @FILE, or - for stdin" },
   "no-pull": { help: "only send" },
   key: { value: "KEY", help: "issue key, such as ENG-12" },
   candidate: { value: "TOKEN", help: "candidate_token of the board" },
-  identity: { value: "JSON", help: "project identity: JSON, @FILE, or - for standard input" },
+  identity: { value: "JSON", help: "project identity: JSON, @FILE, or - for stdin" },
   // Repeat it to run a command with an unknown result again.
-  "idempotency-key": { value: "UUID", help: "key of an earlier attempt" },
+  "idempotency-key": { value: "UUID", help: "key of the attempt to repeat" },
 } satisfies Record<string, OptionSpec>;
 
 type Values = Partial<OptionValues<typeof routingOptions & typeof callOptions>>;
@@ -49,7 +49,7 @@ interface Call {
 interface CallDefinition extends Pick<Command, "description"> {
   readonly options?: readonly (keyof typeof callOptions)[];
   /** What follows the command's words. */
-  readonly examples: readonly (readonly [rest: string, does: string])[];
+  readonly examples: readonly string[];
   call(call: Call): Promise<TrackerResult>;
 }
 
@@ -65,7 +65,7 @@ function trackerCommand(usage: string, { options = [], examples, call, ...comman
       ...profileOption,
       ...jsonOption,
     },
-    examples: examples.map(([rest, does]) => [`${usage.split(" [")[0]} ${rest}`, does]),
+    examples: examples.map((rest) => [`${usage.split(" [")[0]} ${rest}`]),
     async run({ app, out, ...input }, given, [text]) {
       const values = given as Values;
       if (values.provider === undefined) throw usageError("--provider is required", "Try: --provider github");
@@ -121,10 +121,7 @@ async function jsonObject(
 function readCommand(name: "status" | "mappings" | "resources", description: string): Command {
   return trackerCommand(`tracker ${name}`, {
     description,
-    examples: [
-      ["--provider github --project my-project", "by project"],
-      ["--provider github --binding bind_1 --json", "by binding, as JSON"],
-    ],
+    examples: ["--provider github --project my-project", "--provider github --binding bind_1 --json"],
     call: ({ tracker, route, options }) => tracker[name](route, options),
   });
 }
@@ -132,15 +129,15 @@ function readCommand(name: "status" | "mappings" | "resources", description: str
 export const trackerCommands: Readonly<
   Record<"status" | "mappings" | "resources" | "pull" | "push" | "run" | "search" | "tickets" | "bind", Command>
 > = {
-  status: readCommand("status", "Show the connection of the tracker and its last synchronization."),
-  mappings: readCommand("mappings", "Show the mapping of the tracker's fields."),
+  status: readCommand("status", "Show the tracker's connection and last synchronization."),
+  mappings: readCommand("mappings", "Show the mapping of fields."),
   resources: readCommand("resources", "List the tracker's resources for a binding."),
   pull: trackerCommand("tracker pull", {
     description: "Get items from the tracker, 100 by default.",
     options: ["limit", "cursor", "filters"],
     examples: [
-      ["--provider github --project my-project", "get the first page"],
-      [`--provider github --project my-project --filters '{"state":"open"}'`, "get open items"],
+      "--provider github --project my-project",
+      `--provider github --project my-project --filters '{"state":"open"}'`,
     ],
     async call(call) {
       const { limit, cursor } = call.values;
@@ -155,8 +152,8 @@ export const trackerCommands: Readonly<
     description: "Send items to the tracker.",
     options: ["items", "idempotency-key"],
     examples: [
-      [`--provider github --project my-project --items '[{"id":"WP01","title":"Login"}]'`, "one item"],
-      ["--provider github --project my-project --items @items.json", "send a file"],
+      `--provider github --project my-project --items '[{"id":"WP01","title":"Login"}]'`,
+      "--provider github --project my-project --items @items.json",
     ],
     async call({ tracker, route, values, input, options }) {
       if (values.items === undefined) throw usageError("--items is required", `Try: --items '[{"id":"WP01"}]'`);
@@ -167,10 +164,7 @@ export const trackerCommands: Readonly<
   run: trackerCommand("tracker run", {
     description: "Get items from the tracker, then send items, 100 by default. Wait at most five minutes.",
     options: ["no-pull", "limit", "idempotency-key"],
-    examples: [
-      ["--provider github --project my-project", "get and send"],
-      ["--provider github --project my-project --no-pull", "only send"],
-    ],
+    examples: ["--provider github --project my-project", "--provider github --project my-project --no-pull"],
     call: ({ tracker, route, values: { limit, "no-pull": noPull }, options }) =>
       tracker.run({ ...route, pullFirst: !noPull, ...withoutUndefined({ limit }) }, options),
   }),
@@ -178,10 +172,7 @@ export const trackerCommands: Readonly<
   search: trackerCommand("tracker search [TEXT]", {
     description: "Find issues by text or key, 20 by default.",
     options: ["key", "limit"],
-    examples: [
-      ["login --provider linear", "by text"],
-      ["--key ENG-12 --provider linear", "by key"],
-    ],
+    examples: ["login --provider linear", "--key ENG-12 --provider linear"],
     call: ({ tracker, route, values: { limit, key: queryKey }, text: queryText, options }) =>
       tracker.searchIssues({ ...route, ...withoutUndefined({ limit, queryText, queryKey }) }, options),
   }),
@@ -189,10 +180,7 @@ export const trackerCommands: Readonly<
   tickets: trackerCommand("tracker tickets", {
     description: "List the tickets of the binding, 20 by default.",
     options: ["limit"],
-    examples: [
-      ["--provider linear", "list the first page"],
-      ["--provider linear --limit 100 --json", "list more, as JSON"],
-    ],
+    examples: ["--provider linear", "--provider linear --limit 100 --json"],
     call: ({ tracker, route, values: { limit }, options }) =>
       tracker.listTickets({ ...route, ...withoutUndefined({ limit }) }, options),
   }),
@@ -201,10 +189,7 @@ export const trackerCommands: Readonly<
     description:
       "Bind a project to a board of the tracker. Without --candidate, list the boards; with --binding, check the binding.",
     options: ["candidate", "identity", "idempotency-key"],
-    examples: [
-      ["--provider linear --project my-project", "list the boards"],
-      ["--provider linear --project my-project --candidate cand_1", "bind it"],
-    ],
+    examples: ["--provider linear --project my-project", "--provider linear --project my-project --candidate cand_1"],
     async call(call) {
       const { tracker, values, options } = call;
       const { provider, projectSlug } = call.route;
