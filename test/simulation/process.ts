@@ -219,14 +219,22 @@ export class Process {
       isHeld: async () => (this.isActing = this.see(isHeld() && (!room || isUnchanged()))),
       release: async () => release(),
       store: async (next: Session) => {
-        if (this.see(isHeld()) || isUnchanged()) {
-          const hasRoom = room;
-          room = false;
-          await this.#write("write the login", hasRoom);
-          world.setLogin(this, session.id, next);
+        const isOurs = ({ profile: now }: StoredProfile): boolean => now?.session?.id === session.id;
+        try {
+          if (this.see(isHeld()) || isUnchanged()) {
+            const hasRoom = room;
+            room = false;
+            await this.#write("write the login", hasRoom);
+            world.setLogin(this, session.id, next);
+          }
+        } catch (error) {
+          const now = await this.#read(name);
+          if (isOurs(now)) throw error;
+          release();
+          return now;
         }
         const now = await this.#read(name);
-        if (now.profile?.session?.id !== session.id) {
+        if (!isOurs(now)) {
           world.logins.delete(session.id);
           world.changes(parts.sessions);
         }
