@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -13,9 +13,17 @@ import { fileURLToPath } from "node:url";
 
 import { systemClock, type Clock } from "../../src/platform/clock.ts";
 import { acquireProcessLock, inspectProcessLock } from "../../src/platform/process-lock/process-lock.ts";
-import { preload, startCommand, typescript, type RunningCommand } from "../helpers/command.ts";
-import { accelerated, fastClock, scene, type Scene } from "../helpers/scene.ts";
-import { sessionOf, storeSession } from "../helpers/stored-session.ts";
+import {
+  preload,
+  startCommand,
+  typescript,
+  withoutWaits,
+  type CommandEnvironment,
+  type CommandResult,
+  type RunningCommand,
+} from "../helpers/command.ts";
+import { accelerated, beforeItsWrite, fastClock, scene, type Scene } from "../helpers/scene.ts";
+import { sessionOf, signIn, storeSession } from "../helpers/stored-session.ts";
 
 const helperFile = fileURLToPath(new URL("process-lock-helper.ts", import.meta.url));
 const running = new Set<ChildProcess>();
@@ -37,7 +45,9 @@ const container: readonly [string, ...string[]] = [
 /** Whether this user may make namespaces, and mount in them. */
 const mayUnshare =
   spawnSync(container[0], [...container.slice(1), "mount", "-t", "proc", "proc", "/proc"]).status === 0;
-const namespaces = mayUnshare ? {} : { skip: "needs unshare(1), and the right to make user namespaces" };
+const namespaces: { skip?: string } = mayUnshare
+  ? {}
+  : { skip: "needs unshare(1), and the right to make user namespaces" };
 
 function folder(): string {
   const made = mkdtempSync(join(tmpdir(), "lock-namespaces-"));
@@ -140,21 +150,30 @@ test(
   },
 );
 
+/** Through another program, after a shell script. */
+function commandBy(
+  t: TestContext,
+  args: string,
+  env: CommandEnvironment,
+  [program, ...more]: readonly [string, ...string[]],
+  script: string,
+  nodeArgs: readonly string[] = [],
+): RunningCommand {
+  const node = [process.execPath, "--require", preload];
+  const runtime = [program, ...more, "sh", "-c", `${script} && exec "$@"`, "sh", ...node] as const;
+  return startCommand(t, args.split(" "), env, { runtime: [...runtime], nodeArgs });
+}
+
 /** In a container with its own host name. */
-function tokenIn(t: TestContext, { env }: Scene, host: string): RunningCommand {
-  const script = 'mount -t proc proc /proc && hostname "$0" && exec "$@"';
-  const runtime: [string, ...string[]] = [
-    ...container,
-    "--uts",
-    "sh",
-    "-c",
-    script,
-    host,
-    process.execPath,
-    "--require",
-    preload,
-  ];
-  return startCommand(t, ["auth", "token"], env, { runtime });
+function commandIn(
+  t: TestContext,
+  { env }: Scene,
+  host: string,
+  args: string,
+  nodeArgs: readonly string[] = [],
+): RunningCommand {
+  const by = [...container, "--uts"] as const;
+  return commandBy(t, args, env, by, `mount -t proc proc /proc && hostname ${host}`, nodeArgs);
 }
 
 test(
@@ -164,7 +183,9 @@ test(
     const stage = await scene(t);
     await storeSession(stage.saas, stage.env, sessionOf(stage.saas));
     const hosts = ["one", "two", "three", "four"];
-    const results = await Promise.all([...hosts, ...hosts, ...hosts].map((host) => tokenIn(t, stage, host).ended));
+    const results = await Promise.all(
+      [...hosts, ...hosts, ...hosts].map((host) => commandIn(t, stage, host, "auth token").ended),
+    );
     assert.deepEqual([...new Set(results.map(({ code }) => code))], [0], results.map(({ stderr }) => stderr).join(""));
     assert.equal(new Set(results.map(({ stdout }) => stdout)).size, 1);
     const { refreshes, reuses } = stage.saas.counters;
@@ -179,7 +200,7 @@ test(
     const stage = await scene(t);
     await storeSession(stage.saas, stage.env, sessionOf(stage.saas));
     stage.saas.faults.next("/oauth/token", { hang: true });
-    const killed = tokenIn(t, stage, "elsewhere");
+    const killed = commandIn(t, stage, "elsewhere", "auth token");
     await stage.saas.until(() => stage.saas.count("/oauth/token") === 1);
     killed.child.kill("SIGKILL");
     await killed.ended;
@@ -189,8 +210,27 @@ test(
   },
 );
 
+test(
+  "NFR-016 NFR-017 an account switch that is killed in another container in the middle of its write costs a refresh nothing",
+  namespaces,
+  async (t) => {
+    const stage = await scene(t);
+    const { saas, env, run } = stage;
+    await storeSession(saas, env, sessionOf(saas));
+    await storeSession(saas, env, sessionOf(saas, { user: "bob" }), { profile: "work" });
+    const killed = commandIn(t, stage, "elsewhere", "auth switch work", beforeItsWrite("SIGKILL"));
+    await killed.shows(/^SIGKILL$/m);
+    await killed.ended;
+    const { code, stdout, stderr } = await run("auth token");
+    assert.deepEqual([code, withoutWaits(stderr)], [0, ""]);
+    assert.equal((await run("auth token")).stdout, stdout);
+    assert.equal((await run("auth switch work")).code, 0);
+    assert.deepEqual([saas.counters.refreshes, saas.counters.reuses], [1, 0]);
+  },
+);
+
 /** For processes started through the result. */
-async function mounted(script: string, at: string): Promise<string[]> {
+async function mounted(script: string, at: string): Promise<[string, ...string[]]> {
   const keeper = spawn(
     "unshare",
     ["--user", "--map-root-user", "--mount", "sh", "-c", `cd "$0" && ${script} && echo mounted && read line`, at],
@@ -276,6 +316,73 @@ test(
     assert.ok(Number(waited) > 33_000, `taken after ${waited} ms`);
   },
 );
+
+test(
+  "FR-010 NFR-017 of two cloned machines that boot on their own, one waits for the other's refresh, and both get the same token",
+  namespaces,
+  async (t) => {
+    const { saas, env, config } = await scene(t);
+    await storeSession(saas, env, sessionOf(saas));
+    const at = folder();
+    const bootId = join(at, "boot_id");
+    writeFileSync(bootId, "01234567-89ab-cdef-0123-456789abcdef\n");
+    const enter = await mounted(`mkdir shared && mount -t ramfs none shared && cp -a '${config}' shared/config`, at);
+    const token = (boots: string): RunningCommand =>
+      commandBy(
+        t,
+        "auth token",
+        { ...env, SPEC_KITTY_CONFIG_DIR: join(at, "shared", "config") },
+        [...enter, "unshare", "--mount"],
+        `mount -t tmpfs none /dev/shm && ${boots}`,
+      );
+    let answer = (): void => undefined;
+    saas.faults.next("/oauth/token", { gateAnswer: new Promise<void>((resolve) => (answer = resolve)) });
+    const one = token(`mount --bind '${bootId}' /proc/sys/kernel/random/boot_id`);
+    await saas.until(() => saas.counters.refreshes === 1);
+    const two = token("true");
+    await two.shows(/^Waiting for another process to refresh the session …$/m);
+    answer();
+    const results = await Promise.all([one.ended, two.ended]);
+    for (const { code, stderr } of results) assert.deepEqual([code, withoutWaits(stderr)], [0, ""]);
+    assert.equal(new Set(results.map(({ stdout }) => stdout)).size, 1);
+    const { refreshes, reuses } = saas.counters;
+    assert.deepEqual([refreshes, reuses, saas.count("/oauth/token")], [1, 0, 1]);
+  },
+);
+
+test("S-018 with one home on two machines, what is said on the second ends no login of the first, and each keeps its own", {
+  skip: namespaces.skip ?? (!existsSync("/etc/machine-id") && "needs a machine with an id"),
+}, async (t) => {
+  const { saas, env, folder, run } = await scene(t);
+  await signIn(saas, env);
+  const first = await run("auth token");
+  const id = join(folder, "machine-id");
+  writeFileSync(id, `${"0123456789abcdef".repeat(2)}\n`);
+  const there = (args: string): Promise<CommandResult> =>
+    commandBy(t, args, { ...env, FAKE_SAAS_USER: "bob" }, container, `mount --bind '${id}' /etc/machine-id`).ended;
+  const refused = await there("auth token");
+  assert.equal(refused.code, 1);
+  assert.match(
+    refused.stderr,
+    /^error: the stored logins belong to another machine or container \("[^"]+"\): the secret is the right one, and the machine has a different ID\nhint: To share them, set SPEC_KITTY_PASSPHRASE there and here, and log in there again\. To log in here and leave them: spec-kitty auth login --force\n$/,
+  );
+  const login = await there("auth login --force");
+  assert.equal(login.code, 0, login.stderr);
+  assert.equal((await run("auth token")).stdout, first.stdout);
+  for (const refresh of [run, there]) assert.equal((await refresh("auth refresh")).code, 0);
+  assert.equal((await run("auth whoami")).stdout, "alice@example.com\n");
+  assert.equal((await there("auth whoami")).stdout, "bob@example.com\n");
+  assert.deepEqual(
+    [...saas.sessions.values()].map(({ user, ended }) => [user, ended]),
+    [
+      ["alice", undefined],
+      ["bob", undefined],
+    ],
+  );
+  assert.equal((await there("auth logout --all")).code, 0);
+  assert.equal((await run("auth refresh")).code, 0);
+  assert.equal(saas.counters.reuses, 0);
+});
 
 test(
   "NFR-017 a holder that was stopped until another machine took the lock finds that out before it acts",

@@ -1,7 +1,8 @@
+import { faultyFiles } from "../helpers/faulty-files.ts";
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { watch } from "node:fs";
+import { lstatSync, watch } from "node:fs";
 import { dirname } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
@@ -25,6 +26,29 @@ test("NFR-004 a refresh sends one request, and waits for nothing but the service
   }
   assert.deepEqual(waits, []);
   assert.equal(saas.counters.reuses, 0);
+});
+
+test("NFR-019 a refresh takes the same steps on disk, with as many bytes, for one login and for one of a hundred", async (t) => {
+  const { saas, env, config } = await scene(t);
+  await storeSession(saas, env, sessionOf(saas));
+  const cost = async (): Promise<{ steps: string[]; bytes: number }> => {
+    const steps: string[] = [];
+    const paths = new Set<string>();
+    const end = faultyFiles(config, ({ name, path }) => {
+      steps.push(name);
+      paths.add(path);
+      return undefined;
+    });
+    await createApp({ env }).tokens().refresh();
+    end();
+    const files = [...paths].map((path) => lstatSync(path, { throwIfNoEntry: false })).filter((file) => file?.isFile());
+    return { steps, bytes: files.reduce((sum, file) => sum + (file?.size ?? 0), 0) };
+  };
+  const alone = await cost();
+  for (let count = 1; count < 100; count += 1)
+    await storeSession(saas, env, sessionOf(saas), { profile: `user-${count}` });
+  assert.deepEqual(await cost(), alone);
+  t.diagnostic(`${alone.steps.length} steps, ${alone.bytes} bytes`);
 });
 
 test("NFR-006 a process that waits for another's refresh uses the token that was stored, and requests none from the service", {

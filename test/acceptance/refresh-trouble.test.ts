@@ -19,7 +19,7 @@ import { Worker } from "node:worker_threads";
 import { startFakeSaas } from "../fake-saas/server.ts";
 import { startCommand, withoutWaits, type RunningCommand } from "../helpers/command.ts";
 import type { Fault } from "../fake-saas/faults.ts";
-import { filesUnder, scene, type Scene } from "../helpers/scene.ts";
+import { beforeItsWrite, filesUnder, scene, type Scene } from "../helpers/scene.ts";
 import { loginFile, sessionOf, storedSession, storeSession } from "../helpers/stored-session.ts";
 
 const isRoot = process.getuid?.() === 0;
@@ -120,6 +120,23 @@ test("S-003 an account switch does not touch the refresh that another command is
   assert.equal(stage.saas.accessTokens.get(stdout.trim())?.session.user, "alice");
   assert.equal((await stage.here("auth whoami")).stdout, "bob@example.com\n");
   assert.equal((await stage.run("auth token --profile default")).stdout, stdout);
+});
+
+test("NFR-016 an account switch that is stopped in the middle of its write costs a refresh nothing", {
+  skip: process.platform === "win32" && "needs signals",
+}, async (t) => {
+  const stage = await sceneWithExpiredSession(t);
+  const { saas, env, run } = stage;
+  await storeSession(saas, env, sessionOf(saas, { user: "bob" }), { profile: "work" });
+  const stopped = startCommand(t, ["auth", "switch", "work"], env, { nodeArgs: beforeItsWrite("SIGSTOP") });
+  await stopped.shows(/^SIGSTOP$/m);
+  const first = await run("auth token");
+  assert.deepEqual([first.code, withoutWaits(first.stderr)], [0, ""]);
+  assert.equal((await run("auth token")).stdout, first.stdout);
+  stopped.child.kill("SIGCONT");
+  assert.equal((await stopped.ended).code, 0);
+  assert.equal((await run("auth refresh --profile default")).code, 0);
+  assert.deepEqual([saas.counters.refreshes, saas.counters.reuses], [2, 0]);
 });
 
 test("S-001 a refresh token never goes to the service that the environment names now", async (t) => {

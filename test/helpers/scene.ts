@@ -113,6 +113,28 @@ export function later(ms: number): string[] {
   ];
 }
 
+/**
+ * Node's arguments for a process that names a signal on stderr and gets it, under its lock, before its first file is in
+ * its place.
+ */
+export function beforeItsWrite(signal: "SIGSTOP" | "SIGKILL"): string[] {
+  const code = `
+    import fs from "node:fs";
+    import { syncBuiltinESMExports } from "node:module";
+    const { renameSync } = fs;
+    fs.renameSync = (from, to) => {
+      if (String(from).endsWith(".tmp")) {
+        fs.renameSync = renameSync;
+        syncBuiltinESMExports();
+        fs.writeSync(2, "${signal}\\n");
+        process.kill(process.pid, "${signal}");
+      }
+      renameSync(from, to);
+    };
+    syncBuiltinESMExports();`;
+  return ["--import", `data:text/javascript,${encodeURIComponent(code)}`];
+}
+
 /** As {@link accelerated} for a fake service's clock. */
 export function fastNow(factor: number): () => number {
   const start = Date.now();

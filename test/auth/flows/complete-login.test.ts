@@ -57,6 +57,21 @@ test("tokens that were issued with an invalid member are revoked when the login 
   assert.equal(filesUnder(join(folder, "config")).size, 0);
 });
 
+test("NFR-010 a lifetime whose digits are a text is a lifetime: a login, and one refresh when the hour has passed", async (t) => {
+  const { saas, here } = await scene(t);
+  saas.faults.always("/oauth/token", {
+    edit: (answer) => ({ ...answer, expires_in: String(answer["expires_in"]) }),
+  });
+  const login = await here("auth login");
+  assert.equal(login.code, 0, login.stderr);
+  assert.match(login.stdout, /Access token valid for 1 hour\./);
+  const clock = { ...systemClock, now: () => Date.now() + 3_600_000 };
+  saas.options.now = clock.now;
+  const [first, again] = [await here("auth token", {}, { clock }), await here("auth token", {}, { clock })];
+  assert.deepEqual([first.code, first.stderr, again.stdout], [0, "", first.stdout]);
+  assert.equal(saas.counters.refreshes, 1);
+});
+
 test("a service that sends empty strings instead of leaving members out lets its users log in", async (t) => {
   const { saas, here } = await scene(t);
   saas.faults.next("/oauth/token", {
