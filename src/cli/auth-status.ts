@@ -3,6 +3,9 @@ import { defaultTeam, type EndedLogin, type ProfileInUse, type Session } from ".
 import { seemsExpired } from "../auth/token-manager/ended-login.ts";
 import { timeHere } from "./format.ts";
 import type { AuthStatus, EndedLoginOutput, StorageStatus } from "./json-output.ts";
+import { isoTime, type Printed } from "./output.ts";
+
+export type Status = Printed<AuthStatus>;
 
 export function endOfSession({ accessTokenExpiresAt: ends, clockOffsetMs }: Session, now: number): string {
   return ends === undefined
@@ -10,54 +13,43 @@ export function endOfSession({ accessTokenExpiresAt: ends, clockOffsetMs }: Sess
     : `log in again at ${timeHere(ends - clockOffsetMs, now)}`;
 }
 
-export function statusOf({ name, source, profile }: ProfileInUse, app: App): AuthStatus {
-  const ended = profile?.ended;
+export function statusOf({ name, source, profile }: ProfileInUse, app: App): Status {
   const known = {
     checked: false,
     profile: name,
     profileSource: source,
-    ...(profile && { service: profile.service }),
-    ...(profile?.issuer !== undefined && profile.issuer !== profile.service && { issuer: profile.issuer }),
+    service: profile?.service,
+    issuer: profile?.issuer === profile?.service ? undefined : profile?.issuer,
     storage: storageOf(app),
-    ...(ended && { ended: endedOutput(ended) }),
+    ended: profile?.ended && endedOutput(profile.ended),
   };
   const session = profile?.session;
   if (profile === undefined || session === undefined) return { authenticated: false, ...known };
   const team = defaultTeam(profile);
-  const refreshEnds = session.refreshToken === undefined ? undefined : session.refreshTokenExpiresAt;
   return {
     authenticated: true,
-    ...(seemsExpired(session, app.clock.now()) && { expired: true }),
+    expired: seemsExpired(session, app.clock.now()) && true,
     ...known,
     tokenType: session.tokenType,
     hasRefreshToken: session.refreshToken !== undefined,
     scope: session.scope,
-    ...(session.missingScope !== undefined && { missingScope: session.missingScope }),
+    missingScope: session.missingScope,
     user: session.user,
-    ...(team && { team: { id: team.id, name: team.name } }),
+    team: team && { id: team.id, name: team.name },
     teams: session.teams,
-    ...(session.accessTokenExpiresAt !== undefined && {
-      accessTokenExpiresAt: new Date(session.accessTokenExpiresAt).toISOString(),
-    }),
-    ...(refreshEnds !== undefined && { refreshTokenExpiresAt: refreshEnds }),
-    ...(session.sessionId !== undefined && { sessionId: session.sessionId }),
+    accessTokenExpiresAt: isoTime(session.accessTokenExpiresAt),
+    refreshTokenExpiresAt: session.refreshToken && session.refreshTokenExpiresAt,
+    sessionId: session.sessionId,
     authFlow: session.authFlow,
-    authenticatedAt: new Date(session.authenticatedAt).toISOString(),
-    refreshedAt: new Date(session.issuedAt).toISOString(),
-    ...(session.refreshedBy !== undefined && { refreshedBy: session.refreshedBy }),
+    authenticatedAt: isoTime(session.authenticatedAt),
+    refreshedAt: isoTime(session.issuedAt),
+    refreshedBy: session.refreshedBy,
   };
 }
 
-export function endedOutput({ user, reason, endedAt, by, said, issuedAt, refreshedBy }: EndedLogin): EndedLoginOutput {
-  return {
-    user,
-    reason,
-    endedAt: new Date(endedAt).toISOString(),
-    ...(by !== undefined && { by }),
-    ...(said !== undefined && { said }),
-    refreshedAt: new Date(issuedAt).toISOString(),
-    ...(refreshedBy !== undefined && { refreshedBy }),
-  };
+export function endedOutput({ endedAt, issuedAt, ...ended }: EndedLogin): Printed<EndedLoginOutput> {
+  const { user, reason, by, said, refreshedBy } = ended;
+  return { user, reason, endedAt: isoTime(endedAt), by, said, refreshedAt: isoTime(issuedAt), refreshedBy };
 }
 
 function storageOf(app: App): StorageStatus {

@@ -12,9 +12,12 @@ export function byteSize(bytes: number): string {
   return `${power === 0 ? Math.round(bytes) : (bytes / 1000 ** power).toFixed(1)} ${units[power]}`;
 }
 
+/** Not shown without a value. */
+export type Row = readonly [label: string, value: string | undefined];
+
 /** Each value on one line whatever it contains. */
-export function columns(rows: readonly (readonly [label: string, value: string])[]): string {
-  return table(rows).replace(/^/gm, "  ");
+export function columns(rows: readonly Row[]): string {
+  return table(rows.filter((row): row is readonly [string, string] => row[1] !== undefined)).replace(/^/gm, "  ");
 }
 
 /**

@@ -1,7 +1,21 @@
 import type { Hint } from "../base/errors.ts";
 import { redact } from "../base/secret.ts";
+import type { ErrorOutput } from "./json-output.ts";
 import type { OutputStream } from "./streams.ts";
 import { wrapped, noBreak, oneLine, printable, unprintable } from "../base/text.ts";
+
+/** A value to print as JSON: what is undefined is left out. */
+export type Printed<T> = T extends readonly (infer Item)[]
+  ? readonly Printed<Item>[]
+  : T extends object
+    ? { [Name in keyof T]: Printed<T[Name]> | (object extends Pick<T, Name> ? undefined : never) }
+    : T;
+
+export function isoTime(ms: number): string;
+export function isoTime(ms: number | undefined): string | undefined;
+export function isoTime(ms: number | undefined): string | undefined {
+  return ms === undefined ? undefined : new Date(ms).toISOString();
+}
 
 /** A string, or a hint with something to type. */
 export type Text = string | Hint;
@@ -15,10 +29,10 @@ export interface Output {
   /** A success, with a tick. */
   done(text: Text): void;
   finding(mark: Mark, label: string, text: string): void;
-  json(value: unknown): void;
-  jsonLine(value: unknown): void;
+  json<T>(value: Printed<T>): void;
+  jsonLine<T>(value: Printed<T>): void;
   /** Instead of a result, or after others on a line each. */
-  jsonFailure(value: unknown): void;
+  jsonFailure(value: ErrorOutput): void;
   /** Byte for byte for a program, made printable for a terminal. */
   relay(body: AsyncIterable<Uint8Array>): Promise<void>;
   /** The service's JSON on a terminal, through `view`; as {@link Output.relay} if it is none. */
@@ -118,7 +132,7 @@ export function createOutput(
       result(`${JSON.stringify(value).replace(unprintable, escaped)}\n`);
     },
     jsonFailure(value) {
-      if (answered !== "once") this.jsonLine(value);
+      if (answered !== "once") this.jsonLine<ErrorOutput>(value);
     },
     async relay(body) {
       const decoder = stdout.isTTY ? new TextDecoder() : undefined;

@@ -2,7 +2,6 @@ import { evidence, isAuthError, systemErrorCode } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
 import { redact } from "../base/secret.ts";
 import { exitCodeOf } from "./exit-code.ts";
-import type { ErrorOutput } from "./json-output.ts";
 import type { Output } from "./output.ts";
 
 /**
@@ -47,14 +46,8 @@ export function renderError(
           ? known.hint
           : (known.next ?? known.hint);
   if (json) {
-    const failure: ErrorOutput = {
-      error: {
-        code: known?.code ?? "internal_error",
-        message: redact(message),
-        hint: redact(out.words(next)),
-      },
-    };
-    out.jsonFailure(failure);
+    const code = known?.code ?? "internal_error";
+    out.jsonFailure({ error: { code, message: redact(message), hint: redact(out.words(next)) } });
   }
   out.error(message);
   if (known !== undefined || unloadable !== undefined || !isOfTool || isMistake(error)) out.hint(next);

@@ -4,12 +4,10 @@ import { isBeforeIssue } from "../auth/token-manager/freshness.ts";
 import type { TokenSource } from "../auth/token-manager/token-source.ts";
 import { localTime } from "../base/duration.ts";
 import type { Identity } from "../base/identity.ts";
-import { endOfSession } from "./auth-status.ts";
-import type { AuthStatus, StorageStatus } from "./json-output.ts";
+import { endOfSession, type Status } from "./auth-status.ts";
+import type { Row } from "./format.ts";
 
-type Row = [string, string];
-
-export function lentRows(found: AuthStatus, { host, until }: NonNullable<AuthStatus["lender"]>, now: number): Row[] {
+export function lentRows(found: Status, { host, until }: NonNullable<Status["lender"]>, now: number): Row[] {
   const time = until === undefined ? "" : `, for ${hoursAndMinutes(Date.parse(until) - now)}`;
   return [
     ["User", userName(found)],
@@ -36,7 +34,7 @@ function remaining(ms: number): string {
   return minutes < 2 * 1440 ? `${Math.floor(minutes / 60)} h` : `${Math.floor(minutes / 1440)} days`;
 }
 
-export function endedRows(profile: Profile | undefined, { service }: AuthStatus, now: number): Row[] {
+export function endedRows(profile: Profile | undefined, { service }: Status, now: number): Row[] {
   const last = lastLogin(profile, now);
   if (last === undefined) return [];
   const refreshed =
@@ -44,7 +42,7 @@ export function endedRows(profile: Profile | undefined, { service }: AuthStatus,
   return [
     ["User", userName(last)],
     ["Ended", whyEnded(last)],
-    ...(last.said === undefined ? [] : ([["Reason", last.said]] satisfies Row[])),
+    ["Reason", last.said],
     ["Refreshed", refreshed],
     ["Service", service ?? ""],
   ];
@@ -55,7 +53,7 @@ export function endedRows(profile: Profile | undefined, { service }: AuthStatus,
  * @param before - the end of the previous login
  */
 export function sessionRows(
-  found: AuthStatus,
+  found: Status,
   session: Session | undefined,
   now: number,
   identity: Identity,
@@ -93,28 +91,22 @@ export function sessionRows(
       `${toSeconds(found.refreshedAt ?? "")}${found.refreshedBy === undefined ? "" : ` by "${found.refreshedBy}"`}`,
     ],
     ["Service", `${found.service ?? ""} (${asked})`],
-    ...(found.issuer === undefined ? [] : ([["Issuer", found.issuer]] satisfies Row[])),
+    ["Issuer", found.issuer],
     ["Profile", `${found.profile} (${found.profileSource})`],
-    ...(before === undefined ? [] : ([["Before", before]] satisfies Row[])),
+    ["Before", before],
   ];
 }
 
 /** @param unknownUser - instead of the user before the service was asked */
 export function tokenRows(
-  found: AuthStatus,
+  found: Status,
   { kind, origin }: TokenSource,
   unknownUser: string | undefined,
   { variable }: Identity,
 ): Row[] {
-  const user: Row[] =
-    unknownUser === undefined
-      ? [
-          ["User", userName(found)],
-          ["Teams", teamNames(found)],
-        ]
-      : [["User", unknownUser]];
   return [
-    ...user,
+    ["User", unknownUser ?? userName(found)],
+    ["Teams", unknownUser === undefined ? teamNames(found) : undefined],
     [
       "Access token",
       kind === "given"
@@ -131,7 +123,7 @@ function toSeconds(time: string): string {
   return time.replace(/\.\d+Z$/, "Z");
 }
 
-function storageText({ kind, key, path, name }: StorageStatus, { variable }: Identity): string {
+function storageText({ kind, key, path, name }: Status["storage"], { variable }: Identity): string {
   if (kind === "memory") return "memory (ends with this process)";
   if (kind === "shared") return `${name}, shared with other machines: ${sealText(key, variable)}`;
   if (key === "none") return `nothing stored in ${path}`;
@@ -144,15 +136,15 @@ function storageText({ kind, key, path, name }: StorageStatus, { variable }: Ide
   return `encrypted file ${path} (${keys[key]})`;
 }
 
-function sealText(key: StorageStatus["key"], variable: Identity["variable"]): string {
+function sealText(key: Status["storage"]["key"], variable: Identity["variable"]): string {
   if (key === "none") return "in plain text, by the choice of this program";
   return `sealed with ${key === "passphrase" ? variable("PASSPHRASE") : "the key of this program"}`;
 }
 
-export function userName({ user }: Pick<AuthStatus, "user">): string {
+export function userName({ user }: Pick<Status, "user">): string {
   return [user?.email, user?.name].filter(Boolean).join(", ") || (user?.id ?? "");
 }
 
-function teamNames({ teams = [] }: AuthStatus): string {
+function teamNames({ teams = [] }: Status): string {
   return teams.map(({ name, role }) => (role ? `${name} (${role})` : name)).join(", ") || "none";
 }

@@ -1,15 +1,16 @@
 import { wantedStorage } from "../../app/login/consent.ts";
 import type { LoginPlan } from "../../app/login/plan.ts";
 import type { Context } from "../command.ts";
-import { columns } from "../format.ts";
+import { columns, type Row } from "../format.ts";
 import type { LoginExplanation } from "../json-output.ts";
+import type { Printed } from "../output.ts";
 
 export function explainLogin({ app, out }: Context, planned: LoginPlan, json: boolean): void {
   const { login, reason, signals, opens, name, source, known, profile, registersAt, redirectHost, request } = planned;
   const { server, scope, resource } = request;
   const isDevice = login === "device";
   const storage = wantedStorage(app);
-  const explanation: LoginExplanation = {
+  const explanation: Printed<LoginExplanation> = {
     login,
     reason,
     signals,
@@ -20,23 +21,23 @@ export function explainLogin({ app, out }: Context, planned: LoginPlan, json: bo
     isLoggedIn: planned.already !== undefined,
     service: profile.service,
     issuer: server.issuer,
-    ...(registersAt === undefined && { clientId: profile.clientId }),
+    clientId: registersAt === undefined ? profile.clientId : undefined,
     scope,
-    ...(resource !== undefined && { resource }),
+    resource,
     tokenType: planned.binds ? "DPoP" : "Bearer",
-    ...(!isDevice && { redirectUri: `http://${redirectHost}:${planned.port ?? "PORT"}${request.redirectPath}` }),
+    redirectUri: isDevice ? undefined : `http://${redirectHost}:${planned.port ?? "PORT"}${request.redirectPath}`,
     endpoints: {
       login: (isDevice ? server.device_authorization_endpoint : undefined) ?? server.authorization_endpoint,
       token: server.token_endpoint,
-      ...(registersAt !== undefined && { registration: registersAt }),
+      registration: registersAt,
     },
-    ...(storage !== undefined && { storage }),
+    storage,
   };
   if (json) return out.json(explanation);
   out.answer(`${isDevice ? "Device" : "Browser"} login, because ${reason}.`);
   for (const { name, value, meaning } of signals)
     out.answer(`  ${name} ${value === "" ? "is not set" : `= ${value}`}: ${meaning}`);
-  const rows: [string, string | undefined][] = [
+  const rows: Row[] = [
     ["Profile", `${name} (${source}), ${known === undefined ? "new" : planned.already ? "logged in" : "logged out"}`],
     ["Service", profile.service],
     ["Issuer", server.issuer],
@@ -48,5 +49,5 @@ export function explainLogin({ app, out }: Context, planned: LoginPlan, json: bo
     ["Tokens from", `${server.token_endpoint}${planned.binds ? ", bound to a key" : ""}`],
     ["Storage", storage],
   ];
-  out.answer(columns(rows.filter((row): row is [string, string] => row[1] !== undefined)));
+  out.answer(columns(rows));
 }

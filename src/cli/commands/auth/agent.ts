@@ -8,6 +8,7 @@ import { runCommand } from "../../../platform/named-program.ts";
 import { yesOrNo } from "../../yes-or-no.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command, type Context } from "../../command.ts";
 import type { AgentOutput } from "../../json-output.ts";
+import { isoTime } from "../../output.ts";
 
 export const command: Command = defineCommand({
   usage: "auth agent [-- COMMAND…]",
@@ -56,15 +57,8 @@ export const command: Command = defineCommand({
       const { profile, lent, value, place } = running;
       const variable = identity.variable("AGENT");
       if (isForCommand) return await serving(app, running, limitMs, command, { ...app.env, [variable]: value });
-      const answer: AgentOutput = {
-        variable,
-        value,
-        ...place,
-        profile,
-        service: lent.service,
-        ...(limitMs !== undefined && { until: new Date(app.clock.now() + limitMs).toISOString() }),
-      };
-      if (values.json) out.jsonLine(answer);
+      const until = limitMs === undefined ? undefined : isoTime(app.clock.now() + limitMs);
+      if (values.json) out.jsonLine<AgentOutput>({ variable, value, ...place, profile, service: lent.service, until });
       else out.answer(out.words(hint`${{ variable: "AGENT", value }}`));
       const time = limitMs === undefined ? "" : `, for ${duration(limitMs)}`;
       out.say(`Lending the login of ${accountName(lent)} at ${lent.service}${time}. Press Ctrl-C to stop.`);

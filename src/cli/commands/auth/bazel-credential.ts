@@ -4,6 +4,7 @@ import { defineCommand, profileOption, usageError, type Command } from "../../co
 import { credentialOf, plainOrigin, serviceOf } from "../../credential.ts";
 import { readStandardInput } from "../../input.ts";
 import type { BazelCredential } from "../../json-output.ts";
+import { isoTime } from "../../output.ts";
 
 /**
  * Bazel's credential helper protocol (EngFlow's credential-helper-spec): `get`, with the URL as JSON on standard input.
@@ -33,10 +34,7 @@ export const command: Command = defineCommand({
     if (service === undefined || plainOrigin(uri) === undefined || !targetOf(uri, service).isService)
       return context.out.jsonLine({});
     const { token, expiresAt } = await credentialOf(context);
-    const answer: BazelCredential = {
-      headers: { Authorization: [`Bearer ${token}`] },
-      ...(expiresAt !== undefined && { expires: new Date(expiresAt).toISOString() }),
-    };
-    context.out.jsonLine(answer);
+    const headers = { Authorization: [`Bearer ${token}`] };
+    context.out.jsonLine<BazelCredential>({ headers, expires: isoTime(expiresAt) });
   },
 });

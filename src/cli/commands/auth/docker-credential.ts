@@ -40,8 +40,7 @@ export const command: Command = defineCommand({
       return 1;
     }
     const { token } = await credentialOf(context);
-    const answer: DockerCredential = { ServerURL: registry, Username: account, Secret: token };
-    out.jsonLine(answer);
+    out.jsonLine<DockerCredential>({ ServerURL: registry, Username: account, Secret: token });
   },
 });
 

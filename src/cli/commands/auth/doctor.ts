@@ -4,11 +4,12 @@ import { oneLine } from "../../../base/text.ts";
 import { describeEnvironment, readFacts } from "../../../platform/browser-or-device.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import type { DoctorReport } from "../../json-output.ts";
+import type { Printed } from "../../output.ts";
 
 const marks = { critical: "✗", warning: "!", note: "·", ok: "✓" } as const;
 const severities = Object.keys(marks);
 
-type ShownFinding = DoctorReport["findings"][number];
+type ShownFinding = Printed<DoctorReport["findings"][number]>;
 
 /** One fix means one cause, such as a locked keychain. */
 function causeOf({ fix, sentence }: ShownFinding): string {
@@ -36,11 +37,10 @@ export const command: Command = defineCommand({
   examples: [["auth doctor"], ["auth doctor --repair"]],
   async run({ app, out, signal }, values) {
     const examined = await examine(app, describeEnvironment(readFacts(app.env)), values.repair === true, signal);
-    const findings = examined.map(({ fix, ...finding }) => ({ ...finding, ...(fix && { fix: out.words(fix) }) }));
+    const findings = examined.map(({ fix, ...finding }) => ({ ...finding, fix: fix && out.words(fix) }));
     const { critical, warnings } = countCauses(findings);
     if (values.json) {
-      const report: DoctorReport = { schemaVersion: 1, healthy: critical === 0, critical, warnings, findings };
-      out.json(report);
+      out.json<DoctorReport>({ schemaVersion: 1, healthy: critical === 0, critical, warnings, findings });
     } else {
       const width = Math.max(...findings.map(({ subject }) => subject.length));
       const sorted = findings

@@ -5,6 +5,7 @@ import { isAskedAgain } from "../../asked-again.ts";
 import { defineCommand, profileOption, usageError, type Command, type Context } from "../../command.ts";
 import { credentialOf, idTokenOf } from "../../credential.ts";
 import type { ExecCredential } from "../../json-output.ts";
+import { isoTime } from "../../output.ts";
 
 const apiVersion = "client.authentication.k8s.io/v1";
 
@@ -42,12 +43,8 @@ export const command: Command = defineCommand({
     let { token, expiresAt } = await tokenOf(context);
     if (info && context.app.tokenSource === undefined && context.app.isLocal && isAskedAgain(context.app, token))
       ({ token, expiresAt } = await tokenOf(context, token));
-    const answer: ExecCredential = {
-      apiVersion,
-      kind: "ExecCredential",
-      status: { ...(expiresAt !== undefined && { expirationTimestamp: new Date(expiresAt).toISOString() }), token },
-    };
-    context.out.json(answer);
+    const status = { expirationTimestamp: isoTime(expiresAt), token };
+    context.out.json<ExecCredential>({ apiVersion, kind: "ExecCredential", status });
   },
 });
 

@@ -13,13 +13,12 @@ export const command: Command = defineCommand({
   examples: [["auth google-credential"], ["auth google-credential --profile work"]],
   async run(context) {
     const { token, expiresAt } = await idTokenOf(context);
-    const answer: GoogleCredential = {
+    context.out.jsonLine<GoogleCredential>({
       version: 1,
       success: true,
       token_type: "urn:ietf:params:oauth:token-type:id_token",
       id_token: token,
       expiration_time: Math.floor(expiresAt / 1000),
-    };
-    context.out.jsonLine(answer);
+    });
   },
 });

@@ -24,38 +24,33 @@ export const command: Command = defineCommand({
     const { name, source } = await app.profileInUse({ mayBeNew: true });
     const { active, profiles } = await readAll(app.store);
     const now = app.clock.now();
-    const answer: ProfileList = {
-      profiles: [...profiles].map(([profile, stored]) => {
-        const { service, session } = stored;
-        const { ended } = stored;
-        const user = (session ?? ended)?.user;
-        return {
+    if (values.json)
+      return out.json<ProfileList>({
+        profiles: [...profiles].map(([profile, { service, session, ended }]) => ({
           profile,
           service,
-          ...(user && { user }),
+          user: (session ?? ended)?.user,
           active: profile === active,
           authenticated: session !== undefined,
-          ...(session && seemsExpired(session, now) && { expired: true }),
-          ...(ended && { ended: endedOutput(ended) }),
-        };
-      }),
-    };
-    if (values.json) return out.json(answer);
+          expired: session && seemsExpired(session, now) && true,
+          ended: ended && endedOutput(ended),
+        })),
+      });
     if (profiles.size === 0) {
       out.answer("No account has logged in here yet.");
       return out.hint(hint`Run: ${login()}`);
     }
-    const rows = answer.profiles.map(({ profile, service, user, active: isActive, authenticated }) => {
-      const stored = profiles.get(profile);
+    const rows = [...profiles].map(([profile, stored]) => {
+      const { service, session, ended } = stored;
       const last = lastLogin(stored, now);
-      const expired = stored?.session && seemsExpired(stored.session, now);
+      const expired = session && seemsExpired(session, now);
       const loggedIn = expired ? `expired, ${localTime(expired.at)}, by this clock` : "logged in";
       return [
-        isActive ? "*" : "",
+        profile === active ? "*" : "",
         profile,
-        stored?.session ? accountName(stored) : user ? userName(user) : "",
+        session ? accountName(stored) : ended ? userName(ended.user) : "",
         service,
-        authenticated ? loggedIn : last ? `${states[last.reason]}, ${localTime(last.endedAt)}` : "logged out",
+        session ? loggedIn : last ? `${states[last.reason]}, ${localTime(last.endedAt)}` : "logged out",
       ];
     });
     out.answer(table([["", "PROFILE", "USER", "SERVICE", "STATE"], ...rows], out.columns));

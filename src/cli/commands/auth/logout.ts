@@ -41,12 +41,14 @@ export const command: Command = defineCommand({
     const isForgotten = named !== undefined && !values["keep-profile"] && (await forget(app, named));
     const others = all ? [] : await othersLoggedIn(app);
     const active = isForgotten ? await activeAfter(app, named) : undefined;
-    if (values.json) {
-      const answer: LogoutOutput = {
-        loggedOut: [...outcomes].map(([profile, outcome]) => ({ profile, ...atServer(outcome), ...tokensOf(outcome) })),
-      };
-      return out.json(answer);
-    }
+    if (values.json)
+      return out.json<LogoutOutput>({
+        loggedOut: [...outcomes].map(([profile, outcome]) => ({
+          profile,
+          ...atServer(outcome),
+          tokens: tokensOf(outcome),
+        })),
+      });
     for (const [name, outcome] of outcomes) {
       if (outcome.kind === "not-logged-in") out.answer(`Not logged in (profile "${name}").`);
       else out.done(`Logged out${outcome.kind === "local" ? " here" : ""} (profile "${name}").${revoked(outcome)}`);
@@ -157,16 +159,13 @@ function atServer(outcome: LogoutOutcome): Pick<LogoutOutput["loggedOut"][number
     : { server: "unconfirmed", error: { code: error.code, message: error.message } };
 }
 
-function tokensOf(outcome: LogoutOutcome): Pick<LogoutOutput["loggedOut"][number], "tokens"> {
-  if (!("tokens" in outcome) || outcome.tokens === undefined) return {};
-  return { tokens: outcome.tokens.map(({ token, error }) => ({ token, revoked: error === undefined })) };
+function tokensOf(outcome: LogoutOutcome): LogoutOutput["loggedOut"][number]["tokens"] {
+  if (!("tokens" in outcome)) return undefined;
+  return outcome.tokens?.map(({ token, error }) => ({ token, revoked: error === undefined }));
 }
 
 function revoked(outcome: LogoutOutcome): string {
-  const names =
-    tokensOf(outcome)
-      .tokens?.filter((result) => result.revoked)
-      .map(tokenName) ?? [];
+  const names = (tokensOf(outcome) ?? []).filter((result) => result.revoked).map(tokenName);
   return names.length === 0 ? "" : ` Revoked: ${names.join(", ")}.`;
 }
 

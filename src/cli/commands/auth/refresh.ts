@@ -2,6 +2,7 @@ import { remainingMs } from "../../../auth/token-manager/freshness.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
 import { duration } from "../../../base/duration.ts";
 import type { RefreshOutput } from "../../json-output.ts";
+import { isoTime } from "../../output.ts";
 
 export const command: Command = defineCommand({
   usage: "auth refresh",
@@ -20,11 +21,7 @@ export const command: Command = defineCommand({
     }
     const session = await app.tokens().refresh({ signal });
     const expiresAt = session.accessTokenExpiresAt;
-    const answer: RefreshOutput = {
-      refreshed: true,
-      ...(expiresAt !== undefined && { accessTokenExpiresAt: new Date(expiresAt).toISOString() }),
-    };
-    if (values.json) return out.json(answer);
+    if (values.json) return out.json<RefreshOutput>({ refreshed: true, accessTokenExpiresAt: isoTime(expiresAt) });
     out.done(
       `Refreshed.${expiresAt === undefined ? "" : ` Access token valid for ${duration(remainingMs(session, app.clock.now()))}.`}`,
     );

@@ -29,8 +29,7 @@ export const command: Command = defineCommand({
     await configureGit(app.env, "--replace-all", `credential.${origin}.helper`, "");
     await configureGit(app.env, "--add", `credential.${origin}.helper`, helper);
     if (pathname !== "/") await configureGit(app.env, "--replace-all", `credential.${origin}.useHttpPath`, "true");
-    const answer: GitSetup = { url: origin, helper };
-    if (values.json) out.json(answer);
+    if (values.json) out.json<GitSetup>({ url: origin, helper });
     else
       out.done(
         `git uses the login of ${values.profile === undefined ? "the profile in use" : `profile "${name}"`} for ${origin}.`,
@@ -46,7 +45,8 @@ async function undo({ app, out }: Context, json: boolean): Promise<void> {
     await configureGit(app.env, "--unset-all", `credential.${origin}.helper`, "^$");
     await configureGit(app.env, "--unset-all", `credential.${origin}.useHttpPath`, "^true$");
   }
-  if (json) return out.json({ removed: setups.map(({ origin: url, helper }): GitSetup => ({ url, helper })) });
+  if (json)
+    return out.json<{ removed: GitSetup[] }>({ removed: setups.map(({ origin: url, helper }) => ({ url, helper })) });
   if (setups.length === 0) return out.answer("git does not use the login.");
   out.done(`git no longer uses the login for ${setups.map(({ origin }) => origin).join(", ")}.`);
 }

@@ -4,10 +4,10 @@ import { refreshRemainingMs, soonMs } from "../../../auth/token-manager/freshnes
 import type { Lender, TokenSource } from "../../../auth/token-manager/token-source.ts";
 import { duration } from "../../../base/duration.ts";
 import { AuthError, hint, login } from "../../../base/errors.ts";
-import { statusOf } from "../../auth-status.ts";
+import { statusOf, type Status } from "../../auth-status.ts";
 import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
 import { columns } from "../../format.ts";
-import type { AuthStatus } from "../../json-output.ts";
+import { isoTime } from "../../output.ts";
 import { endedRows, lentRows, sessionRows, tokenRows, userName } from "../../status-rows.ts";
 
 export const command: Command = defineCommand({
@@ -63,7 +63,7 @@ export const command: Command = defineCommand({
 });
 
 interface Findings {
-  readonly found: AuthStatus;
+  readonly found: Status;
   readonly profile?: Profile | undefined;
   readonly ended?: AuthError;
 }
@@ -98,12 +98,7 @@ async function ofTokenSource(context: Context, source: TokenSource, check: boole
   const { profile } = inUse;
   const service = app.settings.service?.value ?? profile?.service;
   const known = statusOf({ ...inUse, profile: profile && { ...profile, session: undefined, ended: undefined } }, app);
-  const found: AuthStatus = {
-    ...known,
-    authenticated: true,
-    tokenSource: origin,
-    ...(service !== undefined && { service }),
-  };
+  const found = { ...known, authenticated: true, tokenSource: origin, service };
   if (!check) return { found };
   const { ownerOfToken } = await import("../../../app/account-requests.ts");
   const { teams, ...user } = (await ownerOfToken(app, signal)).user;
@@ -116,7 +111,7 @@ async function ofLender(
   { host, profile, service, user, teams, team, until }: Lender,
   origin: string,
   check: boolean,
-): Promise<AuthStatus> {
+): Promise<Status> {
   if (check) await (await import("../../../app/account-requests.ts")).ownerOfToken(app, signal);
   const chosen = defaultTeam({ team, session: { teams } });
   return {
@@ -125,10 +120,10 @@ async function ofLender(
     profile,
     profileSource: origin,
     tokenSource: origin,
-    lender: { host, ...(until !== undefined && { until: new Date(until).toISOString() }) },
+    lender: { host, until: isoTime(until) },
     service,
     user,
-    ...(chosen && { team: { id: chosen.id, name: chosen.name } }),
+    team: chosen && { id: chosen.id, name: chosen.name },
     teams,
     storage: { kind: "memory", key: "none" },
   };

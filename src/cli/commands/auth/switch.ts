@@ -24,8 +24,7 @@ export const command: Command = defineCommand({
       if (folder !== undefined) return { ...choice, folders: new Map(choice.folders).set(folder, name) };
       return choice.active === name ? choice : { ...choice, active: name };
     });
-    const answer: SwitchOutput = { active: name, ...(folder !== undefined && { folder }) };
-    if (values.json) return out.json(answer);
+    if (values.json) return out.json<SwitchOutput>({ active: name, folder });
     out.done(
       `The active profile ${folder === undefined ? "" : `in ${folder} `}is "${name}": ${stateOf(profile)}, ${profile.service}.`,
     );

@@ -22,12 +22,8 @@ export const command: Command = defineCommand({
       profile = after ?? profile;
     }
     const current = defaultTeam(profile);
-    const answer: DefaultTeamOutput = {
-      profile: name,
-      ...(current && { team: current }),
-      teams: profile.session?.teams ?? [],
-    };
-    if (values.json) return out.json(answer);
+    if (values.json)
+      return out.json<DefaultTeamOutput>({ profile: name, team: current, teams: profile.session?.teams ?? [] });
     if (current === undefined) return out.answer("You are not a member of any team.");
     if (wanted === undefined) out.answer(described(current));
     else out.done(`The default team is ${described(current)}.`);

@@ -1,6 +1,7 @@
 import { hint } from "../../../base/errors.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
 import type { IdTokenOutput, TokenOutput } from "../../json-output.ts";
+import { isoTime } from "../../output.ts";
 
 export const command: Command = defineCommand({
   usage: "auth token",
@@ -36,8 +37,8 @@ export const command: Command = defineCommand({
       : undefined;
     if (values["id-token"]) {
       const { token, expiresAt } = await (await import("../../credential.ts")).idTokenOf(context, rejected);
-      const answer: IdTokenOutput = { idToken: token, expiresAt: new Date(expiresAt).toISOString() };
-      return values.json ? out.json(answer) : out.answer(shown(token));
+      if (!values.json) return out.answer(shown(token));
+      return out.json<IdTokenOutput>({ idToken: token, expiresAt: isoTime(expiresAt) });
     }
     const minValidityMs = 1000 * (values["min-validity"] ?? 0);
     const {
@@ -55,12 +56,7 @@ export const command: Command = defineCommand({
       out.warn(hint`no other program can use this token: it is bound to a key (DPoP). ${unboundToken}`);
     }
     if (!values.json) return out.answer(shown(accessToken));
-    const answer: TokenOutput = {
-      accessToken,
-      tokenType,
-      ...(expiresAt !== undefined && { expiresAt: new Date(expiresAt).toISOString() }),
-      ...(app.tokenSource && { source: app.tokenSource.origin }),
-    };
-    out.json(answer);
+    const source = app.tokenSource?.origin;
+    out.json<TokenOutput>({ accessToken, tokenType, expiresAt: isoTime(expiresAt), source });
   },
 });

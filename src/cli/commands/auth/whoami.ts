@@ -15,7 +15,7 @@ export const command: Command = defineCommand({
   async run(context, values) {
     const { app, out, signal } = context;
     const answer = app.tokenSource ? await userOfToken(app, app.tokenSource, signal) : await userHere(context);
-    if (values.json) return out.json(answer);
+    if (values.json) return out.json<WhoAmI>(answer);
     const { user } = answer;
     if (user.isUnnamed) out.say("The issuer does not name its users: the account is named after issuer and scope.");
     out.answer(oneLine(user.email ?? user.name ?? user.id));

@@ -42,9 +42,12 @@ export const command: Command = defineCommand({
         aggregate_type: values["aggregate-type"],
         build_id: values["build-id"],
         causation_id: values["caused-by"],
+        project_uuid: values["project-uuid"],
+        project_slug: values["project-slug"],
+        git_branch: values.branch,
+        head_commit_sha: values.commit,
+        repo_slug: values.repo,
       }),
-      ...withoutUndefined({ project_uuid: values["project-uuid"], project_slug: values["project-slug"] }),
-      ...withoutUndefined({ git_branch: values.branch, head_commit_sha: values.commit, repo_slug: values.repo }),
     });
     if (report.outcome === "failed") throw report.error;
     if (report.outcome === "refused") {
@@ -53,8 +56,7 @@ export const command: Command = defineCommand({
         hint`See: ${{ command: "sync emit --help" }}`,
       );
     }
-    const answer: EmitOutput = { queued: true, eventId: report.event.event_id };
-    if (values.json) out.json(answer);
+    if (values.json) out.json<EmitOutput>({ queued: true, eventId: report.event.event_id });
     else out.done(`Queued ${report.event.event_type} ${report.event.event_id}.`);
   },
 });

@@ -5,6 +5,7 @@ import { defineCommand, jsonOption, profileOption, type Command } from "../../co
 import { counted } from "../../../base/duration.ts";
 import { writeNamedFile } from "../../input.ts";
 import type { SyncNowOutput } from "../../json-output.ts";
+import type { Printed } from "../../output.ts";
 
 export const command: Command = defineCommand({
   usage: "sync now",
@@ -40,9 +41,8 @@ export const command: Command = defineCommand({
     out.progress("");
     const { events, artifacts, left, failure } = report;
     const refused = events.rejected + artifacts.rejected;
-    const answer = drainOutput(report);
     if (values.json) {
-      out.json(answer);
+      out.json<SyncNowOutput>(drainOutput(report));
     } else {
       const isSent = events.delivered + artifacts.delivered + events.duplicates + refused > 0;
       if (!isSent && left === 0 && failure === undefined) return out.answer("Nothing to send.");
@@ -58,8 +58,8 @@ export const command: Command = defineCommand({
   },
 });
 
-export function drainOutput({ events, artifacts, left, failure }: DrainReport): SyncNowOutput {
-  return { events, artifacts, left, ...(failure && { stopped: { code: failure.code, message: failure.message } }) };
+export function drainOutput({ events, artifacts, left, failure }: DrainReport): Printed<SyncNowOutput> {
+  return { events, artifacts, left, stopped: failure && { code: failure.code, message: failure.message } };
 }
 
 function details(duplicates: number, refused: number, left: number): string {

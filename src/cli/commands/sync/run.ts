@@ -15,17 +15,13 @@ export const command: Command = defineCommand({
   examples: [["sync run"], ["sync run --interval 5"]],
   async run({ app, out, signal }, values) {
     const intervalMs = 1000 * (values.interval ?? 60);
-    const line = (value: RunLine): void => out.jsonLine(value);
     const tell = (notice: SyncNotice): void => {
       if (values.json) {
-        if (notice.kind === "rejected")
-          line({
-            type: "rejected",
-            id: notice.rejection.id,
-            reason: notice.rejection.reason,
-            givenUp: notice.rejection.givenUp,
-          });
-        if (notice.kind === "drained") line({ type: "sent", ...drainOutput(notice.report) });
+        if (notice.kind === "rejected") {
+          const { id, reason, givenUp } = notice.rejection;
+          out.jsonLine<RunLine>({ type: "rejected", id, reason, givenUp });
+        }
+        if (notice.kind === "drained") out.jsonLine<RunLine>({ type: "sent", ...drainOutput(notice.report) });
         return;
       }
       if (notice.kind === "rejected") out.warn(`${notice.rejection.id} was refused (${notice.rejection.reason})`);

@@ -33,9 +33,8 @@ export const command: Command = defineCommand({
     const health = values.check
       ? await (await import("../../../sync/service-request.ts")).syncHealth({ fetch: (await auth()).fetch, signal })
       : undefined;
-    const answer: SyncStatusOutput = { scopes, ...(health && { health: health.state }) };
     if (values.json) {
-      out.json(answer);
+      out.json<SyncStatusOutput>({ scopes, health: health?.state });
     } else {
       const rows = scopes.map(({ service, user, team, events, artifacts, givenUp }): [string, string] => [
         user === undefined ? "no account yet" : [user, team, service].filter(Boolean).join(", "),

@@ -45,8 +45,7 @@ export const command: Command = defineCommand({
         content,
       });
     }
-    const answer: UploadOutput = { queued: paths.length };
-    if (values.json) out.json(answer);
+    if (values.json) out.json<UploadOutput>({ queued: paths.length });
     else out.done(`Queued ${counted(paths.length, "artifact")}.`);
   },
 });

@@ -23,13 +23,12 @@ export const command: Command = defineCommand({
         else if (message.state === "OfflineBatchMode")
           out.warn(`no connection${why}: events are sent in batches; still trying to connect`);
       }
-      const line = (value: WatchLine): void => out.jsonLine(value);
       if (message.kind === "snapshot") {
-        if (values.json) line({ type: "snapshot", work_packages: message.workPackages });
+        if (values.json) out.jsonLine<WatchLine>({ type: "snapshot", work_packages: message.workPackages });
         else out.say(`${counted(message.workPackages.length, "work package")}.`);
       }
       if (message.kind === "event") {
-        if (values.json) line({ ...message.event, type: "event" });
+        if (values.json) out.jsonLine<WatchLine>({ ...message.event, type: "event" });
         else out.answer(summary(message.event));
       }
     };
