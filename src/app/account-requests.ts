@@ -54,7 +54,7 @@ export async function ownerOfToken(
       },
     );
   }
-  const exchange = { fetch: app.fetch, clock: app.clock, signal };
+  const exchange = app.exchange(signal);
   const endpoint = await endpointOfUser(app, service, tokenSource, exchange);
   const credential = await app.tokens().getCredential(signal && { signal });
   return { service, user: await userOfToken(credential, tokenSource, endpoint, exchange) };

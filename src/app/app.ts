@@ -18,6 +18,7 @@ import { TokenManager } from "../auth/token-manager/token-manager.ts";
 import type { TokenGiver, TokenSource } from "../auth/token-manager/token-source.ts";
 import { AuthError } from "../base/errors.ts";
 import { createIdentity, ownIdentity, type Identity } from "../base/identity.ts";
+import type { ExchangeOptions } from "../http/request.ts";
 import { systemClock, type Clock } from "../platform/clock.ts";
 import {
   configFolder,
@@ -40,6 +41,7 @@ export interface App {
   readonly fetch: Fetch;
   /** Of all token managers and requests of this app. */
   readonly events: AuthEventStream;
+  exchange(signal: AbortSignal | undefined): ExchangeOptions;
   /** Whether a request was sent that may have changed something at a service. */
   mayHaveChanged(): boolean;
   readonly settings: Settings;
@@ -221,6 +223,7 @@ export function createApp(overrides: AppOverrides = {}): App {
     clock,
     fetch,
     events,
+    exchange: (signal) => ({ fetch, clock, signal }),
     mayHaveChanged: () => effects.unknown > 0,
     settings,
     // Not all overrides: a printed app must not show the environment (S-005).

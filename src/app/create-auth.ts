@@ -101,7 +101,7 @@ export function authOf(app: App): Auth {
         // The service may have said so before: report it once.
         let isTold = false;
         const silence = events.on("ended", () => (isTold = true));
-        const exchange = { fetch: app.fetch, clock: app.clock, signal };
+        const exchange = app.exchange(signal);
         const outcome = await logout(name, {
           store: app.store,
           tokens: app.tokens(name, stored?.service),

@@ -65,6 +65,23 @@ export const builtInLogin: CommandEntry = entry("auth login", "log in through th
   command: (await import("./commands/auth/login.ts")).loginAtBuiltInIssuer,
 }));
 
+export function ownEntry({
+  words,
+  summary,
+}: {
+  readonly words: readonly string[];
+  readonly summary: string;
+}): CommandEntry {
+  // They become part of shell scripts.
+  if (words.length === 0 || !words.every((word) => /^[a-z][a-z0-9_-]*$/i.test(word)))
+    throw new TypeError(`${JSON.stringify(words)} cannot name a command: letters, digits and dashes are needed`);
+  const usage = words.join(" ");
+  const run = (): never => {
+    throw new Error(`"${usage}" is a command of the tool: run it in the tool itself`);
+  };
+  return { words, summary, load: async () => ({ usage, description: summary, options: {}, examples: [], run }) };
+}
+
 const topic = (
   name: string,
   summary: string,

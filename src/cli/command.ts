@@ -2,6 +2,7 @@ import type { Readable } from "node:stream";
 import type { App } from "../app/app.ts";
 import type { Auth } from "../app/auth.ts";
 import { AuthError, type Hint } from "../base/errors.ts";
+import type { TypedCommand } from "../base/hint.ts";
 import type { Identity } from "../base/identity.ts";
 import type { Terminal } from "../platform/terminal.ts";
 import type { Output } from "./output.ts";
@@ -122,6 +123,25 @@ export const commonOptions: Readonly<Record<"json" | "verbose" | "debug" | "no-i
 /** A command's own options first, which take precedence over the common ones. */
 export function optionsOf({ options }: Command): [name: string, option: OptionSpec][] {
   return Object.entries<OptionSpec>({ ...options, ...commonOptions, ...options });
+}
+
+export function commandName({ usage }: Pick<Command, "usage">): string {
+  return usage.split(" [")[0] ?? usage;
+}
+
+/** For a hint to run the command again. */
+export function typedCommand(
+  { usage, repeated }: Command,
+  values: Readonly<Record<string, unknown>>,
+  positionals: readonly string[],
+): TypedCommand | undefined {
+  if (repeated === undefined) return undefined;
+  const options = repeated.flatMap((name) =>
+    [values[name] ?? []]
+      .flat()
+      .map((value): [string, ...string[]] => (value === true ? [`--${name}`] : [`--${name}`, String(value)])),
+  );
+  return { command: commandName({ usage }), kept: [...positionals.map((word): [string] => [word]), ...options] };
 }
 
 /** An error in the command line, with the nearest correction. */

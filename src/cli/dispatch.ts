@@ -2,6 +2,7 @@ import { hint, type Hint } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
 import { optionsOf, usageError, type Command, type CommandEntry, type OptionSpec } from "./command.ts";
 import { commandTable, topicsOf } from "./command-table.ts";
+import type { GlobalOptions } from "./tool.ts";
 
 type OptionValue = string | number | boolean | string[] | undefined;
 
@@ -66,13 +67,7 @@ function requireProfileName(inFront: readonly string[]): void {
 }
 
 /** Options in front of a command, by name, and the rest. */
-export function globalOptions(argv: readonly string[]): {
-  profile: string | undefined;
-  json: boolean;
-  verbose: boolean;
-  debug: boolean;
-  argv: readonly string[];
-} {
+export function globalOptions(argv: readonly string[]): GlobalOptions {
   const { inFront, line } = splitOptions(argv);
   requireProfileName(inFront);
   const at = inFront.findLastIndex((word) => word.startsWith("--profile"));

@@ -2,7 +2,6 @@ import { join, resolve } from "node:path";
 import { Readable } from "node:stream";
 import type { App } from "../app/app.ts";
 import type { Auth } from "../app/auth.ts";
-import type { AuthOptions } from "../app/options.ts";
 import type { AwaitedWork } from "../auth/sessions/store.ts";
 import { AuthError, NotAuthenticatedError } from "../base/errors.ts";
 import { hintText, type TypedCommand } from "../base/hint.ts";
@@ -11,86 +10,14 @@ import { page } from "../base/text.ts";
 import { configFolder, keysFile, type Environment } from "../platform/paths.ts";
 import { readPrivateFile } from "../platform/private-files.ts";
 import type { Terminal } from "../platform/terminal.ts";
-import type { Command, CommandEntry, Context } from "./command.ts";
-import { builtInLogin, commandTable, topicsOf } from "./command-table.ts";
+import { commandName, typedCommand, type CommandEntry, type Context } from "./command.ts";
+import { builtInLogin, commandTable, ownEntry, topicsOf } from "./command-table.ts";
 import { dispatch, globalOptions, splitOptions } from "./dispatch.ts";
 import { createOutput } from "./output.ts";
-import type { CommandStreams } from "./streams.ts";
+import type { CommandOptions, CommandStreams, ToolCommands } from "./tool.ts";
 
 export type * from "./json-output.ts";
-export type { CommandStreams, OutputStream } from "./streams.ts";
-
-/** By the first word. */
-export type CommandGroup = "auth" | "api" | "completion" | "sync" | "tracker";
-
-/** A tool and its service, as for `createAuth`. */
-export interface CommandOptions extends Omit<AuthOptions, "issuer" | "commands"> {
-  /**
-   * The authorization server, as it names itself; undefined when the user names it, or the service, at the first login.
-   */
-  issuer: string | undefined;
-  /**
-   * The groups of commands; `["auth", "api", "completion"]` by default. `sync` and `tracker` are for services that have
-   * these.
-   */
-  commands?: readonly CommandGroup[] | undefined;
-  /** The tool's own commands, for the help, the completion and suggestions. The tool runs them itself, before `run`. */
-  ownCommands?: readonly { readonly words: readonly string[]; readonly summary: string }[] | undefined;
-}
-
-/** The result of {@link ToolCommands.options}. */
-export interface GlobalOptions {
-  /** For `createAuth`. */
-  readonly profile: string | undefined;
-  readonly json: boolean;
-  readonly verbose: boolean;
-  readonly debug: boolean;
-  /** The command and what follows. */
-  readonly argv: readonly string[];
-}
-
-/** A command, for the tool's own help and completion. */
-export interface ToolCommand {
-  /** Such as `["auth", "login"]`. */
-  readonly words: readonly string[];
-  readonly summary: string;
-  /** Its options, such as `--timeout`, with the value's placeholder if any. Loads the command's code. */
-  options(): Promise<
-    readonly { readonly name: string; readonly value: string | undefined; readonly summary: string }[]
-  >;
-}
-
-/** The commands of a tool. Made by {@link createCommand}. */
-export interface ToolCommands {
-  /** In the order of the help. */
-  readonly commands: readonly ToolCommand[];
-  /**
-   * Runs a command line: prints the output or the error, and handles Ctrl-C.
-   *
-   * @param argv - without the names of runtime and tool: `process.argv.slice(2)`. It can name files to send and programs
-   *   to run: never what another user typed
-   * @param streams - instead of the process's own
-   * @returns the exit code, for `process.exitCode`; never rejects
-   */
-  run(argv: readonly string[], streams?: CommandStreams): Promise<number>;
-  /**
-   * Prints an error of the tool's own commands in the same way: `process.exitCode = await command.fail(error)`.
-   *
-   * @param error - what was caught
-   * @param streams - as for `run`
-   * @returns the exit code of `help exit-codes`; 1 for a foreign error, which is shown by its message alone
-   */
-  fail(error: unknown, streams?: CommandStreams): Promise<number>;
-  /**
-   * Takes the common options in front of a command, for the tool's own: `acme --profile work projects`.
-   *
-   * @param argv - as for `run`
-   * @throws {@link AuthError} `usage_invalid` for `--profile` without a name
-   */
-  options(argv: readonly string[]): GlobalOptions;
-  /** Whether a command line is one of these commands, or their help; all others are the tool's own. */
-  has(argv: readonly string[]): boolean;
-}
+export type * from "./tool.ts";
 
 /**
  * Login, status, tokens, logout and others under a tool's own name: `acme auth login`. Help, errors, hints, pages,
@@ -120,10 +47,10 @@ export function createCommand({
       words,
       summary,
       options: async () =>
-        Object.entries((await load()).options).map(([name, { value, help }]) => ({
+        Object.entries((await load()).options).map(([name, { value, help: summary }]) => ({
           name: `--${name}`,
           value,
-          summary: help,
+          summary,
         })),
     })),
     run: (argv, streams = {}) =>
@@ -131,15 +58,13 @@ export function createCommand({
       untilDone(streams, (signal) => run(argv, { ...own, toolIdentity: identity }, all, streams, signal)).catch(
         () => 1,
       ),
-    async fail(error, { stdout = process.stdout, stderr = process.stderr, env = own.env ?? process.env } = {}) {
+    async fail(error, { env = own.env ?? process.env, ...streams } = {}) {
       const debug = process.argv.includes("--debug");
       const { renderError } = await import("./render-error.ts");
-      const out = createOutput({ stdout, stderr, env, platform: process.platform }, (hint) =>
-        hintText(hint, { identity }),
-      );
+      const out = createOutput({ ...streams, env }, (hint) => hintText(hint, { identity }));
       return renderError(error, { out, identity, debug, json: false, mayHaveChanged: true, isOfTool: true });
     },
-    options: (argv) => globalOptions(argv),
+    options: globalOptions,
     has(argv) {
       const [word, next] = splitOptions(argv).line;
       return (
@@ -147,17 +72,6 @@ export function createCommand({
       );
     },
   };
-}
-
-function ownEntry({ words, summary }: { readonly words: readonly string[]; readonly summary: string }): CommandEntry {
-  // They become part of shell scripts.
-  if (words.length === 0 || !words.every((word) => /^[a-z][a-z0-9_-]*$/i.test(word)))
-    throw new TypeError(`${JSON.stringify(words)} cannot name a command: letters, digits and dashes are needed`);
-  const usage = words.join(" ");
-  const run = (): never => {
-    throw new Error(`"${usage}" is a command of the tool: run it in the tool itself`);
-  };
-  return { words, summary, load: async () => ({ usage, description: summary, options: {}, examples: [], run }) };
 }
 
 /** A tool's identity, and its replacements of the real thing. */
@@ -175,14 +89,13 @@ async function run(
   const tool = { ...more, env: streams.env ?? env };
   const { toolIdentity: identity } = tool;
   const given = streams.stdin && readable(streams.stdin);
-  const { stdout = process.stdout, stderr = process.stderr } = streams;
   // Opening the process's own costs more than all the work of most commands.
   const stdin = (): Readable => given ?? process.stdin;
   let app: App | undefined;
   let context: Context | undefined;
   let typed: TypedCommand | undefined;
   // Hints to log in name the profile in use, which most code does not know.
-  const out = createOutput({ stdout, stderr, env: tool.env, platform: process.platform }, (hint) =>
+  const out = createOutput({ ...streams, env: tool.env }, (hint) =>
     hintText(hint, { identity, profile: app?.settings.profile?.value, typed }),
   );
   let code = 0;
@@ -221,7 +134,7 @@ async function run(
         get stdin() {
           return stdin();
         },
-        stderr,
+        stderr: streams.stderr ?? process.stderr,
         mayAsk: values["no-input"] !== true,
       });
     const opened = app;
@@ -255,24 +168,6 @@ function waitingFor({ work, host, pid }: AwaitedWork): string {
   if (work === "answer") return `${host} to refresh the session`;
   const who = pid === undefined ? "another process" : `process ${pid}`;
   return `${who} to ${work === "refresh" ? "refresh the session" : "store its changes"}`;
-}
-
-function commandName({ usage }: Pick<Command, "usage">): string {
-  return usage.split(" [")[0] ?? usage;
-}
-
-function typedCommand(
-  { usage, repeated }: Command,
-  values: Readonly<Record<string, unknown>>,
-  positionals: readonly string[],
-): TypedCommand | undefined {
-  if (repeated === undefined) return undefined;
-  const options = repeated.flatMap((name) =>
-    [values[name] ?? []]
-      .flat()
-      .map((value): [string, ...string[]] => (value === true ? [`--${name}`] : [`--${name}`, String(value)])),
-  );
-  return { command: commandName({ usage }), kept: [...positionals.map((word): [string] => [word]), ...options] };
 }
 
 /**

@@ -1,7 +1,8 @@
 import type { Hint } from "../base/errors.ts";
 import { redact } from "../base/secret.ts";
 import type { ErrorOutput } from "./json-output.ts";
-import type { OutputStream } from "./streams.ts";
+import type { Environment } from "../platform/paths.ts";
+import type { CommandStreams, OutputStream } from "./tool.ts";
 import { wrapped, noBreak, oneLine, printable, unprintable } from "../base/text.ts";
 
 /** A value to print as JSON: what is undefined is left out. */
@@ -64,12 +65,9 @@ export interface Screen {
   readonly color: boolean;
 }
 
-/** @internal */
-export interface OutputStreams {
-  readonly stdout: OutputStream;
-  readonly stderr: OutputStream;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly platform: NodeJS.Platform;
+interface OutputOptions extends Pick<CommandStreams, "stdout" | "stderr"> {
+  readonly env: Environment;
+  readonly platform?: NodeJS.Platform;
 }
 
 const green = 32;
@@ -82,7 +80,7 @@ const markColors: Readonly<Record<Mark, number>> = { "✓": green, "·": dim, "!
 
 /** `hintWords`: the one place that knows the tool's name and the shell. @internal */
 export function createOutput(
-  { stdout, stderr, env, platform }: OutputStreams,
+  { stdout = process.stdout, stderr = process.stderr, env, platform = process.platform }: OutputOptions,
   hintWords: (hint: Hint) => string,
 ): Output {
   const words = (text: Text): string => (typeof text === "string" ? text : hintWords(text));
@@ -187,7 +185,7 @@ export function createOutput(
 }
 
 /** Whether a terminal turns OSC 8 into a link. Others skip it (ECMA-48), but a few print it: so only known ones. */
-function hasLinks(env: OutputStreams["env"]): boolean {
+function hasLinks(env: Environment): boolean {
   const known = ["WT_SESSION", "KONSOLE_VERSION", "WEZTERM_PANE", "KITTY_WINDOW_ID", "GHOSTTY_RESOURCES_DIR"].some(
     (name) => env[name],
   );

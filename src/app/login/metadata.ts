@@ -1,8 +1,7 @@
-import { identifyAddress, type NamedAddress } from "../../auth/flows/named-address.ts";
+import { identifyAddress } from "../../auth/flows/named-address.ts";
 import { defaultAuthorizationServer, type KnownServer } from "../../auth/oauth/authorization-server.ts";
 import { discoverAuthorizationServer } from "../../auth/oauth/discovery.ts";
 import { isIssuerOf } from "../../auth/oauth/named-providers.ts";
-import type { ProfileInUse } from "../../auth/sessions/session.ts";
 import { isUnopenable } from "../../auth/sessions/store.ts";
 import { isTransient, type AuthError } from "../../base/errors.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
@@ -13,8 +12,6 @@ import { plan, type LoginPlan } from "./plan.ts";
 
 export interface LoginStart {
   readonly args: LoginArguments;
-  readonly inUse: ProfileInUse;
-  readonly address: NamedAddress | undefined;
   readonly to: Destination;
   /** Why the storage cannot be opened; undefined where it can. */
   readonly unopened: AuthError | undefined;
@@ -36,21 +33,13 @@ export async function startLogin(app: App, args: LoginArguments, signal?: AbortS
     return { ...app.tokens().named, profile: undefined };
   });
   const asked = addressToAsk(args, inUse.profile);
-  const address = asked === undefined ? undefined : await identifyAddress(asked, exchangeOf(app, signal));
-  return { args, inUse, address, to: destination(args, inUse, address), unopened };
+  const address = asked === undefined ? undefined : await identifyAddress(asked, app.exchange(signal));
+  return { args, to: destination(args, inUse, address), unopened };
 }
 
 /** Fetches the server's metadata, and plans the login. */
-export async function plannedLogin(
-  app: App,
-  { args, inUse, address, to }: LoginStart,
-  signal?: AbortSignal,
-): Promise<LoginPlan> {
-  return plan(args, inUse, { address, server: await findServer(args, to, exchangeOf(app, signal)) });
-}
-
-export function exchangeOf({ fetch, clock }: App, signal: AbortSignal | undefined): ExchangeOptions {
-  return { fetch, clock, signal };
+export async function plannedLogin(app: App, { args, to }: LoginStart, signal?: AbortSignal): Promise<LoginPlan> {
+  return plan(args, to, await findServer(args, to, app.exchange(signal)));
 }
 
 /** Endpoints rarely move. */

@@ -13,7 +13,7 @@ import type { App } from "../app.ts";
 import { clientOf } from "./client.ts";
 import { agreedHosts, agreedKey, agreeToRebinding, agreeToResource, rebindingRefused } from "./consent.ts";
 import { isSamePlace } from "./destination.ts";
-import { exchangeOf, plannedLogin, type LoginStart } from "./metadata.ts";
+import { plannedLogin, type LoginStart } from "./metadata.ts";
 import type { LoginCallbacks } from "./options.ts";
 import type { LoginPlan } from "./plan.ts";
 
@@ -42,7 +42,7 @@ export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Pr
   const { token } = start.args;
   const shown = token === undefined ? await ui.screen(planned) : {};
   if (token === undefined) requireScreen(planned, start, shown);
-  const exchange = exchangeOf(app, signal);
+  const exchange = app.exchange(signal);
   const agreed = await agreedHosts(app, planned, onConsent);
   // A token belongs to the client it was issued to: a new one could not use it.
   const { registeredUntil, ...client } =
@@ -128,7 +128,7 @@ function byCode(
   { onCode, onWaiting = () => undefined, store, signal }: FlowUi,
 ): Promise<Session> {
   return deviceLogin({
-    ...exchangeOf(app, signal),
+    ...app.exchange(signal),
     request,
     store,
     announce({
@@ -154,7 +154,7 @@ function byBrowser(
   const { browser } = app.tool;
   let [url, redirectUri] = ["", ""];
   return browserLogin({
-    ...exchangeOf(app, signal),
+    ...app.exchange(signal),
     request,
     identity: app.identity,
     port,

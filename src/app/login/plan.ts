@@ -1,17 +1,10 @@
 import { createHash } from "node:crypto";
 import type { LoginRequest } from "../../auth/flows/login-request.ts";
-import type { NamedAddress } from "../../auth/flows/named-address.ts";
 import type { AuthorizationServer, KnownServer } from "../../auth/oauth/authorization-server.ts";
 import { listsOwnScopes, requestedScope, scopeNames } from "../../auth/oauth/scope.ts";
-import type { ProfileInUse } from "../../auth/sessions/session.ts";
 import { withoutEndSlashes } from "../../base/address.ts";
 import { AuthError, hint, login } from "../../base/errors.ts";
-import { destination, isOfTool, type Destination, type LoginArguments } from "./destination.ts";
-
-export interface LoginMetadata {
-  readonly address: NamedAddress | undefined;
-  readonly server: KnownServer;
-}
+import { isOfTool, type Destination, type LoginArguments } from "./destination.ts";
 
 export interface LoginPlan extends Destination {
   /** Opens the browser here; else the URL of its last page is pasted. */
@@ -28,8 +21,7 @@ export interface LoginPlan extends Destination {
 }
 
 /** Decides a login. Pure. */
-export function plan(args: LoginArguments, inUse: ProfileInUse, { address, server: known }: LoginMetadata): LoginPlan {
-  const to = destination(args, inUse, address);
+export function plan(args: LoginArguments, to: Destination, known: KnownServer): LoginPlan {
   const { profile, provider, wantsRegistration } = to;
   const { server, isDiscovered, askedAt } = known;
   const { issuer } = server;

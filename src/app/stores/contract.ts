@@ -61,10 +61,16 @@ interface Started {
   readonly ended: Promise<string>;
 }
 
+interface Opened {
+  readonly store: SharedStore;
+  /** A key that nobody else has. */
+  readonly name: string;
+  load(this: void, key: string): ReturnType<SharedStore["load"]>;
+  save(this: void, key: string, text: string | undefined, ifVersion?: string): Promise<string | undefined>;
+}
+
 /** See `testStore`. */
 export function testContract(url: string): void {
-  const key = (): string => `contract/${randomUUID()}`;
-
   function start(t: TestContext, program: string, ...args: string[]): Started {
     const child = spawn(process.execPath, ["--input-type=module", "-e", program, url, ...args], {
       stdio: ["pipe", "pipe", "pipe"],
@@ -94,92 +100,91 @@ export function testContract(url: string): void {
   }
 
   /** Runs a case with the store, then closes what it opened. */
-  function contract(title: string, run: (store: SharedStore, t: TestContext) => Promise<void>): void {
+  function contract(title: string, run: (at: Opened, t: TestContext) => Promise<void>): void {
     test(title, { timeout: 2 * limitMs }, async (t) => {
       const store = await ((await import(url)) as { makeStore(): SharedStore | Promise<SharedStore> }).makeStore();
       t.after(() => store.close?.());
-      await run(store, t);
+      const load: Opened["load"] = (key) => store.load(key, { signal: signal() });
+      const save: Opened["save"] = (key, text, ifVersion) => store.save(key, text, { ifVersion, signal: signal() });
+      await run({ store, name: `contract/${randomUUID()}`, load, save }, t);
     });
   }
 
-  contract("nothing is there before the first save, and that save says that nothing is there", async (store) => {
-    const name = key();
-    assert.equal(await store.load(name, { signal: signal() }), undefined);
-    assert.equal(await store.save(name, "a", { ifVersion: "1", signal: signal() }), undefined);
-    assert.equal(await store.load(name, { signal: signal() }), undefined);
-    const version = await store.save(name, "a", { ifVersion: undefined, signal: signal() });
-    assert.equal(typeof version, "string");
-    assert.deepEqual(await store.load(name, { signal: signal() }), { text: "a", version });
-    assert.equal(await store.save(name, "b", { ifVersion: undefined, signal: signal() }), undefined);
-    assert.deepEqual(await store.load(name, { signal: signal() }), { text: "a", version });
-  });
+  contract(
+    "nothing is there before the first save, and that save says that nothing is there",
+    async ({ name, load, save }) => {
+      assert.equal(await load(name), undefined);
+      assert.equal(await save(name, "a", "1"), undefined);
+      assert.equal(await load(name), undefined);
+      const version = await save(name, "a");
+      assert.equal(typeof version, "string");
+      assert.deepEqual(await load(name), { text: "a", version });
+      assert.equal(await save(name, "b"), undefined);
+      assert.deepEqual(await load(name), { text: "a", version });
+    },
+  );
 
-  contract("a save over another version changes nothing", async (store) => {
-    const name = key();
-    const first = await store.save(name, "a", { ifVersion: undefined, signal: signal() });
-    const second = await store.save(name, "a", { ifVersion: first, signal: signal() });
+  contract("a save over another version changes nothing", async ({ name, load, save }) => {
+    const first = await save(name, "a");
+    const second = await save(name, "a", first);
     assert.notEqual(second, undefined);
     assert.notEqual(second, first);
-    assert.equal(await store.save(name, "b", { ifVersion: first, signal: signal() }), undefined);
-    assert.equal(await store.save(name, undefined, { ifVersion: first, signal: signal() }), undefined);
-    assert.deepEqual(await store.load(name, { signal: signal() }), { text: "a", version: second });
+    assert.equal(await save(name, "b", first), undefined);
+    assert.equal(await save(name, undefined, first), undefined);
+    assert.deepEqual(await load(name), { text: "a", version: second });
   });
 
-  contract("what was removed is gone, and no version from before fits what comes after", async (store) => {
-    const name = key();
-    const first = await store.save(name, "a", { ifVersion: undefined, signal: signal() });
-    assert.notEqual(await store.save(name, undefined, { ifVersion: first, signal: signal() }), undefined);
-    assert.equal(await store.load(name, { signal: signal() }), undefined);
-    assert.notEqual(await store.save(name, "b", { ifVersion: undefined, signal: signal() }), undefined);
-    assert.equal(await store.save(name, "late", { ifVersion: first, signal: signal() }), undefined);
-    assert.equal((await store.load(name, { signal: signal() }))?.text, "b");
-  });
+  contract(
+    "what was removed is gone, and no version from before fits what comes after",
+    async ({ name, load, save }) => {
+      const first = await save(name, "a");
+      assert.notEqual(await save(name, undefined, first), undefined);
+      assert.equal(await load(name), undefined);
+      assert.notEqual(await save(name, "b"), undefined);
+      assert.equal(await save(name, "late", first), undefined);
+      assert.equal((await load(name))?.text, "b");
+    },
+  );
 
-  contract("any text comes back as it was, and no two keys are one", async (store) => {
+  contract("any text comes back as it was, and no two keys are one", async ({ name, load, save }) => {
     const text = `{"é":"${"x".repeat(65_536)}","🐈":"\\n\\u0000'\\"--"}`;
-    const names = ["a/b%2F", "a/b", "A/B", "a b"].map((end) => `${key()}/${end}`);
-    for (const name of names) await store.save(name, `${name} ${text}`, { ifVersion: undefined, signal: signal() });
-    for (const name of names) assert.equal((await store.load(name, { signal: signal() }))?.text, `${name} ${text}`);
+    const names = ["a/b%2F", "a/b", "A/B", "a b"].map((end) => `${name}/${end}`);
+    for (const name of names) await save(name, `${name} ${text}`);
+    for (const name of names) assert.equal((await load(name))?.text, `${name} ${text}`);
   });
 
-  contract("of thirty-two saves over one version one wins", async (store) => {
-    const name = key();
-    const before = await store.save(name, "0", { ifVersion: undefined, signal: signal() });
-    const saves = Array.from({ length: 32 }, (_, index) =>
-      store.save(name, String(index), { ifVersion: before, signal: signal() }),
-    );
+  contract("of thirty-two saves over one version one wins", async ({ name, load, save }) => {
+    const before = await save(name, "0");
+    const saves = Array.from({ length: 32 }, (_, index) => save(name, String(index), before));
     const won = (await Promise.all(saves)).flatMap((version, index) =>
       version === undefined ? [] : { version, index },
     );
     assert.equal(won.length, 1);
     const [winner] = won;
     const stored = { text: String(winner?.index), version: winner?.version };
-    assert.deepEqual(await store.load(name, { signal: signal() }), stored);
+    assert.deepEqual(await load(name), stored);
   });
 
-  contract("eight processes that count together lose no step", async (store, t) => {
-    const name = key();
+  contract("eight processes that count together lose no step", async ({ name, load }, t) => {
     const outcomes = await Promise.all(Array.from({ length: 8 }, () => start(t, counting, name, "25").ended));
     assert.deepEqual([...new Set(outcomes)], [""]);
-    assert.equal((await store.load(name, { signal: signal() }))?.text, "200");
+    assert.equal((await load(name))?.text, "200");
   });
 
-  contract("a process that was stopped between looking and saving changes nothing", async (store, t) => {
-    const name = key();
-    const before = await store.save(name, "a", { ifVersion: undefined, signal: signal() });
+  contract("a process that was stopped between looking and saving changes nothing", async ({ name, load, save }, t) => {
+    const before = await save(name, "a");
     const late = start(t, hesitating, name);
     assert.equal(await late.line(), "loaded");
     late.child.kill("SIGSTOP");
-    await store.save(name, "b", { ifVersion: before, signal: signal() });
+    await save(name, "b", before);
     late.child.kill("SIGCONT");
     late.child.stdin?.write("go on\n");
     assert.equal(await late.line(), "undefined");
-    assert.equal((await store.load(name, { signal: signal() }))?.text, "b");
+    assert.equal((await load(name))?.text, "b");
   });
 
-  contract("watch, if there is one, tells of a save of another process", async (store, t) => {
+  contract("watch, if there is one, tells of a save of another process", async ({ store, name }, t) => {
     if (store.watch === undefined) return t.skip("this store has none");
-    const name = key();
     let stop = (): void => undefined;
     const changed = new Promise<void>((resolve) => (stop = store.watch?.(name, resolve) ?? stop));
     // Only the store knows when it listens, so change something until it does.
@@ -208,7 +213,7 @@ export function testContract(url: string): void {
 
   const library = new URL("../../index.js", import.meta.url).href;
 
-  contract("sixteen processes with one expired login make one refresh", async (store, t) => {
+  contract("sixteen processes with one expired login make one refresh", async ({ store }, t) => {
     process.env["LOGIN"] = randomUUID();
     const service = await expiredLogin(store, t);
     const tokens = await Promise.all(Array.from({ length: 16 }, () => start(t, asking, library, service.url).ended));
@@ -216,7 +221,7 @@ export function testContract(url: string): void {
     assert.equal(new Set(tokens).size, 1, tokens.join("\n"));
   });
 
-  contract("a process that is killed before it sends is followed by another after the limit", async (store, t) => {
+  contract("a process that is killed before it sends is followed by another after the limit", async ({ store }, t) => {
     process.env["LOGIN"] = randomUUID();
     const service = await expiredLogin(store, t);
     await start(t, asking, library, service.url, "dies").ended;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createApp } from "../../../src/app/app.ts";
-import type { LoginArguments } from "../../../src/app/login/destination.ts";
+import { destination, type LoginArguments } from "../../../src/app/login/destination.ts";
 import { loginArguments } from "../../../src/app/login/metadata.ts";
 import { plan, type LoginPlan } from "../../../src/app/login/plan.ts";
 import type { AuthorizationServer, KnownServer } from "../../../src/auth/oauth/authorization-server.ts";
@@ -41,8 +41,8 @@ function planned(
 ): LoginPlan {
   const app = createApp({ env: {}, options });
   const args = { ...loginArguments(app, { force: false }), environment: here, now: 0, ...asked };
-  const inUse = { name: "default", source: "active", profile };
-  return plan(args, inUse, { address: undefined, server: { server: metadata, ...found } });
+  const to = destination(args, { name: "default", source: "active", profile }, undefined);
+  return plan(args, to, { server: metadata, ...found });
 }
 
 for (const [title, asked, metadata, expected] of [

@@ -1,5 +1,5 @@
 import { chosenLogin } from "../../../app/login/destination.ts";
-import { exchangeOf, loginArguments, plannedLogin, startLogin } from "../../../app/login/metadata.ts";
+import { loginArguments, plannedLogin, startLogin } from "../../../app/login/metadata.ts";
 import { performLogin } from "../../../app/login/perform.ts";
 import { accountName, userName } from "../../../auth/sessions/session.ts";
 import { remainingMs } from "../../../auth/token-manager/freshness.ts";
@@ -210,7 +210,7 @@ async function endedElsewhere({ app, out, signal }: Context, name: string): Prom
   if (app.tokenSource !== undefined) return undefined;
   const { checkSession } = await import("../../../auth/flows/check-session.ts");
   try {
-    const exchange = { ...exchangeOf(app, signal), timeoutMs: 3_000 };
+    const exchange = { ...app.exchange(signal), timeoutMs: 3_000 };
     await checkSession({ store: app.store, tokens: app.tokens(name), exchange });
   } catch (error) {
     if (!isAuthError(error) || signal.aborted) throw error;

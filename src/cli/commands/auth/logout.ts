@@ -134,7 +134,7 @@ async function logOutOfEach(
   force: boolean,
 ): Promise<Map<string, LogoutOutcome>> {
   const outcomes = new Map<string, LogoutOutcome>();
-  const exchange = { fetch: app.fetch, clock: app.clock, signal };
+  const exchange = app.exchange(signal);
   let failure: AuthError | undefined;
   for (const [name, service] of profiles) {
     try {

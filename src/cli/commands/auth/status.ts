@@ -78,7 +78,7 @@ async function ofProfile({ app, signal }: Context, check: boolean): Promise<Find
     checked = await checkSession({
       store: app.store,
       tokens: app.tokens(name),
-      exchange: { fetch: app.fetch, clock: app.clock, signal },
+      exchange: app.exchange(signal),
     });
   } catch (error) {
     if (!(error instanceof AuthError) || error.code !== "session_ended") throw error;
