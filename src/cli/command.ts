@@ -72,7 +72,7 @@ export interface TopicEntry {
   /** A choice that a tool with a built-in issuer does not offer. */
   readonly isOfUsers?: true;
   /**
-   * Loads the topic's text for a tool's name, readable in a terminal and as Markdown; see `page` for its line breaks.
+   * Loads the topic's text for a tool's name, see `page` for its line breaks.
    */
   readonly load: () => Promise<(identity: Identity) => string>;
 }

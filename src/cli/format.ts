@@ -50,7 +50,7 @@ export function table(rows: readonly (readonly string[])[], columnsAtMost: numbe
     .join("\n\n");
 }
 
-/** For a terminal and Markdown: each subject in backticks. */
+/** A list that `page` breaks under its text. */
 export function bulletList(rows: readonly (readonly [label: string, text: string])[]): string {
-  return rows.map(([label, text]) => `- ${label.replace(/[^ ,]+/g, "`$&`")}: ${text}`).join("\n");
+  return rows.map(([label, text]) => `- ${label}: ${text}`).join("\n");
 }

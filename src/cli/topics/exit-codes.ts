@@ -5,7 +5,7 @@ const meanings: readonly (readonly [code: number, meaning: string])[] = [
   [0, "done"],
   [1, "failed"],
   [2, "wrong usage"],
-  [3, "the network or the service is unavailable: worth a retry"],
+  [3, "network or service unavailable: try again"],
   [4, "not authenticated, or the session has expired or was revoked"],
   [5, "denied by the user or the service"],
   [6, "timed out"],
@@ -14,11 +14,10 @@ const meanings: readonly (readonly [code: number, meaning: string])[] = [
 
 export function text(): string {
   const rows = meanings.map(([exit, meaning]): [string, string] => {
-    const codes = Object.entries(exitCodes).flatMap(([code, its]) => (its === exit ? `\`${code}\`` : []));
+    const codes = Object.entries(exitCodes).flatMap(([code, its]) => (its === exit ? code : []));
     return [String(exit), codes.length === 0 ? meaning : `${meaning} (${codes.join(", ")})`];
   });
   return `${bulletList(rows)}
 
-In parentheses: the \`code\` of the library's errors. A failure prints an \`error:\` line and a \`hint:\` line with the next step; --debug
-adds the stack trace. Results go to stdout, messages to stderr.`;
+In parentheses: the error codes of the library and of --json. A failure prints an "error:" line and, with the next step, a "hint:" line.`;
 }

@@ -2,7 +2,7 @@ import type { Identity } from "../../base/identity.ts";
 
 /** How other programs get tokens. */
 export function text({ name, command }: Identity): string {
-  return `Other programs get the token when they need one, refreshed once for all, with its expiry. Docker, git and Bazel send it to the service only.
+  return `Other programs get a valid token when they need one. Docker, git and Bazel send it to the service only.
 
 git, for the repositories of the service:
 
@@ -22,11 +22,11 @@ Docker, Podman and Skopeo, for a registry on the service's host:
     chmod +x ~/.local/bin/docker-credential-${name}
     # ~/.docker/config.json: { "credHelpers": { "service.example": "${name}" } }
 
-Bazel 5.4 and later, with a program on PATH made in the same way from "auth bazel-credential":
+Bazel 5.4 and later, with a program on PATH made in this way from "auth bazel-credential":
 
     bazel build --credential_helper=service.example=bazel-credential-${name} //...
 
-curl, with the token kept out of the process list:
+curl:
 
     ${command} auth token --header | curl -H @- https://service.example/api/v1/me
 
@@ -44,7 +44,7 @@ pip, for an index on the service:
 
     PIP_INDEX_URL="https://oauth2:$(${command} auth token)@service.example/simple/" pip install NAME
 
-Google Cloud, with a login at an OpenID provider of the workforce or workload pool:
+Google Cloud, with a login at an OpenID provider of the pool:
 
     export GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES=1
     # in the credential configuration: "credential_source":
@@ -63,7 +63,7 @@ and its line in ~/.aws/config:
 
     credential_process = /home/me/.aws/service-credentials arn:aws:iam::123456789012:role/deploy
 
-After a refusal, git and kubectl get another token. Any other program can ask for one:
+After a refusal, git and kubectl get another token. For any other program:
 
     printf %s "$TOKEN" | ${command} auth token --rejected`;
 }

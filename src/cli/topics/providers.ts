@@ -10,35 +10,35 @@ export function text({ command, variable }: Identity): string {
     }),
   );
   const byAddress = bulletList([
-    ["Auth0", "https://TENANT.auth0.com, or your own domain; an application of type Native"],
+    ["Auth0", "https://TENANT.auth0.com, or your own domain; application type Native"],
     [
       "Okta",
-      "https://ORGANIZATION.okta.com/oauth2/default; a native application with refresh tokens and, for `--headless`, the device grant",
+      "https://ORGANIZATION.okta.com/oauth2/default; native application with refresh tokens and, for --headless, the device grant",
     ],
     [
       "Keycloak",
-      "https://HOST/realms/REALM; a client without client authentication, with standard flow and device grant",
+      "https://HOST/realms/REALM; client without client authentication, with standard flow and device grant",
     ],
-    ["GitLab", "https://gitlab.com, or your own host; an application that is not confidential"],
-    ["Zitadel", "https://INSTANCE.zitadel.cloud; an application of type Native"],
+    ["GitLab", "https://gitlab.com, or your own host; non-confidential application"],
+    ["Zitadel", "https://INSTANCE.zitadel.cloud; application type Native"],
   ]);
-  return `Register this program as a public native client (RFC 8252), with the redirect URL http://127.0.0.1/callback, for any port. If the issuer's redirects do not name it (RFC 9207), the first login prints the path to register, /callback/…; --redirect-path sets another. Then log in:
+  return `Register this program as a public native client (RFC 8252), with the redirect URL http://127.0.0.1/callback, for any port. If the issuer does not name itself in redirects (RFC 9207), the first login prints the path to register, /callback/…; --redirect-path sets another. Then log in:
 
     ${command} auth login URL --client-id ID
 
-URL is the issuer, for example:
+URL is the issuer:
 
 ${byAddress}
 
-URL may also be a protected resource (RFC 9728), such as an MCP server. Without a client ID this program registers itself, if the issuer
+URL may also be a protected resource (RFC 9728), such as an MCP server. Without a client ID, the login registers one if the issuer
 allows it. A client ID may be the URL of your client metadata document.
 
-Some providers are named instead:
+Some providers have a name instead of a URL:
 
     ${command} auth login --provider NAME --client-id ID
 
 ${named}
 
-Their redirect URL ends in /callback/NAME, and at Microsoft has the host localhost. Pass a required client secret in
-${variable("CLIENT_SECRET")} or --client-secret-file; every copy of a program has it, so it is not confidential.`;
+Their redirect URL ends in /callback/NAME; at Microsoft, its host is localhost. If a client secret is required, pass it in
+${variable("CLIENT_SECRET")} or --client-secret-file. It is not confidential: every copy of a program has it.`;
 }

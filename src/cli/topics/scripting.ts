@@ -1,7 +1,7 @@
 import type { Identity } from "../../base/identity.ts";
 
 export function text({ command, variable }: Identity): string {
-  return `A token, or a request with it:
+  return `Print a token, or send a request with it:
 
     TOKEN="$(${command} auth token)"
     ${command} auth token --header | curl -H @- https://service.example/api/v1/me
@@ -9,21 +9,18 @@ export function text({ command, variable }: Identity): string {
     ${command} api /api/v1/things --paginate | jq -s .
     ${command} api /api/v1/things -f name=one -F 'tags=["a","b"]'
 
-"auth token" refreshes the token once for all scripts. With --header, it stays out of the process list.
+"auth token" refreshes the token once for all scripts. --header keeps it out of the process list.
 
-Results go to stdout, messages to stderr. With --json, results and failures are JSON; the exit code stays the same
+Results go to stdout, messages to stderr. With --json, results and failures are JSON, with the same exit codes
 ("${command} help exit-codes"):
 
     {"error": {"code": "not_authenticated", "message": "…", "hint": "…"}}
 
-Test the code, not the message. "api" prints the service's own response, and exits 1 for its errors.
+Test the code, not the message. "api" prints the service's own response, even if it is an error.
 
-Without a terminal, or with --no-input, a command that must ask fails with exit code 2. Its hint names the option to pass. Common options may come
-first:
+Without a terminal, or with --no-input, a command fails with exit code 2 instead of asking. Its hint names the option to pass.
 
-    ${command} --profile work --json auth whoami
+Name the profile in a script, with --profile or ${variable("PROFILE")}. Common options may come first:
 
-A script names its account: --profile NAME or ${variable("PROFILE")}. In CI, ${variable("ACCESS_TOKEN")} is used as is.
-
---verbose, or ${variable("TRACE")}=1, logs each request to stderr, without secrets.`;
+    ${command} --profile work --json auth whoami`;
 }
