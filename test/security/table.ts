@@ -103,7 +103,7 @@ function figures(): string {
     rows.set(row, [...(rows.get(row) ?? []), name]);
   }
   return [
-    `| ${claims.length} claims | held | refused | not available, and \`auth doctor\` says so |`,
+    `| ${claims.length} claims | held | refused | unavailable, reported by \`auth doctor\` |`,
     "|---|---|---|---|",
     ...[...rows].map(([row, names]) => `| ${names.join(", ")} | ${row} |`),
   ].join("\n");
