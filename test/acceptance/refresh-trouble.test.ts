@@ -128,12 +128,14 @@ test("NFR-016 an account switch that is stopped in the middle of its write costs
   const stage = await sceneWithExpiredSession(t);
   const { saas, env, run } = stage;
   await storeSession(saas, env, sessionOf(saas, { user: "bob" }), { profile: "work" });
-  const stopped = startCommand(t, ["auth", "switch", "work"], env, { nodeArgs: beforeItsWrite("SIGSTOP") });
-  await stopped.shows(/^SIGSTOP$/m);
+  const stopped = startCommand(t, ["auth", "switch", "work"], env, { nodeArgs: beforeItsWrite() });
+  await stopped.shows(/^writes$/m);
+  stopped.child.kill("SIGSTOP");
   const first = await run("auth token");
   assert.deepEqual([first.code, withoutWaits(first.stderr)], [0, ""]);
   assert.equal((await run("auth token")).stdout, first.stdout);
   stopped.child.kill("SIGCONT");
+  stopped.child.stdin?.write("\n");
   assert.equal((await stopped.ended).code, 0);
   assert.equal((await run("auth refresh --profile default")).code, 0);
   assert.deepEqual([saas.counters.refreshes, saas.counters.reuses], [2, 0]);

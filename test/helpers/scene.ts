@@ -114,10 +114,10 @@ export function later(ms: number): string[] {
 }
 
 /**
- * Node's arguments for a process that names a signal on stderr and gets it, under its lock, before its first file is in
- * its place.
+ * Node's arguments for a process that says "writes" on stderr, under its lock, and waits for a line before its first file
+ * is in its place.
  */
-export function beforeItsWrite(signal: "SIGSTOP" | "SIGKILL"): string[] {
+export function beforeItsWrite(): string[] {
   const code = `
     import fs from "node:fs";
     import { syncBuiltinESMExports } from "node:module";
@@ -126,8 +126,8 @@ export function beforeItsWrite(signal: "SIGSTOP" | "SIGKILL"): string[] {
       if (String(from).endsWith(".tmp")) {
         fs.renameSync = renameSync;
         syncBuiltinESMExports();
-        fs.writeSync(2, "${signal}\\n");
-        process.kill(process.pid, "${signal}");
+        fs.writeSync(2, "writes\\n");
+        fs.readSync(0, Buffer.alloc(1));
       }
       renameSync(from, to);
     };

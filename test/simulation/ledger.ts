@@ -41,6 +41,9 @@ const explanations: Readonly<Record<string | number, readonly string[]>> = {
 /** The largest validity that any caller needs, in milliseconds. */
 const needMs = 120_000;
 
+/** Of a token that is given out, in milliseconds: it may expire while its process is stopped, before it is sent. */
+const marginMs = 60_000;
+
 /**
  * The longest wait of a caller, without stops of its process, in milliseconds: for a holder at work, then for its own
  * response.
@@ -212,7 +215,8 @@ export class Ledger {
     } else if (result !== undefined && result !== 200) {
       const failure = result instanceof AuthError ? result.code : (result as number);
       if (failure === "session_ended" || failure === "service_unavailable") this.#hasLooked(process);
-      const isExplained = explanations[failure]?.some((event) => this.happened.has(event)) === true;
+      const isLate = failure === 401 && pausedMs >= marginMs;
+      const isExplained = isLate || explanations[failure]?.some((event) => this.happened.has(event)) === true;
       if (!isExplained)
         this.violate(
           `${process.name} fails with ${result instanceof Error ? result.stack : failure}, which nothing explains`,
