@@ -93,10 +93,9 @@ async function answer(
   const { pathname } = new URL(request.url ?? "", "http://agent");
   const asked = `${request.method} ${pathname}`;
   if (![`GET ${loanPath}`, `POST ${tokenPath}`, `POST ${proofPath}`].includes(asked))
-    return refusal(404, "not_found", `there is no ${asked} in this version of the protocol`);
+    return refusal(404, "not_found", `this version of the protocol has no ${asked}`);
   const question = await readQuestion(request);
-  if (question === undefined)
-    return refusal(400, "usage_invalid", "the request is not a JSON object of a reasonable size");
+  if (question === undefined) return refusal(400, "usage_invalid", "the request is not a JSON object, or too large");
   if (!(await isAllowed(request))) return refusal(403, "access_denied", "the agent's user refused");
   switch (pathname) {
     case tokenPath: {
@@ -142,7 +141,7 @@ async function readQuestion(request: IncomingMessage): Promise<JsonObject | unde
 
 /** A client's own words, such as `root@container`: for people. */
 function whoOf({ headers }: IncomingMessage): string {
-  return headers.from ?? headers["user-agent"] ?? "a client without a name";
+  return headers.from ?? headers["user-agent"] ?? "an unnamed client";
 }
 
 function failure(error: unknown): Answer {

@@ -48,7 +48,7 @@ export async function ownerOfToken(
   if (service === null) {
     throw new AuthError(
       "configuration_invalid",
-      `${app.identity.variable("SAAS_URL")} is not set: no service to ask for the owner of the token`,
+      `${app.identity.variable("SAAS_URL")} is not set: no service can name the owner of the token`,
       {
         hint: hint`${{ variable: "SAAS_URL", value: "https://service.example" }}`,
       },
@@ -76,9 +76,13 @@ async function endpointOfUser(
   }
   const { userinfo_endpoint } = discovery.server;
   if (userinfo_endpoint !== undefined) return userinfo_endpoint;
-  throw new AuthError("configuration_invalid", `"${issuer.value}" has no endpoint that names the user of a token`, {
-    hint: hint`To use the login instead: ${{ set: origin, value: null }}`,
-  });
+  throw new AuthError(
+    "configuration_invalid",
+    `"${issuer.value}" has no UserInfo endpoint to name the owner of the token`,
+    {
+      hint: hint`To use the login instead: ${{ set: origin, value: null }}`,
+    },
+  );
 }
 
 export function fetchAs({ tokens, clock, fetch }: App, account: Account): AuthorizedFetch {

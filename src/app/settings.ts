@@ -109,6 +109,16 @@ export function resolveSettings(program: AppOverrides, env: Environment, identit
 export function requireKnownOptions(program: AppOverrides): void {
   const unknown = Object.keys(program).find((name) => !Object.hasOwn(optionNames, name));
   if (unknown !== undefined) throw new TypeError(`"${unknown}" is not an option`);
+  requireSeal(program.seal);
+}
+
+/** At once, and not with the first login that is to be stored. */
+function requireSeal(seal: unknown): void {
+  if (seal === undefined || seal === false) return;
+  if (typeof seal === "object" && seal !== null && "wrap" in seal && "unwrap" in seal) return;
+  const keys: readonly unknown[] = Array.isArray(seal) ? seal : [seal];
+  if (keys.length === 0 || !keys.every((key) => key instanceof Uint8Array && key.length === 32))
+    throw new TypeError("seal must be a key of 32 bytes, a list of them, a key service, or false");
 }
 
 const optionNames: Record<keyof AppOverrides, true> = {

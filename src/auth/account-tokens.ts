@@ -15,7 +15,7 @@ export function tokensOfAccount(
   const refuse = (): never => {
     throw new NotAuthenticatedError(
       `this program acts for ${account.label ?? account.user} at ${account.service}, and another user is logged in now`,
-      { hint: "Start it again" },
+      { hint: "Start the program again" },
     );
   };
   // A token from the environment names no user: the service was asked.

@@ -13,8 +13,11 @@ export async function refuseLent({ tokenSource }: App, what: "log in" | "log out
     if (isTransient(error)) return undefined;
     throw error;
   });
-  const whose = found === undefined ? "not responding" : `on ${found.host}, the machine of the login`;
-  throw usageError(`${origin} names an agent ${whose}`, [
+  const message =
+    found === undefined
+      ? `the agent named by ${origin} does not respond`
+      : `${origin} names an agent on ${found.host}, the machine of the login`;
+  throw usageError(message, [
     ...(found === undefined ? [] : [`${what === "log in" ? "Log in" : "Log out"} there. `]),
     `To ${what} here: `,
     { set: origin, value: null },

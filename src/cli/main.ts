@@ -205,28 +205,41 @@ function mayNeedKeychain(
 }
 
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+/** Those running: a program may start any number at once, and they share the listeners of the process. */
+const running = new Set<AbortController>();
 let isWatched = false;
 let isOutputLost = false;
 
 /** Only a success may look like one. */
 async function untilDone({ stdout }: CommandStreams, work: (signal: AbortSignal) => Promise<number>): Promise<number> {
   const interrupted = new AbortController();
-  const onSignal = (name: NodeJS.Signals): void => {
-    if (interrupted.signal.aborted) process.exit(130);
-    interrupted.abort(new AuthError("interrupted", `interrupted (${name})`, { hint: "Run the command again" }));
-  };
-  // A program that runs out of work before a result has failed. Ending on purpose does not come here.
-  const onOutOfWork = (): void =>
-    fail("the command ended early", "This is a bug. Run it again with --debug to see more");
-  for (const name of signals) process.on(name, onSignal);
-  process.once("beforeExit", onOutOfWork);
+  if (running.size === 0) listen("on");
+  running.add(interrupted);
   if (stdout === undefined) watchOutput();
   try {
     return (await work(interrupted.signal)) || Number(isOutputLost);
   } finally {
-    for (const name of signals) process.off(name, onSignal);
-    process.off("beforeExit", onOutOfWork);
+    running.delete(interrupted);
+    if (running.size === 0) listen("off");
   }
+}
+
+function listen(change: "on" | "off"): void {
+  for (const name of signals) process[change](name, onSignal);
+  process[change]("beforeExit", onOutOfWork);
+}
+
+function onSignal(name: NodeJS.Signals): void {
+  const waiting = [...running].filter(({ signal }) => !signal.aborted);
+  if (waiting.length === 0) process.exit(130);
+  const reason = new AuthError("interrupted", `interrupted (${name})`, { hint: "Run the command again" });
+  for (const one of waiting) one.abort(reason);
+}
+
+/** A program that runs out of work before a result has failed. Ending on purpose does not come here. */
+function onOutOfWork(): void {
+  process.off("beforeExit", onOutOfWork);
+  fail("the command ended early", "This is a bug. Run it again with --debug to see more");
 }
 
 /** To the end of the process: a failed write may be reported after the command. */

@@ -29,8 +29,8 @@ export function renderError(
       ? error.message
       : String(error);
   const interrupted = mayHaveChanged
-    ? "The request may have taken effect: check before another try"
-    : "Nothing was changed";
+    ? "Check whether the request took effect before you try again"
+    : "Run the command again. Nothing was changed";
   const reload =
     unloadable === "ERR_MODULE_NOT_FOUND"
       ? "Install it again"

@@ -11,7 +11,7 @@ export function lentRows(found: Status, { host, until }: NonNullable<Status["len
   const time = until === undefined ? "" : `, for ${hoursAndMinutes(Date.parse(until) - now)}`;
   return [
     ["User", userName(found)],
-    ["Default team", found.team ? `${found.team.name} (${found.team.id})` : "none"],
+    ["Default team", teamName(found)],
     ["Teams", teamNames(found)],
     ["Login", `lent by the agent on ${host}${time}; nothing is stored here`],
     ["Service", found.service ?? ""],
@@ -60,7 +60,6 @@ export function sessionRows(
   asked: string,
   before: string | undefined,
 ): Row[] {
-  const { team } = found;
   const until = (time: string | undefined, unknown: string): string => {
     if (time === undefined) return unknown;
     if (session !== undefined && isBeforeIssue(session, now - session.clockOffsetMs))
@@ -71,7 +70,7 @@ export function sessionRows(
   const bound = found.tokenType === "DPoP" ? "; bound to a key in the session (DPoP)" : "";
   return [
     ["User", userName(found)],
-    ["Default team", team ? `${team.name} (${team.id})` : "none"],
+    ["Default team", teamName(found)],
     ["Teams", teamNames(found)],
     ["Access token", `${until(found.accessTokenExpiresAt, "valid until the service refuses it")}${bound}`],
     [
@@ -145,6 +144,11 @@ export function userName({ user }: Pick<Status, "user">): string {
   return [user?.email, user?.name].filter(Boolean).join(", ") || (user?.id ?? "");
 }
 
-function teamNames({ teams = [] }: Status): string {
-  return teams.map(({ name, role }) => (role ? `${name} (${role})` : name)).join(", ") || "none";
+/** Undefined, like {@link teamNames}, at an issuer without teams. */
+function teamName({ team }: Status): string | undefined {
+  return team && `${team.name} (${team.id})`;
+}
+
+function teamNames({ teams = [] }: Status): string | undefined {
+  return teams.map(({ name, role }) => (role ? `${name} (${role})` : name)).join(", ") || undefined;
 }

@@ -2,6 +2,7 @@ import type { App } from "../app/app.ts";
 import { secretVariables } from "../app/settings.ts";
 import { unknownProfile, type ProfileInUse } from "../auth/sessions/session.ts";
 import { hint } from "../base/errors.ts";
+import { ownIdentity } from "../base/identity.ts";
 import { reportOn, type Finding } from "./finding.ts";
 
 /** Variables that are read and may be shown: no secrets. */
@@ -79,8 +80,12 @@ function unknownVariables({ env, identity }: App): Finding[] {
   const unknown = Object.keys(env).filter(
     (name) => name.startsWith(identity.variable("")) && !known.includes(name) && env[name],
   );
-  const said = (name: string): string => `${name} is not a known variable. Known are: ${known.join(", ")}`;
-  return unknown.sort().map((name) => report("warning", said(name), [{ set: name, value: null }]));
+  const said = (name: string): string => `${name} is not a known variable. Known variables: ${known.join(", ")}`;
+  // Another tool's prefix is its author's: the variable may be the program's own, such as the issuer it passes.
+  const isOwn = identity.name === ownIdentity.name;
+  return unknown
+    .sort()
+    .map((name) => (isOwn ? report("warning", said(name), [{ set: name, value: null }]) : report("note", said(name))));
 }
 
 /** Refused earlier; this makes sure. */

@@ -6,7 +6,7 @@ import { reportOn, type Finding } from "./finding.ts";
  * or runtime.
  */
 export function examineDefences(): Finding {
-  const report = reportOn("D705", "defences");
+  const report = reportOn("D705", "defenses");
   const missing = [
     ...(tellsOwners() ? [] : ["callback-owner (the system does not name the owner of a connection)"]),
     ...(obeysFolder()

@@ -36,7 +36,7 @@ function browser(login: LoginEnvironment, { env, platform }: App): Finding {
 }
 
 function node(version: string): Finding {
-  const report = reportOn("D703", "Node");
+  const report = reportOn("D703", "Node.js");
   const [major = 0, minor = 0] = version.split(".").map(Number);
   const isTooOld = major < oldest[0] || (major === oldest[0] && minor < oldest[1]);
   if (isTooOld) return report("critical", `${version} is older than ${oldest.join(".")}`, "nvm install --lts");

@@ -17,7 +17,7 @@ export async function examineService(app: App, endpoint: string, signal: AbortSi
     const toProxy = proxy && `requests to ${url.hostname} go through ${proxy.address}, from ${proxy.variable}`;
     findings.push(reportOn("D201", "proxy")(proxy ? "note" : "ok", toProxy ?? `none for ${url.hostname}`));
     const obstacle = proxy && (await webSocketObstacle(app.env));
-    const said = `the WebSocket of Node ${process.version} cannot go through the proxy ${proxy?.address}`;
+    const said = `the WebSocket of Node.js ${process.version} cannot go through the proxy ${proxy?.address}`;
     if (obstacle) findings.push(reportOn("D207", "WebSocket")("warning", said, obstacle));
     for await (const finding of examineSteps(app, url, proxy, signal)) findings.push(finding);
   } catch (error) {
@@ -106,11 +106,11 @@ function certificateFinding(
     );
   }
   if (/EXPIRED|NOT_YET_VALID/.test(failure))
-    return report("critical", said, "Check this machine's clock, and tell the operator of the service: date -u");
+    return report("critical", said, "Check this machine's clock with date -u, and tell the operator of the service");
   return report(
     "critical",
     said,
-    hint`If that issuer is an authority of your network: ${{ set: "NODE_EXTRA_CA_CERTS", value: "/path/to/authority.pem" }}`,
+    hint`If that issuer is your network's authority, trust it: ${{ set: "NODE_EXTRA_CA_CERTS", value: "/path/to/authority.pem" }}`,
   );
 }
 
@@ -120,19 +120,15 @@ function responseFinding(response: Response, url: URL): Finding {
   const address = `${url.origin}${url.pathname}`;
   if (status === 401) return report("ok", `${address} returned 401 to a request without a token, as expected`);
   if (isTransientStatus(status))
-    return report(
-      "critical",
-      `${address} answers ${status}`,
-      `The service is not working right now: try again ${whenToRetry(retryAfter(response))}`,
-    );
+    return report("critical", `${address} returned ${status}`, `Try again ${whenToRetry(retryAfter(response))}`);
   if (status >= 300 && status < 400) {
     const to = headers.get("location") ?? "";
     const target = URL.canParse(to, url.href) ? new URL(to, url).origin : "nowhere";
     const said = `${address} redirects to ${target}: the network may require a login, or the URL is wrong`;
     return report("warning", said, `Open it in a browser: ${url.origin}`);
   }
-  if (url.pathname.startsWith("/.well-known/")) return report("ok", `${address} answers ${status}`);
-  const said = `${address} answers ${status} to a request without a token, not 401: this may be another service`;
+  if (url.pathname.startsWith("/.well-known/")) return report("ok", `${address} returned ${status}`);
+  const said = `${address} returned ${status} to a request without a token, not 401: this may be another service`;
   return report("warning", said, hint`Check the URL: echo "$${{ variable: "SAAS_URL" }}"`);
 }
 
@@ -146,7 +142,7 @@ const setClock: Partial<Record<NodeJS.Platform, string>> = {
 function clockFinding({ headers }: Response, here: number): Finding {
   const report = reportOn("D206", "clock");
   const date = Date.parse(headers.get("date") ?? "");
-  if (Number.isNaN(date)) return report("note", "the service sends no Date");
+  if (Number.isNaN(date)) return report("note", 'the service sends no "Date" header');
   // The header has whole seconds (RFC 9110 §6.6.1): half a second is the best guess.
   const offset = date + 500 - here;
   const seconds = Math.max(1, Math.round(Math.abs(offset) / 1000));

@@ -61,7 +61,7 @@ const ours = /^\.?(keys\b|sessions\b|profiles\.lock\b|queue\b)/;
 
 /** @param stranger - a foreign entry of the directory */
 function folderModes({ path, mode }: Inspected, stranger: string | undefined): Finding {
-  const report = reportOn("D402", "folder");
+  const report = reportOn("D402", "directory");
   try {
     checkFolder(path);
   } catch (error) {

@@ -91,7 +91,7 @@ export function serviceFailure(response: Response, body: JsonObject | undefined)
     });
   }
   if (error === undefined) {
-    return new ServiceError("service_answer_invalid", `${message}, not as an OAuth service does`, {
+    return new ServiceError("service_answer_invalid", `${message}, not an OAuth error`, {
       ...facts,
       hint: checkAddress,
     });

@@ -72,7 +72,7 @@ export async function reservePrivateFile(path: string, bytes: number): Promise<R
         reservation.discard();
         throw new AuthError(
           "storage_unwritable",
-          `"${path}" would be ${length} bytes long, and at most ${maxBytes} are read`,
+          `"${path}" would be ${length} bytes long, over the limit of ${maxBytes}`,
           {
             hint: hint`Log out of unused accounts: ${{ command: "auth logout", profile: "NAME" }}`,
           },

@@ -161,7 +161,7 @@ export function modeRemedy(
     // Then it has modes, like most.
   }
   return type !== undefined && typesWithoutModes.has(type)
-    ? ["Its file system has no modes of its own: mount it with the option umask=077"]
+    ? ["Mount its file system, which has no modes, with the option umask=077"]
     : hint`Run: ${{ run: ["chmod", mode, path] }}`;
 }
 

@@ -126,9 +126,9 @@ function bodyOf(answer: IncomingMessage, signal: AbortSignal | null | undefined)
 function refused(proxy: ProxyServer, url: URL, status: number): ServiceError {
   const hints: Partial<Record<number, Hint>> = {
     407: proxy.authorization
-      ? hint`The proxy refuses the user name and password in ${proxy.variable}: correct them there`
-      : hint`The proxy requires a user name and password: ${{ set: proxy.variable, value: proxy.address.replace("//", "//USER:PASSWORD@") }}`,
-    403: hint`The proxy blocks this URL. Ask its operators, or ${bypassProxy(url)}`,
+      ? hint`Correct the user name and password in ${proxy.variable}`
+      : hint`Set the user name and password of the proxy: ${{ set: proxy.variable, value: proxy.address.replace("//", "//USER:PASSWORD@") }}`,
+    403: hint`Ask the operators of the proxy to allow this URL, or ${bypassProxy(url)}`,
   };
   return new ServiceError(
     "network_unavailable",

@@ -53,7 +53,7 @@ export async function openThroughProxy<T>(url: URL, env: Environment, open: () =
   if (obstacle !== undefined) {
     throw new AuthError(
       "configuration_invalid",
-      `the WebSocket of Node ${process.version} cannot go through the proxy ${proxy.address}`,
+      `the WebSocket of Node.js ${process.version} cannot go through the proxy ${proxy.address}`,
       {
         hint: hint`${obstacle}, or ${bypassProxy(url)}`,
       },
@@ -74,10 +74,10 @@ export async function openThroughProxy<T>(url: URL, env: Environment, open: () =
 export async function webSocketObstacle(env: Environment): Promise<Hint | undefined> {
   const { setGlobalProxyFromEnv } = (await import("node:http")) as Partial<GlobalProxy>;
   if (setGlobalProxyFromEnv !== undefined) return undefined;
-  if (!process.allowedNodeEnvironmentFlags.has("--use-env-proxy")) return hint`Use Node 24.14 or later`;
+  if (!process.allowedNodeEnvironmentFlags.has("--use-env-proxy")) return hint`Use Node.js 24.14 or later`;
   return env["NODE_USE_ENV_PROXY"] === "1"
     ? undefined
-    : hint`Let Node use the proxy from its start: ${{ set: "NODE_USE_ENV_PROXY", value: "1" }}`;
+    : hint`Let Node.js use the proxy from its start: ${{ set: "NODE_USE_ENV_PROXY", value: "1" }}`;
 }
 
 interface Variable {

@@ -25,7 +25,7 @@ export function systemFetch(env: Environment, { userAgent }: Identity): Fetch {
   const direct = (input: string | URL, init: RequestInit): Promise<Response> => {
     // Its parser is WebAssembly. Before Node 24 a `fetch` without it ends the process, past any `catch`.
     if (!("WebAssembly" in globalThis)) {
-      throw new AuthError("configuration_invalid", "fetch needs WebAssembly, which is turned off here (--jitless)", {
+      throw new AuthError("configuration_invalid", "fetch needs WebAssembly, and --jitless turns it off", {
         hint: "Run Node.js without --jitless",
       });
     }

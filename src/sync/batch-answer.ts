@@ -69,7 +69,7 @@ export function drainFailure(status: number, retryAfterMs: number | undefined, w
   if (status === 403) {
     return new ServiceError("access_denied", "the service refuses events from this account for this team (403)", {
       ...facts,
-      hint: hint`Look at the teams of this account: ${{ command: "auth team" }}`,
+      hint: hint`See your teams: ${{ command: "auth team" }}`,
     });
   }
   const isPassing = isTransientStatus(status);

@@ -172,8 +172,8 @@ class Runtime implements SyncRuntime {
     } catch (error) {
       return error instanceof AuthError
         ? error
-        : new AuthError("interrupted", "the queue was not fully drained", {
-            hint: "The rest stays on disk, for the next time",
+        : new AuthError("interrupted", "the queue was not fully sent: the rest stays on disk", {
+            hint: hint`Run: ${{ command: "sync now" }}`,
             cause: error,
           });
     }

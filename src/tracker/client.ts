@@ -125,6 +125,6 @@ function routed(
   if (projectSlug) return { provider, project_slug: projectSlug };
   if (need === "optional") return { provider };
   throw new AuthError("usage_invalid", `a tracker of "${provider}" needs a project or a binding`, {
-    hint: "Name the project, or its binding",
+    hint: "Pass the project, or its binding",
   });
 }

@@ -106,10 +106,14 @@ async function resultOfOperation(
   for (let attempt = 1; ; attempt += 1) {
     const pauseMs = Math.min(longestPauseMs, retryDelay({ attempt, random: random() }));
     if (clock.monotonic() - startedAt + pauseMs > longestWaitMs) {
-      throw new AuthError("timed_out", `operation "${id}" did not finish within ${longestWaitMs / 1000} s`, {
-        hint: hint`It may still finish: ${trackerStatus}`,
-        cause: problem,
-      });
+      throw new AuthError(
+        "timed_out",
+        `operation "${id}" did not finish within ${longestWaitMs / 1000} s, and may still finish`,
+        {
+          hint: hint`See its state: ${trackerStatus}`,
+          cause: problem,
+        },
+      );
     }
     await clock.sleep(pauseMs, { signal });
     const { result: operation } = await send({ method: "GET", path: `operations/${id}/`, signal }, access).catch(

@@ -116,7 +116,7 @@ test("auth switch without a name prompts on a terminal, and takes a number or a 
   const again = startOnTerminal(t, ["auth", "switch"], env);
   await again.shows(/Which one, by number or name\? /);
   again.type("3\n");
-  await again.shows(/"3" is not one of them[^]*Which one, by number or name\? /);
+  await again.shows(/"3" is not in the list[^]*Which one, by number or name\? /);
   again.type("2\n");
   assert.equal((await again.ended).code, 0);
   assert.equal((await here("auth switch default")).code, 0);

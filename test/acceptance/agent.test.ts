@@ -290,7 +290,7 @@ test("auth login, logout and refresh say where the login lives", async (t) => {
   await agent.running.ended;
   assert.match(
     (await runHere(["auth", "logout"], env)).stderr,
-    /^error: SPEC_KITTY_AGENT names an agent not responding\nhint: To log out here: unset/,
+    /^error: the agent named by SPEC_KITTY_AGENT does not respond\nhint: To log out here: unset/,
   );
   assert.match((await runHere(["auth", "agent"], env)).stderr, /^error: only a login on this machine can be lent/);
 });

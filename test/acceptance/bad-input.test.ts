@@ -125,7 +125,7 @@ test("a denied consent is exit 5, in the terminal and in the browser", async (t)
   const { result, page } = await loginAndVisit(env, [], deny);
   assertFailure(result, {
     code: 5,
-    error: /the login was denied \(access_denied: the user said no\)/,
+    error: /the login was denied \(access_denied: the user denied access\)/,
     hint: /Try again: spec-kitty auth login/,
   });
   assert.match(page, /denied/i);
@@ -166,7 +166,7 @@ for (const [what, fault, expected] of [
     { body: "<!doctype html><h1>Welcome</h1>" },
     {
       code: 1,
-      error: /not as an OAuth service does|with a body that is not a JSON object/,
+      error: /not an OAuth error|without a JSON object/,
       hint: /Check the URL of the service/,
     },
   ],
@@ -422,7 +422,7 @@ for (const [stage, fault, path] of [
     assertFailure(await running.ended, {
       code: 130,
       error: /^error: interrupted \(SIGINT\)$/,
-      hint: /^hint: The request may have taken effect: /,
+      hint: /^hint: Check whether the request took effect: /,
     });
     assert.equal(filesUnder(join(folder, "config")).size, 0);
     await assertClosed(port);

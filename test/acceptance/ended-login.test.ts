@@ -61,7 +61,7 @@ test("FR-025 a revocation that a command notices is recorded once, and every com
   assert.equal(status.code, 4);
   const rows = status.stdout.split("\n").map((row) => row.trim().replace(/ {2,}/, ": "));
   assert.deepEqual(rows.slice(0, 3), [
-    'Not authenticated (profile "default").',
+    'Not logged in (profile "default").',
     "User: alice@example.com, alice",
     `Ended: ${why}`,
   ]);

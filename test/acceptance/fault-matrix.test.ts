@@ -204,7 +204,7 @@ const services: Record<string, Fault> = {
   "a network that answers with HTML": answers(
     { body: "<html>", headers: { "Content-Type": "text/html" } },
     "1 1 1 1 0 s",
-    /not a JSON object\nhint: Check the URL/,
+    /without a JSON object\nhint: Check the URL/,
   ),
   "a connection that is cut after the service has renewed the session": {
     answer: { reset: "after" },

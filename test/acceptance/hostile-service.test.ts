@@ -50,7 +50,7 @@ for (const [args, path, fault] of [
     await running.shows(/hint: /);
     assert.match(
       running.stderr(),
-      /^error: interrupted \(SIGINT\)\nhint: The request may have taken effect: check before another try$/m,
+      /^error: interrupted \(SIGINT\)\nhint: Check whether the request took effect before you try again$/m,
     );
     // A refresh waits for its response; the service gives none.
     if (args === "auth refresh") running.child.kill("SIGINT");
@@ -74,6 +74,9 @@ for (const [args, path, status] of [
     await saas.until(() => saas.count(path) === before + (status ? 2 : 1));
     running.child.kill("SIGINT");
     const { code, stderr } = await running.ended;
-    assert.deepEqual([code, stderr], [130, "error: interrupted (SIGINT)\nhint: Nothing was changed\n"]);
+    assert.deepEqual(
+      [code, stderr],
+      [130, "error: interrupted (SIGINT)\nhint: Run the command again. Nothing was changed\n"],
+    );
   });
 }

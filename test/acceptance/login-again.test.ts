@@ -58,7 +58,7 @@ test("S-015 when the service does not end the replaced session, the login is don
   assert.deepEqual([code, stdout], [0, success]);
   assert.match(
     stderr,
-    /^warning: the service did not confirm the logout of the previous login \(.* returned 403[^\n]*\): the tokens may stay valid until they expire$/m,
+    /^warning: the service did not confirm the logout of the previous login \(.* returned 403[^\n]*\): the tokens may remain valid until they expire$/m,
   );
 });
 

@@ -115,7 +115,7 @@ test("status and whoami exit 4 when not logged in", async (t) => {
   const said = await run("auth status");
   assert.deepEqual(
     [said.code, said.stdout, said.stderr],
-    [4, 'Not authenticated (profile "default").\n', "hint: Run: spec-kitty auth login\n"],
+    [4, 'Not logged in (profile "default").\n', "hint: Run: spec-kitty auth login\n"],
   );
   const who = await here("auth whoami");
   assert.deepEqual([who.code, who.stdout], [4, ""]);
@@ -309,7 +309,7 @@ test("--explain shows the whole login that would be, and why, stores nothing and
   assert.equal(filesUnder(join(folder, "config")).size, 0);
 });
 
-test("FR-002 over SSH, at an issuer without a login with a code, the URL is opened elsewhere and the last page's is pasted", {
+test("FR-002 over SSH, at an issuer without device login, the URL is opened elsewhere and the last page's is pasted", {
   skip: noTerminal,
 }, async (t) => {
   const { provider, env: own, session } = await provided(t);
@@ -318,7 +318,7 @@ test("FR-002 over SSH, at an issuer without a login with a code, the URL is open
   const explained = await runHere([...args, "--explain"], env);
   assert.match(
     explained.stdout,
-    /^Browser login, because no browser can be shown here: .*, and "http:\S+" has no login with a code\.$/m,
+    /^Browser login, because no browser can be shown here: .*, and "http:\S+" has no device login\.$/m,
   );
   const running = startOnTerminal(t, args, env);
   await running.shows(/^Logging in with a browser elsewhere, because no browser can be shown here: /m);
@@ -334,7 +334,7 @@ test("FR-002 over SSH, at an issuer without a login with a code, the URL is open
   assert.equal(asked.code, 2);
   assert.match(
     asked.stderr,
-    /^error: "http:\S+" has no device login\nhint: Use the browser login\. Run: spec-kitty auth login .*--no-browser/m,
+    /^error: "http:\S+" has no device login\nhint: Log in through a browser\. Run: spec-kitty auth login .*--no-browser/m,
   );
 });
 
@@ -414,7 +414,7 @@ test("FR-007 on a terminal a login prompts before the encrypted file, and a no s
   assert.match(declined.stdout(), /not logged in: the encrypted file was declined/);
   assert.match(
     declined.stdout(),
-    /not against your own programs\. To accept it: spec-kitty auth login --yes\. .*: spec-kitty auth login --storage memory/,
+    /not against your own programs\)\r\n.*hint:.* Accept the file: spec-kitty auth login --yes\. Or store nothing: spec-kitty auth login --storage memory/,
   );
   assert.equal(saas.requests.length, 0);
   assert.equal(filesUnder(join(folder, "config")).size, 0);
@@ -469,7 +469,7 @@ test("a login that replaces one at another service, or of another user, says whi
   const env = { SPEC_KITTY_SAAS_URL: to.saas.url };
   const { code, stderr } = await from.here("auth login --yes", env);
   assert.equal(code, 0);
-  const ended = `The login of alice@example.com at ${from.saas.url} has ended: this one has replaced it.`;
+  const ended = `The login of alice@example.com at ${from.saas.url} has ended: the new one replaces it.`;
   assert.ok(stderr.endsWith(`${ended}\n`), stderr);
   assert.equal(from.saas.counters.logouts, 1);
   const same = await from.here("auth login --force", env);

@@ -66,7 +66,7 @@ test("S-003 a login made while the service delays a logout stays; a refreshed se
     answer();
     const { stdout, stderr } = await running.ended;
     assert.equal(stdout, doneHere);
-    assert.equal(/there was a new login/.test(stderr), code === 0);
+    assert.equal(/a new login has replaced this one/.test(stderr), code === 0);
     assert.equal((await here("auth status")).code, code, meanwhile);
   }
 });
@@ -85,7 +85,7 @@ test("S-003 a login made while a logout refreshes its token is not ended instead
   assert.match(
     stderr,
     new RegExp(
-      `^warning: ${unconfirmed} \\([^\\n]+\\): the tokens may stay valid until they expire\\nwarning: there was a new login`,
+      `^warning: ${unconfirmed} \\([^\\n]+\\): the tokens may remain valid until they expire\\nwarning: a new login has replaced this one`,
     ),
   );
   assert.equal(saas.counters.logouts, 0);
@@ -107,7 +107,7 @@ test("S-003 a login made while the service delays logout --all stays, under a kn
     assert.deepEqual([code, stdout], [0, `${done}✓ Logged out (profile "work").\n`]);
     assert.equal(
       stderr,
-      `warning: there was a new login in the meantime (profile "${name}"). To end it, too: spec-kitty auth logout --all\n`,
+      `warning: a new login has replaced this one (profile "${name}"). To end it, too: spec-kitty auth logout --all\n`,
     );
     assert.equal((await here("auth whoami")).stdout, "alice@example.com\n", `"${name}" is the active one now`);
     const { profiles } = JSON.parse((await here("auth list --json")).stdout) as { profiles: { profile: string }[] };

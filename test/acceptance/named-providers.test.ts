@@ -38,7 +38,7 @@ function browserLogin(
   );
 }
 
-/** Waits take no time: a login with a code polls every five seconds. */
+/** Waits take no time: a device login polls every five seconds. */
 const hasty = { ...systemClock, sleep: () => turn() };
 
 const paths = (requests: readonly InternetRequest[]): string[] => requests.map(({ to }) => to);

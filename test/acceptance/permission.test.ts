@@ -84,7 +84,7 @@ for (const [flags, message, hint, skip] of [
   ],
   [
     ["--jitless", "--no-warnings"],
-    "fetch needs WebAssembly, which is turned off here (--jitless)",
+    "fetch needs WebAssembly, and --jitless turns it off",
     "Run Node.js without --jitless",
     Number.parseInt(process.versions.node, 10) < 24 && "this Node ends when it loads its fetch",
   ],

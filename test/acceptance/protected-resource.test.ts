@@ -40,7 +40,7 @@ test("a resource leads to its issuer, where this program registers itself, and g
   const { provider, requests, run, here, address, session } = await resource(t, { registers: true });
   const { code, stdout, stderr } = await run(`auth login ${address}`, away);
   assert.equal(code, 0, stderr);
-  assert.match(stderr, new RegExp(`^${address} takes the tokens of ${provider.issuer}\\.$`, "m"));
+  assert.match(stderr, new RegExp(`^${address} accepts the tokens of ${provider.issuer}\\.$`, "m"));
   assert.equal(stdout, `✓ Logged in as ${provider.issuer} (tools:read tools:call). Access token valid for 1 hour.\n`);
   // Only the URL and its metadata were requested, without a token.
   assert.deepEqual(
@@ -221,7 +221,7 @@ test("S-011 a resource that names an issuer gets no token by the client of the e
   assert.match(
     stderr,
     new RegExp(
-      `^error: "${address}" takes the tokens of "${provider.issuer}", and the client in the environment was not approved for that$`,
+      `^error: "${address}" accepts the tokens of "${provider.issuer}", and the client in the environment was not approved for that$`,
       "m",
     ),
   );

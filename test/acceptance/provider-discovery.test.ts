@@ -79,7 +79,7 @@ test("metadata that names another issuer ends the login, with the name to use wh
   assert.match(
     slash.stderr,
     new RegExp(
-      `^hint: Use its own name: spec-kitty auth login --issuer ${provider.issuer}/ --client-id cli_native --scope openid$`,
+      `^hint: Use that issuer: spec-kitty auth login --issuer ${provider.issuer}/ --client-id cli_native --scope openid$`,
       "m",
     ),
   );

@@ -79,7 +79,7 @@ async function interrupt(at: Scene, running: RunningCommand): Promise<void> {
   running.child.kill("SIGINT");
   const { code, stderr } = await running.ended;
   assert.equal(code, 130, stderr);
-  assert.match(stderr, /error: interrupted( \(SIGINT\))?\nhint: Nothing was changed\n$/);
+  assert.match(stderr, /error: interrupted( \(SIGINT\))?\nhint: Run the command again. Nothing was changed\n$/);
   assert.deepEqual(processesOf(at), []);
 }
 
@@ -239,7 +239,7 @@ test("Ctrl-C in a terminal ends a watch with one error, and leaves nothing behin
   running.type("\u0003");
   const { code, stdout } = await running.ended;
   assert.equal(code, 130);
-  assert.match(stdout, /error: interrupted( \(SIGINT\))?\r\nhint: Nothing was changed\r\n$/);
+  assert.match(stdout, /error: interrupted( \(SIGINT\))?\r\nhint: Run the command again. Nothing was changed\r\n$/);
   assert.equal(stdout.match(/error:/g)?.length, 1);
   assert.deepEqual(processesOf(at), []);
 });
@@ -301,9 +301,9 @@ test("behind a proxy a watch connects through it or says why it cannot, and neve
       assert.equal(code, 2);
       assert.match(
         stderr,
-        /^error: the WebSocket of Node v\S+ cannot go through the proxy http:\/\/127\.0\.0\.1:\d+\nhint: .*NO_PROXY\n$/,
+        /^error: the WebSocket of Node\.js v\S+ cannot go through the proxy http:\/\/127\.0\.0\.1:\d+\nhint: .*NO_PROXY\n$/,
       );
-      assert.match(stderr, canBeTold ? /export NODE_USE_ENV_PROXY=1/ : /Use Node 24\.14 or later/);
+      assert.match(stderr, canBeTold ? /export NODE_USE_ENV_PROXY=1/ : /Use Node\.js 24\.14 or later/);
       assert.equal(saas.count("/ws"), before);
     }
   }

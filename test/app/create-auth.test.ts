@@ -114,7 +114,7 @@ test("which login is possible is decided by the variables that a program passes,
   const { home, acme } = await stage(t);
   await assert.rejects(acme({ env: { ...machine(home), CI: "true" } }).login(), {
     code: "usage_invalid",
-    message: /^a login with a code must be requested here, since this is a CI job$/,
+    message: /^a device login needs an explicit request here: this is a CI job$/,
   });
   assert.equal(
     (await acme({ env: { ...machine(home), BROWSER: scriptedBrowser() } }).login()).user?.email,
@@ -371,7 +371,7 @@ test("S-005 a log receives requests and changes of the session, without a secret
   );
 });
 
-test("where no browser can be shown and the issuer has no login with a code, a program shows the URL, and cannot do without", async (t) => {
+test("where no browser can be shown and the issuer has no device login, a program shows the URL, and cannot do without", async (t) => {
   const provider = await MockProvider.start({});
   t.after(() => provider.close());
   const { home, acme } = await stage(t);
@@ -385,7 +385,7 @@ test("where no browser can be shown and the issuer has no login with a code, a p
   await assert.rejects(auth.login({ onCode }), {
     code: "usage_invalid",
     message:
-      /^the login needs `onAddress` to show its URL, since no browser can be shown here: .* has no login with a code$/,
+      /^the login needs `onAddress` to show its URL, since no browser can be shown here: .* has no device login$/,
   });
   const onAddress = async ({ url, accept }: LoginAddress): Promise<void> =>
     accept((await fetch(url, { redirect: "manual" })).headers.get("location") ?? "");
@@ -394,7 +394,7 @@ test("where no browser can be shown and the issuer has no login with a code, a p
     "alice@example.com",
   );
   // The tool's own command would fail in the same way.
-  await assert.rejects(auth.login({ flow: "device", onCode }), { hint: "Use the browser login." });
+  await assert.rejects(auth.login({ flow: "device", onCode }), { hint: "Log in through a browser." });
 });
 
 test("FR-021 at an issuer with metadata a program requests nothing of the default service: not its client, its scopes or its API", async (t) => {

@@ -194,6 +194,24 @@ test("a run whose streams take nothing ends with 1, and never rejects", async ()
     assert.equal(await command.run(line.split(" "), { stdout: full, stderr: full }), 1, line);
 });
 
+test("a program may run any number of commands at once, without a warning about listeners or a listener left behind", async () => {
+  const command = createCommand({ ...acme, env: { HOME: "/nonexistent" } });
+  const warnings: string[] = [];
+  const onWarning = ({ message }: Error): void => void warnings.push(message);
+  const counts = (): number[] =>
+    ["SIGINT", "SIGTERM", "SIGHUP", "beforeExit"].map((name) => process.listenerCount(name));
+  const before = counts();
+  process.on("warning", onWarning);
+  const quiet = { write: (_: string | Uint8Array, done?: () => void) => done?.() };
+  const runs = Array.from({ length: 30 }, () => command.run(["auth", "status"], { stdout: quiet, stderr: quiet }));
+  assert.deepEqual(new Set(await Promise.all(runs)), new Set([4]));
+  // Node emits a warning with the next tick.
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off("warning", onWarning);
+  assert.deepEqual(warnings, []);
+  assert.deepEqual(counts(), before);
+});
+
 test("FR-021 an error of the tool's own command is printed as these print theirs, with the same exit code", async () => {
   const command = createCommand(acme);
   const failed = async (error: unknown): Promise<[code: number, stderr: string]> => {

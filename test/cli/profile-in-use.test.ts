@@ -74,7 +74,7 @@ test("a profile that was chosen for a directory and is gone is an error, and no 
   assert.match(
     (await inProject("auth whoami")).stderr,
     new RegExp(
-      `^error: there is no profile "work", which --here in ${project} names\nhint: Known: default\\. [^\n]* To choose another here: spec-kitty auth switch --here\n$`,
+      `^error: there is no profile "work", named by --here in ${project}\nhint: Known: default\\. [^\n]* To choose another here: spec-kitty auth switch --here\n$`,
     ),
   );
   assert.equal((await inProject("auth switch default --here")).code, 0);
@@ -189,17 +189,17 @@ test("a profile that does not exist is an error for every command but login, whi
   ]) {
     const { code, stdout, stderr } = await inProject(`${command} --profile wrok`);
     assert.deepEqual([code, stdout], [4, ""], command);
-    assert.match(stderr, /^error: there is no profile "wrok", which --profile names\n/, command);
+    assert.match(stderr, /^error: there is no profile "wrok", named by --profile\n/, command);
     assert.match(stderr, /^hint: Known: default, work\. To create it: spec-kitty auth login --profile wrok$/m, command);
   }
   const byVariable = await inProject("sync status", { SPEC_KITTY_PROFILE: "wrok" });
-  assert.match(byVariable.stderr, /^error: there is no profile "wrok", which SPEC_KITTY_PROFILE names\n/);
+  assert.match(byVariable.stderr, /^error: there is no profile "wrok", named by SPEC_KITTY_PROFILE\n/);
   assert.deepEqual(JSON.parse((await inProject("sync status --json")).stdout), { scopes: [] }, "nothing was queued");
   const git = await withInput("protocol=https\nhost=service.example\n\n", () =>
     inProject("auth git-credential get --profile wrok"),
   );
   assert.deepEqual([git.code, git.stdout], [4, ""]);
-  assert.match(git.stderr, /^error: there is no profile "wrok", which --profile names\n/);
+  assert.match(git.stderr, /^error: there is no profile "wrok", named by --profile\n/);
   assert.equal((await inProject("auth list")).stdout.match(/logged in/g)?.length, 2, "nobody was logged out");
 });
 

@@ -21,6 +21,7 @@ import { test, type TestContext } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { DoctorReport } from "../../src/cli/json-output.ts";
 import { bin, nodeForAll, scratchFolder, typescript, type CommandEnvironment } from "../helpers/command.ts";
+import { runHere } from "../helpers/command-here.ts";
 import { examined, healthyScene, severities, type Examined } from "../helpers/doctor.ts";
 import { scene, type Scene } from "../helpers/scene.ts";
 import { sessionOf, storeSession } from "../helpers/stored-session.ts";
@@ -35,6 +36,17 @@ function listing(folder: string): string[] {
     return [name, mode, size, mtimeMs, ino].join(" ");
   });
 }
+
+test("a variable with the prefix of an author's tool may be the tool's own: it is noted, and nothing tells the author to unset it", async (t) => {
+  const at = await healthyScene(t);
+  const acme = { name: "acme", version: "1.0.0", issuer: at.saas.url };
+  const env = { ...at.env, ACME_ISSUER: at.saas.url };
+  const report = await examined(async (line) => runHere(line.split(" "), env, acme));
+  assert.deepEqual(
+    report.of("D104").map(({ severity, fix }) => [severity, fix]),
+    [["note", undefined]],
+  );
+});
 
 test("without --repair nothing is changed on disk", async (t) => {
   const at = await healthyScene(t);
@@ -102,7 +114,7 @@ test("each setting is reported with its source, and so is a variable that does n
     [mistyped?.severity, mistyped?.sentence, mistyped?.fix],
     [
       "warning",
-      'there is no profile "wrok", which SPEC_KITTY_PROFILE names',
+      'there is no profile "wrok", named by SPEC_KITTY_PROFILE',
       "Known: default. To create it: spec-kitty auth login --profile wrok",
     ],
   );
@@ -399,13 +411,13 @@ test("the way to the service ends at the step that fails", async (t) => {
   await at.saas.start();
 
   const answers: [fault: Parameters<Scene["saas"]["faults"]["next"]>[1], severity: string, sentence: RegExp][] = [
-    [{ status: 503 }, "critical", /answers 503$/],
+    [{ status: 503 }, "critical", /returned 503$/],
     [
       { status: 302, headers: { Location: "https://portal.example/sign-in?secret" } },
       "warning",
       /redirects to https:\/\/portal\.example: /,
     ],
-    [{ status: 200, body: "<html>" }, "warning", /answers 200 to a request without a token, not 401/],
+    [{ status: 200, body: "<html>" }, "warning", /returned 200 to a request without a token, not 401/],
     [{ reset: "before" }, "critical", /does not respond/],
   ];
   for (const [fault, severity, sentence] of answers) {

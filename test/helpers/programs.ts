@@ -169,7 +169,7 @@ export const programs: readonly Program[] = [
       revoked: [1, /Session expired or revoked[^]*hint: 'Run: acme login'/],
       "CI with a token": [0, me],
       // Without a terminal nobody would see the code.
-      SSH: [1, /must be requested here, since there is no terminal[^]*flow: "device"/],
+      SSH: [1, /needs an explicit request here: there is no terminal[^]*flow: "device"/],
       "no keychain": [1, /onConsent/],
       "storage down": [1, unreadable],
     },

@@ -155,7 +155,10 @@ test("a WebSocket goes through the proxy, or an error says that this Node cannot
   } else {
     await assert.rejects(attempt, (error: AuthError) => {
       assert.equal(error.code, "configuration_invalid");
-      assert.match(error.message, /^the WebSocket of Node v\S+ cannot go through the proxy http:\/\/127\.0\.0\.1:\d+$/);
+      assert.match(
+        error.message,
+        /^the WebSocket of Node\.js v\S+ cannot go through the proxy http:\/\/127\.0\.0\.1:\d+$/,
+      );
       assert.match(hintOf(error), /NODE_USE_ENV_PROXY=1|Node 24\.14/);
       assert.doesNotMatch(inspect(error), /hunter2/);
       return true;

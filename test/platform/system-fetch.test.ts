@@ -189,7 +189,7 @@ test("TLS through a proxy is verified with NODE_EXTRA_CA_CERTS, any size arrives
   );
   assert.deepEqual(service.sent, ["POST /token - grant", "GET /big - "]);
   if (process.allowedNodeEnvironmentFlags.has("--use-env-proxy")) assert.equal(socket?.message, "hi");
-  else assert.match(socket?.error?.message ?? "", /^the WebSocket of Node v\S+ cannot go through the proxy/);
+  else assert.match(socket?.error?.message ?? "", /^the WebSocket of Node\.js v\S+ cannot go through the proxy/);
   assert.ok(
     proxy.requests.every(({ method, headers }) => method === "CONNECT" && headers["proxy-authorization"] !== undefined),
   );

@@ -356,7 +356,7 @@ test("S-001 a client that began as one user continues as that user or not at all
     (error) =>
       error instanceof NotAuthenticatedError &&
       error.message.includes("alice@example.com") &&
-      hintOf(error) === "Start it again",
+      hintOf(error) === "Start the program again",
   );
   const sent = at.saas.requests.slice(before).filter(({ path }) => path.startsWith(base));
   assert.deepEqual(

@@ -13,7 +13,7 @@ import type { LoginPlan } from "./plan.ts";
 export function requireSomebody({ login }: LoginPlan, env: Environment): void {
   const why = isCiJob(env) ? "this is a CI job" : isatty(0) || isatty(2) ? undefined : "there is no terminal";
   if (login !== "device" || why === undefined) return;
-  throw new AuthError("usage_invalid", `a login with a code must be requested here, since ${why}`, {
+  throw new AuthError("usage_invalid", `a device login needs an explicit request here: ${why}`, {
     hint: hint`If a user can enter the code, pass flow: "device". Otherwise pass a token: ${{ variable: "ACCESS_TOKEN", value: "…" }}`,
   });
 }

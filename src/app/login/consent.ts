@@ -126,9 +126,9 @@ export async function agreedHosts(
     if (!(await onConsent?.({ about: "host", issuer: service, host })))
       throw new AuthError(
         "consent_required",
-        `"${service}" takes the tokens of "${issuer}", and the client in the environment was not approved for that`,
+        `"${service}" accepts the tokens of "${issuer}", and the client in the environment was not approved for that`,
         {
-          hint: hint`Unset ${{ variable: "CLIENT_ID" }}. Or, only if you know from elsewhere that the two belong together: ${login(undefined, service, "--trust-host", host)}`,
+          hint: hint`Unset ${{ variable: "CLIENT_ID" }}. If you know from another source that the two belong together: ${login(undefined, service, "--trust-host", host)}`,
         },
       );
     agreed = trusting(host);

@@ -104,7 +104,7 @@ function browserOrCode(
   const isAskedFor = signals.length === 0;
   if (login === "browser" || device !== undefined || isAskedFor)
     return { login, reason, opens: open && login === "browser" };
-  return { login: "browser", reason: `${reason}, and "${issuer}" has no login with a code`, opens: false };
+  return { login: "browser", reason: `${reason}, and "${issuer}" has no device login`, opens: false };
 }
 
 /**

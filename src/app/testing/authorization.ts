@@ -70,7 +70,11 @@ export class AuthorizationEndpoint {
     this.#pending.delete(id);
     const { state, redirectUri } = pending;
     if (user === undefined)
-      return this.#redirect(redirectUri, { error: "access_denied", error_description: "the user said no", state });
+      return this.#redirect(redirectUri, {
+        error: "access_denied",
+        error_description: "the user denied access",
+        state,
+      });
     const code = this.#issuer.mint("authorization_code", "ac");
     const expiresAt = this.#issuer.now() + this.#issuer.options.authorizationCodeSeconds * 1000;
     this.#codes.set(code, { ...pending, user, expiresAt, sessionId: undefined });
@@ -92,7 +96,7 @@ export class AuthorizationEndpoint {
     }
     if (code.expiresAt <= issuer.now()) return refuse("the code has expired");
     if (code.redirectUri !== form.get("redirect_uri"))
-      return refuse("redirect_uri is not the one the code was asked for");
+      return refuse("redirect_uri differs from that of the authorization request");
     if (code.clientId !== form.get("client_id")) return refuse("the code was issued to another client");
     if (!/^[\w.~-]{43,128}$/.test(verifier)) return refuse("code_verifier is malformed");
     if (createHash("sha256").update(verifier).digest("base64url") !== code.challenge)

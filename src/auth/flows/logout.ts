@@ -139,6 +139,6 @@ export function unconfirmed(outcome: LogoutOutcome, previous: boolean = false): 
   }
   if (outcome.kind !== "local" || !outcome.error) return [];
   return [
-    `the service did not confirm the logout${of} (${outcome.error.message}): the tokens may stay valid until they expire`,
+    `the service did not confirm the logout${of} (${outcome.error.message}): the tokens may remain valid until they expire`,
   ];
 }

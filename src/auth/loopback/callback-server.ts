@@ -119,7 +119,7 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
     if (path === openedBeforePath) return send(response, callbackPage({ kind: "opened-before" }, owner));
     // An expired login is no secret, and a late browser may be at any URL.
     if (outcome === undefined || (path !== donePath && outcome.kind !== "expired"))
-      return send(response, refusal(404, "nothing here"));
+      return send(response, refusal(404, "not found"));
     // With the socket, not the response: closing earlier could cut the page off.
     if (answered) request.socket.once("close", () => gone.abort());
     send(response, callbackPage(outcome, owner));

@@ -43,8 +43,7 @@ async function registrationResponse(response: Response): Promise<RegisteredClien
   const body = await readJsonObject(response);
   // 201 by the RFC; some answer 200.
   if (!response.ok) throw serviceFailure(response, body);
-  if (body === undefined)
-    throw invalidAnswer(response, "answered a registration with a body that is not a JSON object");
+  if (body === undefined) throw invalidAnswer(response, "responded to the registration without a JSON object");
   const { required, optional } = memberReader(body, (name, expected) =>
     invalidAnswer(response, `sent a registration whose "${name}" is not ${expected}`),
   );

@@ -29,7 +29,7 @@ export async function deviceAuthorizationRequest(
   const endpoint = server.device_authorization_endpoint;
   if (endpoint === undefined) {
     throw new AuthError("configuration_invalid", `"${server.issuer}" has no device login`, {
-      hint: hint`Use the browser login. Run: ${login(undefined, "--no-browser")}`,
+      hint: hint`Log in through a browser. Run: ${login(undefined, "--no-browser")}`,
     });
   }
   return send(endpoint, withEffect("nothing", form(request)), options);
@@ -42,7 +42,7 @@ export async function deviceAuthorizationResponse(
   const body = await readJsonObject(response);
   if (response.status !== 200 || (body?.["error"] !== undefined && body["device_code"] === undefined))
     throw serviceFailure(response, body);
-  if (body === undefined) throw invalidAnswer(response, "returned 200 with a body that is not a JSON object");
+  if (body === undefined) throw invalidAnswer(response, "returned 200 without a JSON object");
   // Without the value: it may be the device code. Google calls the URL otherwise.
   const { verification_uri = body["verification_url"] } = body;
   const { required, optional } = memberReader({ ...body, verification_uri }, (name, expected) =>

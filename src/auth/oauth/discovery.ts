@@ -85,7 +85,7 @@ function metadata(
     const named = typeof found === "string" ? `names the issuer "${excerpt(found, 200)}"` : "names no issuer";
     throw new AuthError("service_answer_invalid", `the metadata of "${asked}" ${named}`, {
       hint: differsBySlash(found, asked)
-        ? hint`Use its own name: ${login(undefined, "--issuer", found)}`
+        ? hint`Use that issuer: ${login(undefined, "--issuer", found)}`
         : "Check the URL of the issuer",
     });
   }

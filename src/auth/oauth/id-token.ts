@@ -84,7 +84,7 @@ function idTokenClaims(
 
   const algorithms = server.id_token_signing_alg_values_supported;
   if (algorithms !== undefined && !algorithms.includes(alg))
-    throw refuse(`is signed with ${alg}, which is not in the server's metadata`);
+    throw refuse(`is signed with ${alg}, not listed in the server's metadata`);
   const issuer = issuerFor(server, claims);
   if (issuer === undefined || claims["iss"] !== issuer)
     throw refuse(claims["iss"] === undefined ? 'has no "iss"' : `was issued by ${JSON.stringify(claims["iss"])}`);

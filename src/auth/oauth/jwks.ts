@@ -44,7 +44,7 @@ function signatureFault(jws: Jws, keys: readonly Jwk[]): string | undefined {
   const matching = keys.filter((key) => matches(key, jws)).flatMap(importKey);
   const [key] = matching;
   const named = jws.kid === undefined ? "a key" : `the key "${jws.kid}"`;
-  if (key === undefined) return `is signed with ${named}, which it does not publish for ${jws.alg}`;
+  if (key === undefined) return `is signed with ${named}, not published for ${jws.alg}`;
   // The token must say which of several (Core §10.1): trying all would accept the weakest.
   if (matching.length > 1) return `does not say which of ${matching.length} keys signed it`;
   return isSignedBy(key, jws) ? undefined : "has a wrong signature";

@@ -30,8 +30,7 @@ const githubIssuer = "https://github.com/login/oauth";
 const providers: Readonly<Record<ProviderName, Omit<NamedProvider, "name">>> = {
   github: {
     documentation: "https://docs.github.com/apps/building-oauth-apps/authorizing-oauth-apps",
-    limitations:
-      "no refresh token and no expiry; without a client secret, only the login with a code; local logout only",
+    limitations: "no refresh token and no expiry; without a client secret, only device login; local logout only",
     issuer: githubIssuer,
     server: {
       issuer: githubIssuer,

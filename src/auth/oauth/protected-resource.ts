@@ -67,7 +67,7 @@ async function resourceMetadata(
   const notItsOwn = (): ServiceError =>
     invalidAnswer(
       response,
-      `sent the metadata of ${typeof resource === "string" ? `"${excerpt(resource, 200)}"` : "no resource"}, and not of "${address}"`,
+      `sent the metadata of ${typeof resource === "string" ? `"${excerpt(resource, 200)}"` : "no resource"}, not of "${address}"`,
     );
   if (!isAddress(resource) || !targetOf(new URL(address), withoutEndSlashes(resource)).isService) throw notItsOwn();
   if (withoutEndSlashes(resource) !== withoutEndSlashes(address) && url !== wellKnownAddress(resource)) {

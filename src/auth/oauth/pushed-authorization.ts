@@ -13,7 +13,7 @@ export function pushedAuthorizationRequest(
   if (endpoint === undefined)
     throw new AuthError(
       "service_answer_invalid",
-      `"${server.issuer}" accepts only pushed requests, and names no endpoint for them`,
+      `"${server.issuer}" accepts only pushed authorization requests, but names no endpoint for them`,
       { hint: issuersMistake },
     );
   return send(endpoint, withEffect("nothing", form(Object.fromEntries(new URL(address).searchParams))), options);

@@ -72,7 +72,7 @@ async function tokenResponse(response: Response, isRefresh: boolean): Promise<To
     throw serviceFailure(response, body);
   const wrong = (name: string, expected: string): AuthError =>
     invalidAnswer(response, `sent a token response whose "${name}" is not ${expected}`);
-  if (body === undefined) throw invalidAnswer(response, "returned 200 with a body that is not a JSON object");
+  if (body === undefined) throw invalidAnswer(response, "returned 200 without a JSON object");
 
   // Some servers write "" for missing members.
   const { optional } = memberReader(

@@ -66,7 +66,11 @@ export async function chooseKey(facts: ChoiceFacts): Promise<KeyChoice> {
 async function agree({ consent }: ChoiceFacts, reason: string): Promise<void> {
   if (await consent(reason)) return;
   const agreed = login(undefined, "--yes");
-  throw new AuthError("consent_required", "not logged in: the encrypted file was declined", {
-    hint: hint`The file protects against copies and other users, not against your own programs. To accept it: ${agreed}. To store nothing: ${login(undefined, "--storage", "memory")}`,
-  });
+  throw new AuthError(
+    "consent_required",
+    "not logged in: the encrypted file was declined (it protects against copies and other users, not against your own programs)",
+    {
+      hint: hint`Accept the file: ${agreed}. Or store nothing: ${login(undefined, "--storage", "memory")}`,
+    },
+  );
 }

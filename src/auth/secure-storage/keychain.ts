@@ -202,7 +202,7 @@ function explainFailure(reason: string): AuthError {
 
 function unavailable(message: string, cause?: unknown): AuthError {
   return new AuthError("keychain_unavailable", message, {
-    hint: hint`Store the key elsewhere: ${useFile}. A program can pass a "storage" of its own`,
+    hint: hint`Store the key elsewhere: ${useFile}. In a program, pass "storage"`,
     cause,
   });
 }

@@ -99,7 +99,7 @@ export function machineKey({ identity, folder, platform, clock, machine = machin
 /** For what another machine sealed: neither damaged nor a wrong passphrase. */
 function elsewhere(host: string, hasSecret: boolean, hasNoId: boolean): AuthError {
   const id = hasNoId ? "its ID (/etc/machine-id) cannot be read here" : "the machine has a different ID";
-  const why = hasSecret ? `: the secret is the right one, and ${id}` : "";
+  const why = hasSecret ? `: the secret is right, but ${id}` : "";
   return new AuthError(
     "storage_unreadable",
     `the stored logins belong to another machine or container ("${host}")${why}`,

@@ -193,7 +193,7 @@ export function unknownProfile({ name, source }: NamedProfile, names: readonly s
     ? hint`. To choose another here: ${{ command: "auth switch", options: ["--here"] }}`
     : "";
   return new NotAuthenticatedError(
-    `there is no profile "${name}"${source === "profile" ? "" : `, which ${source} names`}`,
+    `there is no profile "${name}"${source === "profile" ? "" : `, named by ${source}`}`,
     {
       hint: isProfileName(name)
         ? hint`${known}To create it: ${login(name)}${another}`

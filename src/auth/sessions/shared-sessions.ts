@@ -30,9 +30,13 @@ export class SharedSessions implements SessionStore {
     const before = await this.choice();
     const after = change(before);
     if (after.active === before.active) return before;
-    throw new AuthError("configuration_invalid", `this program uses the login "${before.active}" of a shared store`, {
-      hint: "Nothing was changed. The program chooses the login",
-    });
+    throw new AuthError(
+      "configuration_invalid",
+      `this program uses the login "${before.active}" of a shared store, and no other`,
+      {
+        hint: "Set the option login in the program",
+      },
+    );
   }
 
   /** There may be thousands, and a store lists none. */

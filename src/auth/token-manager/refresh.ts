@@ -208,7 +208,7 @@ function expiredOnArrival({ server }: Session): ServiceError {
     `"${server.token_endpoint}" sent an access token that has already expired ("expires_in")`,
     {
       status: 200,
-      hint: "The session was renewed and stored. If this happens every time, the service needs to be fixed",
+      hint: "Try again. If this happens every time, report it to the operator of the service",
     },
   );
 }

@@ -89,7 +89,7 @@ export async function holdConnection({ url, ticket }: WebSocketTicket, options: 
 
 function refused(url: URL, status: number): ServiceError {
   const where = shownAddress(url);
-  const batches = hint`Events are still sent in batches: ${{ command: "sync now" }}`;
+  const batches = hint`Try again, or send the events in batches: ${{ command: "sync now" }}`;
   if (status === 0)
     return new ServiceError("network_unavailable", `cannot open a connection to ${where}`, { hint: batches });
   if (status === 401 || status === 403) {

@@ -63,7 +63,7 @@ export const command: Command = defineCommand({
       throw usageError("a body and fields cannot be used together", "Put the fields into the body");
     if (values.paginate && method !== "GET")
       throw usageError(
-        `--paginate is for GET, and this is ${method}`,
+        `--paginate works with GET only, not with ${method}`,
         hint`Try: ${{ command: "api PATH --paginate" }}`,
       );
     if (values.output !== undefined && values.paginate)
@@ -141,7 +141,7 @@ function headersOf(lines: readonly string[], body: Buffer | undefined): Headers 
     }
     // The runtime would refuse the request, as if the network had failed.
     if (/^(content-length|expect|keep-alive|transfer-encoding|upgrade)$/i.test(name)) {
-      throw usageError(`the header "${name}" cannot be set: it is the connection's`, "Omit it");
+      throw usageError(`the header "${name}" cannot be set: it belongs to the connection`, "Omit it");
     }
     try {
       headers.append(name, value);

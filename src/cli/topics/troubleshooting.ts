@@ -3,7 +3,7 @@ import type { Identity } from "../../base/identity.ts";
 export function text({ command, variable }: Identity): string {
   const messages = [
     [
-      "the service did not confirm the logout… (…): the tokens may stay valid until they expire",
+      "the service did not confirm the logout… (…): the tokens may remain valid until they expire",
       "You are logged out here. End the session on the service's page.",
     ],
     ["the keychain did not respond within … s: it may be waiting to be unlocked", "Look for the keychain's dialog."],

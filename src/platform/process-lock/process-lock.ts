@@ -148,7 +148,7 @@ async function timedOut(path: string, timeoutMs: number, failure: unknown): Prom
       });
     case "unknown":
       return new AuthError("lock_unavailable", `${who}, and is on another machine or in another container`, {
-        hint: "Wait for it to end. A lock left behind is free after 30 s",
+        hint: "Wait for it to end. The lock of a dead process is free after 30 s",
       });
     default:
       return new AuthError("lock_unavailable", who, {

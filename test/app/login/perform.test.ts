@@ -47,7 +47,7 @@ test("invalid_scope says with a code too which scopes were sent and which the pr
   assert.equal(code, 1);
   assert.match(
     stderr,
-    /^error: .*invalid_scope.*: "openid project" was sent, and the issuer lists "openid", "projects"\nhint: Name the scopes you need: spec-kitty auth login .*--scope openid --client-id cli_native$/m,
+    /^error: .*invalid_scope.*: "openid project" was requested, and the issuer lists "openid", "projects"\nhint: Name the scopes you need: spec-kitty auth login .*--scope openid --client-id cli_native$/m,
   );
   assert.equal(await session(), undefined);
 });
@@ -107,7 +107,7 @@ test("at a server of OAuth 2.0 alone the account is called by its issuer and sco
 test("where the service has no API the user is the provider's, and there are no teams", async (t) => {
   const { provider, here } = await provided(t);
   assert.match((await here(loginAt(provider))).stdout, /Logged in as alice@example\.com\./);
-  assert.match((await here("auth status --check")).stdout, /Teams +none/);
+  assert.doesNotMatch((await here("auth status --check")).stdout, /team/i);
   assert.equal((await here("auth whoami")).stdout, "alice@example.com\n");
   const team = await here("auth team");
   assert.match(team.stdout + team.stderr, /not a member of any team/);

@@ -35,7 +35,7 @@ test("every page is self-contained and forbids everything but its own style", ()
 });
 
 test("no response is cached, sniffed by a browser or passed on to another site", () => {
-  for (const { headers } of [...pages.map(render), redirection("/done"), refusal(404, "nothing here")]) {
+  for (const { headers } of [...pages.map(render), redirection("/done"), refusal(404, "not found")]) {
     assert.equal(headers["cache-control"], "no-store");
     assert.equal(headers["referrer-policy"], "no-referrer");
     assert.equal(headers["x-content-type-options"], "nosniff");

@@ -134,7 +134,7 @@ test("an issuer that differs by a trailing / is refused, and the hint names the 
     discover({ [first]: Response.json({ ...metadata, issuer: `${issuer}/` }) }),
     (error: unknown) => {
       assert.ok(error instanceof AuthError);
-      assert.equal(hintOf(error), `Use its own name: spec-kitty auth login --issuer ${issuer}/`);
+      assert.equal(hintOf(error), `Use that issuer: spec-kitty auth login --issuer ${issuer}/`);
       return true;
     },
   );

@@ -8,7 +8,7 @@ import type { Fault } from "../../fake-saas/faults.ts";
 import { startFakeSaas } from "../../fake-saas/server.ts";
 import { refusedWith } from "../../helpers/hint.ts";
 
-const notOAuth = /not as an OAuth service does|with a body that is not a JSON object/;
+const notOAuth = /not an OAuth error|without a JSON object/;
 const checkAddress = /Check the URL of the service/;
 const good = { access_token: "at_good", token_type: "Bearer", expires_in: 3600, refresh_token: "rt_good" };
 const unusable = "service_answer_invalid";

@@ -103,7 +103,7 @@ test("FR-007 S-018 file and secret together, copied to another machine, do not o
     on("there"),
     refusedWith(
       "storage_unreadable",
-      /logins belong to another machine or container \(".+"\): the secret is the right one, and the machine has a different ID/,
+      /logins belong to another machine or container \(".+"\): the secret is right, but the machine has a different ID/,
       /set SPEC_KITTY_PASSPHRASE there and here.*auth login --force/,
     ),
   );

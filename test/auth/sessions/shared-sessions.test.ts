@@ -383,15 +383,11 @@ test("a login that is sealed with an older key opens, and is sealed with the new
   assert.equal(place.texts.size, 1);
 });
 
-test("without a key nothing is stored, and plain text must be requested", async (t) => {
+test("without a key nothing is stored, a wrong one is an error at once, and plain text must be requested", async (t) => {
   const { worker, place } = await stage(t);
   await assert.rejects(worker({ seal: undefined }).tokens().getAccessToken(), code("configuration_invalid"));
-  await assert.rejects(
-    worker({ seal: randomBytes(16) })
-      .tokens()
-      .getAccessToken(),
-    TypeError,
-  );
+  const wrong = [randomBytes(16), [], [randomBytes(32), randomBytes(16)], "a text", null, { wrap: kms.wrap }, true];
+  for (const seal of wrong) assert.throws(() => worker({ seal: seal as Uint8Array }), TypeError);
   place.texts.clear();
   await assert.rejects(worker({ seal: false }).tokens().getAccessToken(), code("not_authenticated"));
 });

@@ -98,7 +98,7 @@ const wrong: [args: string[], message: RegExp][] = [
   [["api", "/x", "-F", "a=[1"], /^error: -F a is not JSON\n/],
   [["api", "/x", "-F", "a=@/nowhere"], /^error: --json-field: cannot read "\/nowhere" \(ENOENT\)\n/],
   [["api", "/x", "-f", "a=1", "-f", "a[b]=2"], /^error: the field "a\[b\]" has two kinds of values\n/],
-  [["api", "POST", "/x", "--paginate"], /^error: --paginate is for GET, and this is POST\n/],
+  [["api", "POST", "/x", "--paginate"], /^error: --paginate works with GET only, not with POST\n/],
   [["api", "/x", "--paginate", "-o", "f"], /^error: --output and --paginate cannot be used together\n/],
   [["api", "/x", "-o", "/nowhere/f"], /^error: --output: cannot write "\/nowhere\/f" \(ENOENT\)\n/],
 ];

@@ -15,7 +15,7 @@ export const attack: Attack = async (stage) => {
 
   const alone = await logIn();
   assert.deepEqual([alone.code, alone.stdout], [1, ""], alone.stderr);
-  assert.match(alone.stderr, /sent the metadata of "[^"]*", and not of "[^"]*\/tenant"/);
+  assert.match(alone.stderr, /sent the metadata of "[^"]*", not of "[^"]*\/tenant"/);
 
   // Even if the host is its own resource, its token is not for a tenant, unless the user agrees.
   answers["/.well-known/oauth-protected-resource"] = { resource: service, authorization_servers: [provider.issuer] };

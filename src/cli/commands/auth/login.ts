@@ -160,7 +160,8 @@ export const command: Command = defineCommand({
       start = await startLogin(app, args, signal);
     }
     const { to } = start;
-    if (to.profile.resource !== undefined) out.say(`${to.profile.resource} takes the tokens of ${to.profile.issuer}.`);
+    if (to.profile.resource !== undefined)
+      out.say(`${to.profile.resource} accepts the tokens of ${to.profile.issuer}.`);
     if (to.login === "device" && !withToken) refuseIgnored(values, to.reason, () => "Omit it");
     await performLogin(app, start, {
       screen(planned) {
@@ -189,7 +190,7 @@ export const command: Command = defineCommand({
         if (session.missingScope !== undefined) out.warn(`scopes not granted: ${session.missingScope}`);
       },
       replaced: ({ service, session }) =>
-        out.say(`The login of ${userName(session.user)} at ${service} has ended: this one has replaced it.`),
+        out.say(`The login of ${userName(session.user)} at ${service} has ended: the new one replaces it.`),
       onConsent: askedConsent(context, { file: yes, profile: yes || force }),
       onWarning: out.warn,
       signal,

@@ -66,7 +66,7 @@ export const command: Command = defineCommand({
     const newLogins = left ?? [...outcomes].flatMap(([name, { hasNewLogin }]) => (hasNewLogin ? name : []));
     const again = { command: "auth logout", options: left ? ["--all"] : [] };
     for (const name of newLogins)
-      out.warn(hint`there was a new login in the meantime (profile "${name}"). To end it, too: ${again}`);
+      out.warn(hint`a new login has replaced this one (profile "${name}"). To end it, too: ${again}`);
     if (all && !app.isKept)
       out.answer(
         `Nothing is stored: ${app.settings.storage?.source} is memory. Sessions stored without it were not changed.`,

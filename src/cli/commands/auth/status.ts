@@ -28,9 +28,7 @@ export const command: Command = defineCommand({
       out.json(found);
     } else if (!found.authenticated || ended !== undefined) {
       const rows = endedRows(profile, found, app.clock.now());
-      out.answer(
-        [`Not authenticated (profile "${found.profile}").`, ...(rows.length ? [columns(rows)] : [])].join("\n"),
-      );
+      out.answer([`Not logged in (profile "${found.profile}").`, ...(rows.length ? [columns(rows)] : [])].join("\n"));
       if (ended !== undefined) out.warn(ended.message);
       out.hint(ended?.next ?? hint`Run: ${login(found.profile)}`);
     } else if (found.lender !== undefined) {

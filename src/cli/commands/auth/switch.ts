@@ -49,7 +49,7 @@ async function askWhich(
   { active, profiles }: Awaited<ReturnType<typeof readAll>>,
 ): Promise<string> {
   const names = [...profiles.keys()];
-  if (names.length === 0) throw new NotAuthenticatedError("there are no accounts yet");
+  if (names.length === 0) throw new NotAuthenticatedError("no account has logged in here yet");
   const [only, ...others] = names;
   if (only !== undefined && others.length === 0) return only;
   const { isInteractive, ask } = await terminal();
@@ -64,10 +64,13 @@ async function askWhich(
   out.say(columns(rows));
   for (;;) {
     const answer = await ask(out.question("Which one, by number or name? "), signal);
-    if (!answer) throw new AuthError("interrupted", "no profile was chosen", { hint: `"${active}" is still active` });
+    if (!answer)
+      throw new AuthError("interrupted", `no profile was chosen: "${active}" is still active`, {
+        hint: hint`Run: ${{ command: "auth switch PROFILE" }}`,
+      });
     // A profile may be called 2: names take precedence over numbers.
     const name = profiles.has(answer) ? answer : names[Number(answer) - 1];
     if (name !== undefined) return name;
-    out.warn(`"${answer}" is not one of them`);
+    out.warn(`"${answer}" is not in the list`);
   }
 }

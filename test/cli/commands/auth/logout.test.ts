@@ -44,7 +44,7 @@ for (const [what, fault] of [
     assert.deepEqual([code, stdout], [0, doneHere]);
     assert.match(
       stderr,
-      new RegExp(`^warning: ${unconfirmed} \\(.+\\): the tokens may stay valid until they expire\\n$`),
+      new RegExp(`^warning: ${unconfirmed} \\(.+\\): the tokens may remain valid until they expire\\n$`),
     );
     assert.equal((await here("auth status")).code, 4);
   });
@@ -106,7 +106,7 @@ for (const [what, fault, tries] of [
         assert.equal(stdout, doneHere);
         assert.match(
           stderr,
-          new RegExp(`^warning: ${unconfirmed} \\([^\\n]+\\): the tokens may stay valid until they expire\\n$`),
+          new RegExp(`^warning: ${unconfirmed} \\([^\\n]+\\): the tokens may remain valid until they expire\\n$`),
         );
       }
       assert.equal((await here("auth status")).code, 4);

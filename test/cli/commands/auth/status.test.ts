@@ -35,7 +35,7 @@ test("with --check a session that the service has ended is removed here: exit 4,
   assert.equal((await here("auth status")).code, 0, "it is not known here");
   const { code, stdout, stderr } = await here("auth status --check");
   assert.equal(code, 4);
-  assert.match(stdout, /^Not authenticated \(profile "default"\)\.\n {2}User +alice@example\.com/);
+  assert.match(stdout, /^Not logged in \(profile "default"\)\.\n {2}User +alice@example\.com/);
   assert.match(stderr, /^warning: Session expired or revoked: .*\nhint: Run: spec-kitty auth login\n$/);
   const after = await here("auth status --check --json");
   assert.equal(after.code, 4);

@@ -271,7 +271,7 @@ test("an asynchronous operation is waited for: its result, its failure, or exit 
   assert.deepEqual([endless.code, endless.stdout], [6, ""]);
   assert.match(
     endless.stderr,
-    /^error: operation "[\w-]{36}" did not finish within 300 s\nhint: It may still finish: spec-kitty tracker status --provider PROVIDER\n$/,
+    /^error: operation "[\w-]{36}" did not finish within 300 s, and may still finish\nhint: See its state: spec-kitty tracker status --provider PROVIDER\n$/,
   );
 });
 
