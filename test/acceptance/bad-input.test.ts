@@ -422,7 +422,7 @@ for (const [stage, fault, path] of [
     assertFailure(await running.ended, {
       code: 130,
       error: /^error: interrupted \(SIGINT\)$/,
-      hint: /^hint: Check whether the request took effect: /,
+      hint: /^hint: Check whether the request took effect before you try again/,
     });
     assert.equal(filesUnder(join(folder, "config")).size, 0);
     await assertClosed(port);
