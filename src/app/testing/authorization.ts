@@ -84,8 +84,7 @@ export class AuthorizationEndpoint {
   /** RFC 6749 §4.1.3, RFC 7636 §4.6. A code that comes twice ends the session of its first use (RFC 6749 §4.1.2). */
   exchange(form: URLSearchParams): Answer {
     const issuer = this.#issuer;
-    const refuse = (why: string): Answer =>
-      failure(issuer.options.invalidGrantStatus, "invalid_grant", { error_description: why });
+    const refuse = (why: string): Answer => failure(400, "invalid_grant", { error_description: why });
     const verifier = form.get("code_verifier") ?? "";
     if (verifier !== "") issuer.issued.set(verifier, "code_verifier");
     const code = this.#codes.get(form.get("code") ?? "");
@@ -110,7 +109,6 @@ export class AuthorizationEndpoint {
   #redirect(to: string, parameters: Record<string, string>): Answer {
     const address = new URL(to);
     for (const [name, value] of Object.entries(parameters)) address.searchParams.set(name, value);
-    if (this.#issuer.options.sendIss) address.searchParams.set("iss", this.#issuer.url);
     return { status: 302, headers: { Location: address.href, "Cache-Control": "no-store" } };
   }
 }

@@ -23,9 +23,6 @@ export interface IssuerOptions {
   rotate: boolean;
   /** The effect of a consumed refresh token: the session revoked, or a 409 that spares it. */
   reuse: "revoke" | "benign";
-  invalidGrantStatus: 400 | 401;
-  /** Sends `iss` in the redirect (RFC 9207). */
-  sendIss: boolean;
   /** Announced and enforced between polls; null announces nothing and enforces 5. */
   deviceIntervalSeconds: number | null;
   deviceCodeSeconds: number;
@@ -40,8 +37,6 @@ export const issuerDefaults: IssuerOptions = {
   refreshTokenSeconds: 90 * 24 * 3600,
   rotate: true,
   reuse: "revoke",
-  invalidGrantStatus: 400,
-  sendIss: false,
   deviceIntervalSeconds: 5,
   deviceCodeSeconds: 900,
   authorizationCodeSeconds: 60,

@@ -77,9 +77,7 @@ export function issueTokens(
  */
 export function refreshTokens(issuer: Issuer, presented: string): Answer {
   const { options } = issuer;
-  const dead = failure(options.invalidGrantStatus, "invalid_grant", {
-    error_description: "refresh token is not valid",
-  });
+  const dead = failure(400, "invalid_grant", { error_description: "refresh token is not valid" });
   const grant = issuer.refreshTokens.get(presented);
   if (grant === undefined) return dead;
   if (grant.consumed) {
