@@ -46,7 +46,6 @@ type OptionValue<O extends OptionSpec> = O extends { range: object }
 export type HelpText = string | ((identity: Identity) => string);
 
 export interface Context {
-  readonly identity: Identity;
   readonly app: App;
   /** The library's `Auth`. Loaded when called: printing a token does not need it. */
   readonly auth: () => Promise<Auth>;

@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import type { App } from "../app/app.ts";
 import type { Auth } from "../app/auth.ts";
 import type { AwaitedWork } from "../auth/sessions/store.ts";
-import { AuthError, NotAuthenticatedError } from "../base/errors.ts";
+import { AuthError, NotAuthenticatedError, type Hint } from "../base/errors.ts";
 import { hintText, type TypedCommand } from "../base/hint.ts";
 import { createIdentity, type Identity } from "../base/identity.ts";
 import { page } from "../base/text.ts";
@@ -13,7 +13,7 @@ import type { Terminal } from "../platform/terminal.ts";
 import { commandName, typedCommand, type CommandEntry, type Context } from "./command.ts";
 import { builtInLogin, commandTable, ownEntry, topicsOf } from "./command-table.ts";
 import { dispatch, globalOptions, splitOptions } from "./dispatch.ts";
-import { createOutput } from "./output.ts";
+import { createOutput, type Output } from "./output.ts";
 import type { CommandOptions, CommandStreams, ToolCommands } from "./tool.ts";
 
 export type * from "./json-output.ts";
@@ -61,7 +61,7 @@ export function createCommand({
     async fail(error, { env = own.env ?? process.env, ...streams } = {}) {
       const debug = process.argv.includes("--debug");
       const { renderError } = await import("./render-error.ts");
-      const out = createOutput({ ...streams, env }, (hint) => hintText(hint, { identity }));
+      const out = outputOf(streams, env, (hint) => hintText(hint, { identity }));
       return renderError(error, { out, identity, debug, json: false, mayHaveChanged: true, isOfTool: true });
     },
     options: globalOptions,
@@ -95,7 +95,7 @@ async function run(
   let context: Context | undefined;
   let typed: TypedCommand | undefined;
   // Hints to log in name the profile in use, which most code does not know.
-  const out = createOutput({ ...streams, env: tool.env }, (hint) =>
+  const out = outputOf(streams, tool.env, (hint) =>
     hintText(hint, { identity, profile: app?.settings.profile?.value, typed }),
   );
   let code = 0;
@@ -121,7 +121,7 @@ async function run(
     [debug, json] = [values["debug"] === true, values["json"] === true];
     const isTraced = values["verbose"] === true || Boolean(tool.env[identity.variable("TRACE")]);
     typed = typedCommand(command, values, positionals);
-    const { createApp } = await import("../app/app.ts");
+    const { createApp } = await import("../app/create-app.ts");
     app = createApp({
       ...tool,
       ...(isTraced && { onTraffic: (line: string) => out.say(line) }),
@@ -139,7 +139,7 @@ async function run(
       });
     const opened = app;
     const auth = async (): Promise<Auth> => (await import("../app/create-auth.ts")).authOf(opened);
-    context = { identity, app, auth, out, terminal, stdin, signal, commands };
+    context = { app, auth, out, terminal, stdin, signal, commands };
     // Before the command uses one account where the directory suggests another.
     const suggested = "profile" in command.options ? app.profileFile : undefined;
     if (suggested !== undefined) await (await import("./profile-suggestion.ts")).showSuggestion(context, suggested);
@@ -159,6 +159,14 @@ async function run(
   return code;
 }
 
+function outputOf(
+  { stdout = process.stdout, stderr = process.stderr }: CommandStreams,
+  env: Environment,
+  words: (hint: Hint) => string,
+): Output {
+  return createOutput({ stdout, stderr, env, platform: process.platform }, words);
+}
+
 /** As a Node stream. */
 function readable(input: NonNullable<CommandStreams["stdin"]>): Readable & { readonly isTTY?: boolean } {
   return input instanceof Readable ? input : Object.assign(Readable.from(input), { isTTY: input.isTTY === true });
@@ -174,22 +182,10 @@ function waitingFor({ work, host, pid }: AwaitedWork): string {
  * The keychain's process takes as long to start as the rest takes to load, so it starts first. A wrong guess costs only
  * time.
  */
-function mayNeedKeychain(
-  argv: readonly string[],
-  {
-    toolIdentity: identity,
-    env,
-    platform = process.platform,
-    folder,
-    storage,
-    store,
-    keychain,
-  }: Tool & { readonly env: Environment },
-): boolean {
+function mayNeedKeychain(argv: readonly string[], tool: Tool & { readonly env: Environment }): boolean {
+  const { toolIdentity: identity, env, platform = process.platform, folder, storage, store, keychain } = tool;
   const isOther =
-    storage !== undefined ||
-    store !== undefined ||
-    keychain !== undefined ||
+    [storage, store, keychain].some((own) => own !== undefined) ||
     ["ACCESS_TOKEN", "AGENT", "IDENTITY"].some((name) => env[identity.variable(name)]);
   if (isOther || argv.length === 0 || argv.some((word) => ["help", "completion", "--help", "-h"].includes(word)))
     return false;

@@ -2,7 +2,7 @@ import type { Hint } from "../base/errors.ts";
 import { redact } from "../base/secret.ts";
 import type { ErrorOutput } from "./json-output.ts";
 import type { Environment } from "../platform/paths.ts";
-import type { CommandStreams, OutputStream } from "./tool.ts";
+import type { OutputStream } from "./tool.ts";
 import { wrapped, noBreak, oneLine, printable, unprintable } from "../base/text.ts";
 
 /** A value to print as JSON: what is undefined is left out. */
@@ -65,9 +65,12 @@ export interface Screen {
   readonly color: boolean;
 }
 
-interface OutputOptions extends Pick<CommandStreams, "stdout" | "stderr"> {
+/** @internal */
+export interface OutputStreams {
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
   readonly env: Environment;
-  readonly platform?: NodeJS.Platform;
+  readonly platform: NodeJS.Platform;
 }
 
 const green = 32;
@@ -80,7 +83,7 @@ const markColors: Readonly<Record<Mark, number>> = { "✓": green, "·": dim, "!
 
 /** `hintWords`: the one place that knows the tool's name and the shell. @internal */
 export function createOutput(
-  { stdout = process.stdout, stderr = process.stderr, env, platform = process.platform }: OutputOptions,
+  { stdout, stderr, env, platform }: OutputStreams,
   hintWords: (hint: Hint) => string,
 ): Output {
   const words = (text: Text): string => (typeof text === "string" ? text : hintWords(text));

@@ -1,5 +1,5 @@
 import { isAuthError, type AuthError } from "../../base/errors.ts";
-import type { Choice, Profile, Session } from "./session.ts";
+import { unknownProfile, type Choice, type Profile, type Session } from "./session.ts";
 
 /** A profile as read. A claim is for exactly this: later changes prevent it. */
 export interface StoredProfile {
@@ -102,6 +102,22 @@ export async function readAll(
     if (profile !== undefined) profiles.set(name, profile);
   }
   return { ...(await store.choice()), profiles };
+}
+
+/**
+ * Makes a profile the active one, or the one of a directory.
+ *
+ * @throws NotAuthenticatedError when there is no such profile
+ * @internal
+ */
+export async function chooseProfile(store: SessionStore, name: string, folder?: string): Promise<Profile> {
+  const { profile } = await store.read(name);
+  if (profile === undefined) throw unknownProfile({ name, source: "profile" }, await store.names());
+  await store.choose((choice) => {
+    if (folder !== undefined) return { ...choice, folders: new Map(choice.folders).set(folder, name) };
+    return choice.active === name ? choice : { ...choice, active: name };
+  });
+  return profile;
 }
 
 /** Whether what is stored cannot be opened, now or ever. */

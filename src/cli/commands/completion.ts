@@ -13,7 +13,7 @@ export const command: Command = defineCommand({
     [({ command }) => `source <(${command} completion bash)`, "in ~/.bashrc; with zsh, after compinit"],
     [({ command, name }) => `${command} completion fish > ~/.config/fish/completions/${name}.fish`],
   ],
-  async run({ app, identity, out, commands }, _values, [shell = ""]) {
+  async run({ app, out, commands }, _values, [shell = ""]) {
     if (shell === "profiles" || shell === "teams") {
       const names =
         shell === "profiles"
@@ -24,6 +24,6 @@ export const command: Command = defineCommand({
     const write = Object.hasOwn(scripts, shell) ? scripts[shell] : undefined;
     if (write === undefined)
       throw usageError(`"${shell}" is not bash, zsh or fish`, hint`Usage: ${{ command: "completion bash|zsh|fish" }}`);
-    out.answer(write(identity.name, await completionPlaces(commands)));
+    out.answer(write(app.identity.name, await completionPlaces(commands)));
   },
 });

@@ -21,8 +21,8 @@ export async function offerLogin(
   context: Context,
   run: (argv?: readonly string[]) => Promise<number>,
 ): Promise<number | undefined> {
-  const { app, identity, out, terminal, stdin, commands } = context;
-  const { settings, store } = app;
+  const { app, out, terminal, stdin, commands } = context;
+  const { identity, settings, store } = app;
   const isHere = (await terminal()).isInteractive && !isCiJob(app.env);
   const isUnused = !out.hasAnswered && !stdin().readableDidRead;
   const hasLogin =

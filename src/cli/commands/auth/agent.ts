@@ -5,6 +5,7 @@ import { hint, reasonOf } from "../../../base/errors.ts";
 import { duration } from "../../../base/duration.ts";
 import { oneLine } from "../../../base/text.ts";
 import { runCommand } from "../../../platform/named-program.ts";
+import { aborted, warnOfUnsaved } from "../../until-stopped.ts";
 import { yesOrNo } from "../../yes-or-no.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command, type Context } from "../../command.ts";
 import type { AgentOutput } from "../../json-output.ts";
@@ -26,7 +27,7 @@ export const command: Command = defineCommand({
   },
   examples: [["auth agent"], ["auth agent --for 8h -- make deploy", "lend the login to a command, for 8 hours"]],
   async run(context, values, command) {
-    const { app, identity, out, signal } = context;
+    const { app, out, signal } = context;
     if (app.tokenSource !== undefined)
       throw usageError(`only a login on this machine can be lent, and ${app.tokenSource.origin} is set`, [
         { set: app.tokenSource.origin, value: null },
@@ -51,11 +52,9 @@ export const command: Command = defineCommand({
       },
     });
     try {
-      app
-        .tokens()
-        .events.on("unsaved", ({ error }) => out.warn(`the refreshed session is in memory only: ${error.message}`));
+      warnOfUnsaved(context);
       const { profile, lent, value, place } = running;
-      const variable = identity.variable("AGENT");
+      const variable = app.identity.variable("AGENT");
       if (isForCommand) return await serving(app, running, limitMs, command, { ...app.env, [variable]: value });
       const until = limitMs === undefined ? undefined : isoTime(app.clock.now() + limitMs);
       if (values.json) out.jsonLine<AgentOutput>({ variable, value, ...place, profile, service: lent.service, until });
@@ -94,10 +93,7 @@ async function serving(
 
 /** Resolves at the time limit, or when the signal aborts. */
 function loanTime({ clock }: App, limitMs: number | undefined, signal: AbortSignal): Promise<void> {
-  if (limitMs !== undefined) return clock.sleep(limitMs, { signal }).catch(() => undefined);
-  return new Promise((resolve) =>
-    signal.aborted ? resolve() : signal.addEventListener("abort", () => resolve(), { once: true }),
-  );
+  return limitMs === undefined ? aborted(signal) : clock.sleep(limitMs, { signal }).catch(() => undefined);
 }
 
 /** Asks the user about each client in turn. */

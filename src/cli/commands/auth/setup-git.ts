@@ -20,11 +20,11 @@ export const command: Command = defineCommand({
   ],
   async run(context, values) {
     if (values.undo) return undo(context, values.json === true);
-    const { app, identity, out } = context;
+    const { app, out } = context;
     const { name, profile } = await app.profileInUse();
     if (profile === undefined) throw notLoggedIn(name, profile, app.clock.now());
     const { origin, pathname } = new URL(profile.service);
-    const helper = gitHelper(identity, values.profile);
+    const helper = gitHelper(app.identity, values.profile);
     // The empty one first: earlier helpers, such as one that stores, are not asked for this URL.
     await configureGit(app.env, "--replace-all", `credential.${origin}.helper`, "");
     await configureGit(app.env, "--add", `credential.${origin}.helper`, helper);

@@ -20,7 +20,7 @@ export const command: Command = defineCommand({
   },
   examples: [["auth status"], ["auth status --check"]],
   async run(context, values) {
-    const { app, identity, out } = context;
+    const { app, out } = context;
     const { found, profile, ended } = await (app.tokenSource
       ? ofTokenSource(context, app.tokenSource, values.check === true)
       : ofProfile(context, values.check === true));
@@ -40,7 +40,7 @@ export const command: Command = defineCommand({
       const asked = found.checked
         ? undefined
         : out.words(hint`known only to the service; to ask it: ${{ command: "auth status --check" }}`);
-      out.answer(columns(tokenRows(found, app.tokenSource, asked, identity)));
+      out.answer(columns(tokenRows(found, app.tokenSource, asked, app.identity)));
     } else {
       out.done(`Logged in as ${profile ? accountName(profile) : found.profile}`);
       const session = profile?.session;
@@ -49,7 +49,7 @@ export const command: Command = defineCommand({
         out.warn("the issuer does not name its users and gave no refresh token, so the session cannot be checked");
       const asked = found.checked ? "checked just now" : "not checked; see --check";
       const before = profile?.ended && whyEnded(profile.ended);
-      out.answer(columns(sessionRows(found, session, now, identity, asked, before)));
+      out.answer(columns(sessionRows(found, session, now, app.identity, asked, before)));
       const left = session?.refreshToken ? refreshRemainingMs(session, app.clock.now()) : Infinity;
       const expired = session && seemsExpired(session, app.clock.now());
       if (expired) out.warn(hint`${expired.words}; to ask the service: ${{ command: "auth status --check" }}`);

@@ -1,6 +1,6 @@
 import type { App } from "../../../app/app.ts";
-import { accountName, unknownProfile, userName, type Profile } from "../../../auth/sessions/session.ts";
-import { readAll } from "../../../auth/sessions/store.ts";
+import { accountName, userName, type Profile } from "../../../auth/sessions/session.ts";
+import { chooseProfile, readAll } from "../../../auth/sessions/store.ts";
 import { AuthError, NotAuthenticatedError, hint } from "../../../base/errors.ts";
 import { defineCommand, jsonOption, usageError, type Command, type Context } from "../../command.ts";
 import { columns } from "../../format.ts";
@@ -18,12 +18,7 @@ export const command: Command = defineCommand({
     const { store } = app;
     const name = named ?? (await askWhich(context, await readAll(store)));
     const folder = values.here ? workingFolder(app) : undefined;
-    const { profile } = await store.read(name);
-    if (profile === undefined) throw unknownProfile({ name, source: "profile" }, await store.names());
-    await store.choose((choice) => {
-      if (folder !== undefined) return { ...choice, folders: new Map(choice.folders).set(folder, name) };
-      return choice.active === name ? choice : { ...choice, active: name };
-    });
+    const profile = await chooseProfile(store, name, folder);
     if (values.json) return out.json<SwitchOutput>({ active: name, folder });
     out.done(
       `The active profile ${folder === undefined ? "" : `in ${folder} `}is "${name}": ${stateOf(profile)}, ${profile.service}.`,

@@ -2,6 +2,7 @@ import { syncRuntimeOf } from "../../../app/sync-runtime.ts";
 import type { SyncNotice } from "../../../sync/runtime.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import type { RunLine } from "../../json-output.ts";
+import { aborted, warnOfUnsaved } from "../../until-stopped.ts";
 import { drainOutput } from "./now.ts";
 
 export const command: Command = defineCommand({
@@ -32,15 +33,13 @@ export const command: Command = defineCommand({
       if (failure) out.warn(failure.message);
     };
     const sync = syncRuntimeOf(app, { intervalMs, keepAlive: true, onNotice: tell });
-    app.events.on("unsaved", ({ error }) => out.warn(`the refreshed session is in memory only: ${error.message}`));
+    warnOfUnsaved({ app, out });
     sync.start();
     out.say("Sending what is queued. Press Ctrl-C to stop.");
     try {
       // A token from elsewhere is replaced on demand, or cannot be.
       if (app.tokenSource === undefined) await app.tokens().keepFresh({ signal });
-      await new Promise<void>((resolve) =>
-        signal.aborted ? resolve() : signal.addEventListener("abort", () => resolve(), { once: true }),
-      );
+      await aborted(signal);
     } finally {
       await sync.stop();
     }
