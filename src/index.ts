@@ -1,4 +1,4 @@
-import { appFor } from "./app/app.ts";
+import { appFor } from "./app/create-app.ts";
 import type { Auth } from "./app/auth.ts";
 import { authOf } from "./app/create-auth.ts";
 import type { AuthOptions } from "./app/options.ts";

@@ -12,7 +12,7 @@ import { pathToFileURL } from "node:url";
 import { install, prepare, root } from "./setup.js";
 
 /** What `auth token` with a good token loads with `import()`; what these import is with them. */
-const hot = ["cli/main", "cli/commands/auth/token", "app/app", "auth/secure-storage/machine-key"];
+const hot = ["cli/main", "cli/commands/auth/token", "app/create-app", "auth/secure-storage/machine-key"];
 
 // `auth token` runs once before the snapshot is taken, with the session of nobody: what V8 compiles for that is then in the snapshot.
 // The session stays: V8 takes no snapshot while the end of a Secret is still to be noted. Everything else of that run is garbage, but for
@@ -23,7 +23,7 @@ const warmUp = (file) => `
       const { createCommand } = require(${file("dist/cli/main.js")});
       const { dispatch } = require(${file("dist/cli/dispatch.js")});
       const { createOutput } = require(${file("dist/cli/output.js")});
-      const { createApp } = require(${file("dist/app/app.js")});
+      const { createApp } = require(${file("dist/app/create-app.js")});
       while (Buffer.from("-").byteOffset > 0);
       let text = "";
       const stream = { write: (piece) => ((text += piece), true) };
@@ -111,7 +111,7 @@ function keychainLibraries() {
 /** Stores a session in a new home. Returns the environment that leads there. */
 async function nobodysHome(home) {
   const load = (name) => import(pathToFileURL(join(root, "dist", `${name}.js`)).href);
-  const { createApp } = await load("app/app");
+  const { createApp } = await load("app/create-app");
   const { addKey } = await load("auth/sessions/local-changes");
   const { newLoginId } = await load("auth/sessions/session");
   const { Secret } = await load("base/secret");

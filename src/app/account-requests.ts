@@ -1,4 +1,4 @@
-import { originOf } from "./account.ts";
+import { accountOf, originOf } from "./account.ts";
 import type { App } from "./app.ts";
 import { tokensOfAccount } from "../auth/account-tokens.ts";
 import { createAuthorizedFetch, type AuthorizedFetch } from "../auth/authorized-fetch.ts";
@@ -6,7 +6,6 @@ import { userOfToken } from "../auth/flows/check-session.ts";
 import { defaultAuthorizationServer } from "../auth/oauth/authorization-server.ts";
 import { discoverAuthorizationServer } from "../auth/oauth/discovery.ts";
 import type { UserInfo } from "../auth/oauth/user-info.ts";
-import { defaultTeam } from "../auth/sessions/session.ts";
 import type { TokenSource } from "../auth/token-manager/token-source.ts";
 import { notLoggedIn } from "../auth/token-manager/ended-login.ts";
 import { AuthError, hint, isTransient } from "../base/errors.ts";
@@ -33,7 +32,7 @@ export async function accountOfToken(
 ): Promise<Account | undefined> {
   if (app.tokenSource === undefined) return undefined;
   const { service, user } = await ownerOfToken(app, signal, origin);
-  return { service, user: user.id, team: defaultTeam({ session: user })?.id ?? null, label: user.email ?? user.name };
+  return accountOf({ service, team: undefined, session: { user, teams: user.teams } });
 }
 
 /** Asks the service who owns a token from elsewhere. */

@@ -36,7 +36,7 @@ export async function bindQueue(app: App, name: string, profile: Profile): Promi
   if (account) await new SyncQueue(queueFolder(app), app.clock).bind(name, account);
 }
 
-function accountOf(
+export function accountOf(
   profile: Pick<Profile, "service" | "team"> & { session: Pick<Session, "user" | "teams"> | undefined },
 ): Account | undefined {
   const { service, session } = profile;

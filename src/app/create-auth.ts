@@ -1,9 +1,10 @@
-import { appFor, type App } from "./app.ts";
+import type { App } from "./app.ts";
+import { appFor } from "./create-app.ts";
 import type { Auth, AuthAccount, AuthSession } from "./auth.ts";
 import type { AuthOptions } from "./options.ts";
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
-import { boundToken, unknownProfile, type Profile, type ProfileInUse, type Session } from "../auth/sessions/session.ts";
-import { readAll } from "../auth/sessions/store.ts";
+import { boundToken, type Profile, type ProfileInUse, type Session } from "../auth/sessions/session.ts";
+import { chooseProfile, readAll } from "../auth/sessions/store.ts";
 import type { TokenManager } from "../auth/token-manager/token-manager.ts";
 import type { TokenSource } from "../auth/token-manager/token-source.ts";
 import { AuthError, hint, NotAuthenticatedError } from "../base/errors.ts";
@@ -151,10 +152,7 @@ export function authOf(app: App): Auth {
       }),
     use: (name) =>
       spoken(async () => {
-        const { store } = app;
-        if ((await store.read(name)).profile === undefined)
-          throw unknownProfile({ name, source: "profile" }, await store.names());
-        await store.choose((choice) => (choice.active === name ? choice : { ...choice, active: name }));
+        await chooseProfile(app.store, name);
         app.use(name);
         profile = name;
         manager = authorized = undefined;

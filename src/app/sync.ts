@@ -1,4 +1,4 @@
-import { appFor } from "./app.ts";
+import { appFor } from "./create-app.ts";
 import type { AuthOptions } from "./options.ts";
 import { liveClientOf, type LiveOptions } from "./live-client.ts";
 import { syncRuntimeOf } from "./sync-runtime.ts";

@@ -1,4 +1,4 @@
-import { appFor } from "./app.ts";
+import { appFor } from "./create-app.ts";
 import type { AuthOptions } from "./options.ts";
 import { trackerClientOf } from "./tracker-client.ts";
 import type { TrackerClient } from "../tracker/client.ts";

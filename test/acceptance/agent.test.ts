@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { startAgent } from "../../src/app/agent.ts";
-import { createApp } from "../../src/app/app.ts";
+import { createApp } from "../../src/app/create-app.ts";
 import { createIdentity } from "../../src/base/identity.ts";
 import { createAuth } from "../../src/index.ts";
 import type { AuthStatus, ExecCredential } from "../../src/cli/json-output.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { basename } from "node:path";
 import { test, type TestContext } from "node:test";
-import { createApp } from "../../src/app/app.ts";
+import { createApp } from "../../src/app/create-app.ts";
 import { createAuth } from "../../src/app/create-auth.ts";
 import type { AuthStatus, DoctorReport, ProfileList } from "../../src/cli/json-output.ts";
 import { localTime } from "../../src/base/duration.ts";

@@ -4,7 +4,7 @@ import { readdirSync, watch } from "node:fs";
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { createApp } from "../../src/app/app.ts";
+import { createApp } from "../../src/app/create-app.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { parseName } from "../../src/platform/process-lock/entry.ts";
 import { acquireProcessLock, removeDeadLock } from "../../src/platform/process-lock/process-lock.ts";

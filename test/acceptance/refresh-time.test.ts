@@ -6,13 +6,13 @@ import { lstatSync, watch } from "node:fs";
 import { dirname } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
-import { createApp } from "../../src/app/app.ts";
+import { createApp } from "../../src/app/create-app.ts";
 import { systemClock, type Clock } from "../../src/platform/clock.ts";
 import { contention } from "../helpers/contention.ts";
 import { scene } from "../helpers/scene.ts";
 import { loginFile, sessionOf, storeSession } from "../helpers/stored-session.ts";
 
-const library = JSON.stringify(new URL("../../dist/app/app.js", import.meta.url).href);
+const library = JSON.stringify(new URL("../../dist/app/create-app.js", import.meta.url).href);
 
 test("NFR-004 a refresh sends one request, and waits for nothing but the service's response and the disk", async (t) => {
   const { saas, env } = await scene(t);

@@ -371,7 +371,7 @@ test("NFR-009 while a program keeps a session that the disk does not take, no ot
   const { saas, spoil, fill, makeRoom, env, here } = stage;
   const program = `
     import { createInterface } from "node:readline";
-    import { createApp } from ${JSON.stringify(new URL("../../dist/app/app.js", import.meta.url).href)};
+    import { createApp } from ${JSON.stringify(new URL("../../dist/app/create-app.js", import.meta.url).href)};
     const tokens = createApp().tokens();
     for await (const _ of createInterface({ input: process.stdin })) console.log(await tokens.getAccessToken());`;
   let answer = (): void => undefined;

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { createApp } from "../../src/app/app.ts";
+import { createApp } from "../../src/app/create-app.ts";
 import { fileStore } from "../../src/app/stores.ts";
 import type { AuthStatus, DoctorReport } from "../../src/cli/json-output.ts";
 import { approve } from "../fake-saas/user.ts";

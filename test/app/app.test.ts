@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
 import { test } from "node:test";
-import { createApp } from "../../src/app/app.ts";
+import { createApp } from "../../src/app/create-app.ts";
 
 test("S-005 an app that is printed shows neither passphrase nor access token, and gives them to no other program", () => {
   const app = createApp({

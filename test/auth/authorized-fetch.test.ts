@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { test, type TestContext } from "node:test";
 import { inspect } from "node:util";
-import { createApp } from "../../src/app/app.ts";
+import { createApp } from "../../src/app/create-app.ts";
 import { createAuthorizedFetch } from "../../src/auth/authorized-fetch.ts";
 import { AuthError, NotAuthenticatedError, ServiceError } from "../../src/base/errors.ts";
 import { systemClock } from "../../src/platform/clock.ts";

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
-import { createApp, type App } from "../../src/app/app.ts";
+import type { App } from "../../src/app/app.ts";
+import { createApp } from "../../src/app/create-app.ts";
 import { textOf } from "../../src/auth/sessions/session.ts";
 import type { SharedStore, StoredText } from "../../src/auth/sessions/shared-store.ts";
 import { createIdentity } from "../../src/base/identity.ts";

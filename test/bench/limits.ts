@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { createApp } from "../../src/app/app.ts";
+import { createApp } from "../../src/app/create-app.ts";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
 import { approve, approveDevice } from "../fake-saas/user.ts";
 import { bin, commandEnvironment, typescript, type CommandEnvironment } from "../helpers/command.ts";
@@ -195,7 +195,7 @@ function callers(count: number): Promise<number> {
 function adoption(): Promise<number> {
   return at(async ({ saas, env, config }) => {
     await storeSession(saas, env, sessionOf(saas));
-    const library = JSON.stringify(new URL("../../src/app/app.ts", import.meta.url).href);
+    const library = JSON.stringify(new URL("../../src/app/create-app.ts", import.meta.url).href);
     const waiter = `
       import { createInterface } from "node:readline";
       import { createApp } from ${library};

@@ -1,4 +1,4 @@
-import { createApp } from "../../src/app/app.ts";
+import { createApp } from "../../src/app/create-app.ts";
 import { authOf } from "../../src/app/create-auth.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { MemoryStore } from "../../src/auth/sessions/memory-store.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { createApp } from "../../src/app/app.ts";
+import { createApp } from "../../src/app/create-app.ts";
 import { denyingBrowser } from "../fake-saas/browser.ts";
 import { startFakeSaas } from "../fake-saas/server.ts";
 import { twoAccounts } from "../helpers/accounts.ts";

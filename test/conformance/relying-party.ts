@@ -1,4 +1,4 @@
-import { createApp } from "../../src/app/app.ts";
+import { createApp } from "../../src/app/create-app.ts";
 import { loginArguments, plannedLogin, startLogin } from "../../src/app/login/metadata.ts";
 import { browserLogin } from "../../src/auth/flows/browser-login.ts";
 import { createDpopKey } from "../../src/auth/oauth/dpop-proof.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
-import { createApp } from "../../src/app/app.ts";
+import { createApp } from "../../src/app/create-app.ts";
 import type { Clock } from "../../src/platform/clock.ts";
 import type { Fault as AnswerFault } from "../fake-saas/faults.ts";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { createApp } from "../../src/app/app.ts";
+import { createApp } from "../../src/app/create-app.ts";
 import { syncRuntimeOf } from "../../src/app/sync-runtime.ts";
 import type { SyncStatusOutput } from "../../src/cli/json-output.ts";
 import type { Fault } from "../fake-saas/faults.ts";

@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { createApp, type App } from "../../src/app/app.ts";
+import type { App } from "../../src/app/app.ts";
+import { createApp } from "../../src/app/create-app.ts";
 import type { AppOverrides } from "../../src/app/overrides.ts";
 import { sessionOfTokens } from "../../src/app/testing/stored-session.ts";
 import { addKey } from "../../src/auth/sessions/local-changes.ts";

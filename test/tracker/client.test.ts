@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { inspect } from "node:util";
-import { createApp } from "../../src/app/app.ts";
+import { createApp } from "../../src/app/create-app.ts";
 import { trackerClientOf } from "../../src/app/tracker-client.ts";
 import { AuthError, isAuthError, NotAuthenticatedError, ServiceError } from "../../src/base/errors.ts";
 import { trackerClient, type TrackerClient } from "../../src/tracker/client.ts";

@@ -7,8 +7,9 @@ import { test, type TestContext } from "node:test";
 import type { SharedStore } from "../../auth/sessions/shared-store.ts";
 import { createIdentity } from "../../base/identity.ts";
 import { systemClock } from "../../platform/clock.ts";
-import { createApp } from "../app.ts";
-import { startFakeService, type FakeService } from "../testing/service.ts";
+import { createApp } from "../create-app.ts";
+import { startFakeService } from "../testing/service.ts";
+import type { FakeService } from "../testing/types.ts";
 
 /** Remembered outside of the user's directories. */
 const state = join(tmpdir(), `contract-${randomUUID()}`);

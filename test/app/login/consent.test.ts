@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createApp } from "../../../src/app/app.ts";
+import { createApp } from "../../../src/app/create-app.ts";
 import { addKey } from "../../../src/auth/sessions/local-changes.ts";
 import { agreedKey } from "../../../src/app/login/consent.ts";
 import { commandEnvironment, scratchFolder } from "../../helpers/command.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createApp } from "../../../src/app/app.ts";
+import { createApp } from "../../../src/app/create-app.ts";
 import { destination, type LoginArguments } from "../../../src/app/login/destination.ts";
 import { loginArguments } from "../../../src/app/login/metadata.ts";
 import { plan, type LoginPlan } from "../../../src/app/login/plan.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { rmSync } from "node:fs";
 import { after, test } from "node:test";
-import { createApp } from "../../../src/app/app.ts";
+import { createApp } from "../../../src/app/create-app.ts";
 import { chooseKey, type ChoiceFacts } from "../../../src/auth/secure-storage/key-choice.ts";
 import { keychainAccountOf, keychainKey, type Keychain } from "../../../src/auth/secure-storage/keychain.ts";
 import type { KeySource, KeyWay } from "../../../src/auth/secure-storage/key-slot.ts";

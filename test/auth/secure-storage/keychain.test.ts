@@ -129,7 +129,7 @@ test("a program given to Node with -e is not run again to ask the keychain", asy
     import { appendFileSync } from "node:fs";
     appendFileSync(${JSON.stringify(runs)}, "run\\n");
     if (process.argv.length > 1) process.exit();
-    const { createApp } = await import(${JSON.stringify(new URL("../../../dist/app/app.js", import.meta.url).href)});
+    const { createApp } = await import(${JSON.stringify(new URL("../../../dist/app/create-app.js", import.meta.url).href)});
     const { clock } = createApp();
     const { keychain } = createApp({ env: { DBUS_SESSION_BUS_ADDRESS: undefined, XDG_RUNTIME_DIR: undefined }, clock: { ...clock, timeout: () => clock.timeout(20_000) } });
     await (await keychain()).read("a").catch((error) => console.log(error.message));`;

@@ -1,7 +1,8 @@
 // Rules of a refresh between two of its steps, which a real service rarely shows.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createApp, type App } from "../../../src/app/app.ts";
+import type { App } from "../../../src/app/app.ts";
+import { createApp } from "../../../src/app/create-app.ts";
 import { defaultAuthorizationServer } from "../../../src/auth/oauth/authorization-server.ts";
 import { MemoryStore } from "../../../src/auth/sessions/memory-store.ts";
 import type { Profile, Session } from "../../../src/auth/sessions/session.ts";

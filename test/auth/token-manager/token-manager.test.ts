@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { createApp, type App } from "../../../src/app/app.ts";
+import type { App } from "../../../src/app/app.ts";
+import { createApp } from "../../../src/app/create-app.ts";
 import type { AppOverrides } from "../../../src/app/overrides.ts";
 import { MemoryStore } from "../../../src/auth/sessions/memory-store.ts";
 import type { Profile, Session } from "../../../src/auth/sessions/session.ts";

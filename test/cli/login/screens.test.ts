@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ConsentQuestion } from "../../../src/app/login/options.ts";
-import { createApp } from "../../../src/app/app.ts";
+import { createApp } from "../../../src/app/create-app.ts";
 import { ownIdentity } from "../../../src/base/identity.ts";
 import { askedConsent, deviceScreen } from "../../../src/cli/login/screens.ts";
 import { qrCode, renderQrCode } from "../../../src/cli/login/qr-code.ts";
