@@ -4,7 +4,7 @@ import { hostname } from "node:os";
 import { AuthError, hint, isAuthErrorCode, reasonOf, systemErrorCode, type KnownErrorCode } from "../base/errors.ts";
 import { Secret } from "../base/secret.ts";
 import type * as runtime from "../base/runtime-types.ts";
-import type { HeldToken } from "../auth/token-manager/held-tokens.ts";
+import type { HeldToken } from "../auth/token-manager/freshness.ts";
 import type { AccessTokenOptions } from "../auth/token-manager/access-token.ts";
 import { isJsonObject, parseJson, textOf, type JsonObject } from "../http/json-members.ts";
 import type { Clock } from "../platform/clock.ts";

@@ -1,6 +1,6 @@
 import { accountName, type ProfileInUse, type Session } from "../auth/sessions/session.ts";
 import { lastLogin, seemsExpired, whyEnded } from "../auth/token-manager/ended-login.ts";
-import { isBeforeIssue, refreshRemainingMs, remainingMs, soonMs } from "../auth/token-manager/freshness.ts";
+import { endOf, isBeforeIssue, remainingMs, soonMs } from "../auth/token-manager/freshness.ts";
 import { login } from "../base/errors.ts";
 import { reportOn, type Finding } from "./finding.ts";
 
@@ -37,7 +37,7 @@ function refreshToken(session: Session, now: number, profile: string): Finding {
   if (session.refreshToken === undefined) return report("note", "none: the session ends with the access token");
   const expires = session.refreshTokenExpiresAt;
   if (expires === undefined) return report("ok", "only the service knows its expiry");
-  const left = refreshRemainingMs(session, now);
+  const left = endOf(session) - now;
   if (left > soonMs) return report("ok", `valid until ${expires}`);
   return report("warning", left > 0 ? `expires soon: ${expires}` : `expired at ${expires}`, [
     login(profile, "--force"),

@@ -35,7 +35,7 @@ export class DataKey {
     return readPrivateFile(this.path(name));
   }
 
-  /** Seals the key itself for a slot. */
+  /** For a slot. */
   wrap(wrapping: Buffer, name: string): Buffer {
     return seal(this.#bytes.toString("base64"), wrapping, name);
   }
@@ -67,9 +67,8 @@ function onAnySystem(path: string): string {
 }
 
 export interface KeySlotsOptions {
-  /** The file of the slots. */
   readonly path: string;
-  /** The digest of this machine's id. */
+  /** The digest of its id. */
   readonly machine: string;
   /** Made and loaded on first use. */
   readonly sourceOf: (source: KeyWay["source"]) => Promise<KeySource>;
@@ -83,15 +82,17 @@ export interface KeySlotsOptions {
  */
 export class KeySlots {
   readonly path: string;
+  readonly machine: string;
   readonly #options: KeySlotsOptions;
   #opened: { readonly slot: string; readonly key: DataKey } | undefined;
 
   constructor(options: KeySlotsOptions) {
     this.path = options.path;
+    this.machine = options.machine;
     this.#options = options;
   }
 
-  /** Newest first; none when nothing was stored. Throws `storage_…`. */
+  /** Newest first. Throws `storage_…`. */
   slots(): readonly KeySlot[] {
     const bytes = readPrivateFile(this.path);
     return bytes === undefined ? [] : parseSlots(bytes, this.path);
@@ -134,9 +135,8 @@ export class KeySlots {
   }
 
   #rank({ way: { source }, machine }: KeySlot): number {
-    const { hasPassphrase, machine: here } = this.#options;
-    if (source === "passphrase") return hasPassphrase ? 0 : 4;
-    if (machine === here) return source === "machine" ? 1 : 2;
+    if (source === "passphrase") return this.#options.hasPassphrase ? 0 : 4;
+    if (machine === this.machine) return source === "machine" ? 1 : 2;
     // Machines may share a keychain, but not a machine's secret, which needs its id.
     return source === "keychain" ? 3 : 5;
   }

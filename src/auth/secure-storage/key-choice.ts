@@ -1,17 +1,13 @@
 import { AuthError, hint, login } from "../../base/errors.ts";
 import { whereSealed } from "./keychain.ts";
-import type { NewKey } from "./key-slot-changes.ts";
-import type { KeySource, KeyWay } from "./key-slot.ts";
+import type { KeySource, KeyWay, NewKey } from "./key-slot.ts";
 
-/** Where the sealing key is kept, or that nothing is stored. */
 export type StorageKind = "keychain" | "file" | "memory";
 
 export interface ChoiceFacts {
-  /** The user's choice, if any. */
   requested: { readonly value: StorageKind } | undefined;
   /** How this machine opens what is stored; undefined if nothing is, or it cannot. */
   current: KeyWay | undefined;
-  /** For a new key. */
   sourceOf: (source: KeyWay["source"]) => Promise<KeySource>;
   hasPassphrase: boolean;
   /** Asks for consent to the file, once. Throws `consent_required` if it cannot ask. */

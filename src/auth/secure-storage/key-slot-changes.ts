@@ -3,13 +3,7 @@ import { hostname } from "node:os";
 import { isAuthError } from "../../base/errors.ts";
 import { moveAside, removePrivateFile, replacePrivateFile } from "../../platform/private-file-changes.ts";
 import { DataKey, wrappingName, type KeySlots } from "./data-key.ts";
-import type { KeySlot, KeyWay } from "./key-slot.ts";
-
-/** A key for a future slot. */
-export interface NewKey {
-  readonly way: KeyWay;
-  readonly key: Buffer;
-}
+import type { KeySlot, NewKey } from "./key-slot.ts";
 
 /**
  * Adds a slot to the data key that opens here, replacing this machine's own; makes a data key if there is none. Slots
@@ -21,9 +15,9 @@ export interface NewKey {
 export async function addSlot(
   slots: KeySlots,
   { way, key: wrapping }: NewKey,
-  machine: string,
   startsOver: boolean,
 ): Promise<string | undefined> {
+  const { machine } = slots;
   let present: readonly KeySlot[] = [];
   let aside: string | undefined;
   try {
@@ -51,7 +45,6 @@ export async function addSlot(
  */
 export async function removeSlots(
   slots: KeySlots,
-  machine: string,
 ): Promise<{ readonly removed: readonly string[] | undefined; readonly stay: readonly string[] }> {
   let present: readonly KeySlot[];
   try {
@@ -66,7 +59,7 @@ export async function removeSlots(
     return undefined;
   });
   const isForeign = (key: string): boolean =>
-    key !== opened?.id && present.some((slot) => slot.key === key && slot.machine !== machine);
+    key !== opened?.id && present.some((slot) => slot.key === key && slot.machine !== slots.machine);
   const left = present.filter(({ key }) => isForeign(key));
   if (left.length > 0) writeSlots(slots.path, left);
   else removePrivateFile(slots.path);

@@ -27,6 +27,12 @@ export interface KeySlot {
   readonly wrapped: string;
 }
 
+/** A key for a future slot. */
+export interface NewKey {
+  readonly way: KeyWay;
+  readonly key: Buffer;
+}
+
 /** The OS keychain, a passphrase, or this machine. */
 export interface KeySource {
   /**
@@ -35,7 +41,7 @@ export interface KeySource {
    */
   open(slot: KeySlot): Promise<Buffer>;
   /** A key for a new slot, with the secret or keychain entry that it needs. */
-  create(): Promise<{ readonly way: KeyWay; readonly key: Buffer }>;
+  create(): Promise<NewKey>;
   /** The error for a wrong key. */
   readonly mismatch: { readonly message: string; readonly hint: Hint };
 }

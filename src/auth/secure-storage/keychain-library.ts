@@ -67,9 +67,9 @@ export async function unpackedLibrary(folder: string): Promise<KeychainLibrary |
   return { files: [path] };
 }
 
-/** A native file, and the paths of the lookup. */
 interface Found {
   readonly file: string;
+  /** The paths of the lookup. */
   readonly way: readonly string[];
 }
 
@@ -108,7 +108,6 @@ function packagesAround(file: string): string[] {
   }
 }
 
-/** Empty without a name, undefined without a manifest. */
 function nameIn(manifest: string): string | undefined {
   try {
     const { name } = JSON.parse(readFileSync(manifest, "utf8")) as { name?: unknown };

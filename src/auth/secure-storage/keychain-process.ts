@@ -13,7 +13,6 @@ export interface KeychainRequest {
   readonly key?: string;
 }
 
-/** The keychain's response, or why it could not be asked. */
 export type KeychainAnswer =
   | { readonly key: string | null }
   | { readonly failed: string }
@@ -25,7 +24,6 @@ export type KeychainAnswer =
 const passed =
   /^(PATH|HOME|USER|LOGNAME|TMPDIR|XDG_RUNTIME_DIR|DBUS_SESSION_BUS_\w+|DISPLAY|WAYLAND_DISPLAY|XAUTHORITY|LD_LIBRARY_PATH|NIX_LD\w*|SYSTEMROOT|WINDIR)$/i;
 
-/** Not asked yet. */
 interface KeychainProcess {
   readonly child: ChildProcess;
   readonly answer: Socket | null | undefined;

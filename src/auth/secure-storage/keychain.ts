@@ -9,14 +9,10 @@ import { startOver, type KeySlots } from "./data-key.ts";
 import type { KeySource } from "./key-slot.ts";
 import type { SimpleKeychain } from "./simple-keychain.ts";
 
-/**
- * Keeps 256-bit keys in the operating system: one per account, as base64url text in a {@link Secret}. Calls may throw
- * {@link AuthError} `keychain_unavailable`.
- */
+/** 256-bit keys by account, as base64url. Calls may throw {@link AuthError} `keychain_unavailable`. */
 export interface Keychain {
-  /** Undefined when there is none. Throws `storage_damaged` when the entry is not a key of this tool. */
+  /** Throws `storage_damaged` when the entry is not a key of this tool. */
   read(account: string): Promise<Secret | undefined>;
-  /** Replaces the previous key. */
   write(account: string, key: Secret): Promise<void>;
   remove(account: string): Promise<void>;
 }
@@ -25,7 +21,7 @@ export interface KeychainOptions {
   /** Its name is the service of the entries. */
   identity: Identity;
   clock: Clock;
-  /** The directory of everything stored. */
+  /** For the library of a single executable. */
   folder: () => string;
   /** On Linux it names the session bus; missing variables come from this process. */
   env: Environment;

@@ -71,14 +71,13 @@ export function machineKey({ identity, folder, platform, clock, machine = machin
     async open({ way, machine: of, host }) {
       if (way.source !== "machine") throw new TypeError("not a key of this machine");
       const secret = await read();
-      const isHere = of === digestHere;
-      if (secret === undefined && isHere)
+      const isOurSecret = secret !== undefined && digestOf(secret) === way.secret;
+      if (of !== digestHere) throw elsewhere(host, isOurSecret, id === undefined);
+      if (secret === undefined)
         throw new AuthError("storage_unreadable", `the secret of the session is missing: "${path()}"`, {
           hint: restore,
         });
-      const isOurSecret = secret !== undefined && digestOf(secret) === way.secret;
-      if (!isHere) throw elsewhere(host, isOurSecret, id === undefined);
-      if (secret === undefined || !isOurSecret)
+      if (!isOurSecret)
         throw new AuthError(
           "storage_damaged",
           `the session cannot be opened: it belongs to a different secret than "${path()}"`,
@@ -109,12 +108,12 @@ function elsewhere(host: string, hasSecret: boolean, hasNoId: boolean): AuthErro
   );
 }
 
-/** Names a machine without revealing its id; empty without one. */
+/** Does not reveal the id; empty without one. */
 export function machineDigest(id: string | undefined = machineId()): string {
   return id === undefined ? "" : createHash("sha256").update(`machine ${id}`).digest("hex").slice(0, 12);
 }
 
-/** The clock's offsets from servers: of this machine alone, since others may share the home. */
+/** One for each machine, since several may share the home. */
 export function clocksFile(folder: string, digest: string): string {
   return join(folder, `clocks-${digest || "here"}.json`);
 }

@@ -9,6 +9,12 @@ import type { KeySource, KeyWay } from "./key-slot.ts";
 const cost = { N: 16384, r: 8, p: 1 } as const;
 const keyBytes = 32;
 
+/** Normalized: one passphrase, however its letters were typed. */
+export function keyOfPassphrase(passphrase: Secret, salt: string): Promise<Buffer> {
+  const run = promisify<Buffer, Buffer, number, typeof cost, Buffer>(scrypt);
+  return run(Buffer.from(passphrase.reveal().normalize("NFC")), Buffer.from(salt, "base64"), keyBytes, cost);
+}
+
 /**
  * Derived anew in every process: a stored key would open the sessions without the passphrase, and a fast hash would
  * make guessing cheap.
@@ -31,8 +37,7 @@ export function passphraseKey(passphrase: Secret | undefined): KeySource {
         { hint: startOver },
       );
     }
-    const run = promisify<Buffer, Buffer, number, typeof cost, Buffer>(scrypt);
-    return run(Buffer.from(passphrase.reveal().normalize("NFC")), Buffer.from(salt, "base64"), keyBytes, cost);
+    return keyOfPassphrase(passphrase, salt);
   };
   return {
     mismatch: { message: "the passphrase is wrong, or the file was changed", hint: setIt },

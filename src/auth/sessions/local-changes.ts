@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { AuthError, hint } from "../../base/errors.ts";
 import { namesIn } from "../../platform/large-folder.ts";
 import {
@@ -8,20 +8,20 @@ import {
   replacePrivateFile,
 } from "../../platform/private-file-changes.ts";
 import { readPrivateFile } from "../../platform/private-files.ts";
-import type { ProcessLock } from "../../platform/process-lock/holder.ts";
-import { removeDeadLock } from "../../platform/process-lock/process-lock.ts";
+import type { LockHolder, ProcessLock } from "../../platform/process-lock/holder.ts";
+import { acquireProcessLock, removeDeadLock } from "../../platform/process-lock/process-lock.ts";
 import { leftTemporaries } from "../../platform/replace-file.ts";
-import { addSlot, removeSlots, type NewKey } from "../secure-storage/key-slot-changes.ts";
 import type { DataKey } from "../secure-storage/data-key.ts";
-import { lockFile, requireHeld } from "./local-lock.ts";
+import type { NewKey } from "../secure-storage/key-slot.ts";
+import { addSlot, removeSlots } from "../secure-storage/key-slot-changes.ts";
 import type { LocalFiles, LocalOptions } from "./local.ts";
 import { textOf, type Choice, type Profile, type Session } from "./session.ts";
+import type { AwaitedWork, ClaimOptions, ProfileChange, Remaining } from "./store.ts";
 import { forget, note } from "./this-machine.ts";
 
-/** See {@link SessionStore.change}. */
 export async function changeProfile(
   name: string,
-  change: (profile: Profile | undefined) => Profile | undefined,
+  change: ProfileChange,
   store: LocalFiles,
 ): Promise<Profile | undefined> {
   const { keys, machine } = store.options;
@@ -73,7 +73,6 @@ async function sweep(folder: string, login: string | undefined): Promise<void> {
   for (const path of leftTemporaries(folder)) removePrivateFile(path);
 }
 
-/** See {@link SessionStore.choose}. Does nothing where nothing is stored. */
 export async function changeChoice(change: (choice: Choice) => Choice, store: LocalFiles): Promise<Choice> {
   return exclusively(store.options, async (lock) => {
     const key = await store.options.keys.open();
@@ -87,17 +86,15 @@ export async function changeChoice(change: (choice: Choice) => Choice, store: Lo
   });
 }
 
-/** See {@link addSlot}. */
 export async function addKey(key: NewKey, startsOver: boolean, options: LocalOptions): Promise<string | undefined> {
-  return exclusively(options, () => addSlot(options.keys, key, options.machine.digest, startsOver));
+  return exclusively(options, () => addSlot(options.keys, key, startsOver));
 }
 
-/** See {@link SessionStore.removeAll}. */
 export async function removeAll(
   but: "sessions" | undefined,
   removeKey: () => Promise<void> = async () => undefined,
   store: LocalFiles,
-): Promise<{ profiles: readonly string[]; hosts: readonly string[] }> {
+): Promise<Remaining> {
   const { options } = store;
   const left: string[] = [];
   for (const name of but === undefined ? [] : await store.names()) {
@@ -110,7 +107,7 @@ export async function removeAll(
     return { profiles: left, hosts: [] };
   }
   return exclusively(options, async () => {
-    const { removed, stay } = await removeSlots(options.keys, options.machine.digest);
+    const { removed, stay } = await removeSlots(options.keys);
     const sessions = join(options.folder, "sessions");
     for (const folder of removed?.map((id) => join(sessions, id)) ?? [sessions]) removePrivateFolder(folder);
     await removeKey();
@@ -126,6 +123,32 @@ async function exclusively<T>(options: LocalOptions, work: (lock: ProcessLock | 
   } finally {
     lock?.release();
   }
+}
+
+/**
+ * Takes a lock next to what it guards: every process that opens the same file, by any path, meets the same lock.
+ *
+ * @param unless - called between tries; true ends the wait with undefined
+ */
+export function lockFile(
+  path: string,
+  work: AwaitedWork["work"],
+  patience: ClaimOptions,
+  { clock, onWait }: LocalOptions,
+  unless: () => boolean = () => false,
+): Promise<ProcessLock | undefined> {
+  ensurePrivateFolder(dirname(path));
+  const told = (holder: LockHolder | undefined): void =>
+    onWait({ work, pid: holder?.state === "unknown" ? undefined : holder?.pid || undefined });
+  return acquireProcessLock(path, { clock, ...patience, unless, onWait: told });
+}
+
+/** After a lost lock nothing may be changed: an unseen holder is presumed dead after a while. */
+function requireHeld(lock: ProcessLock | undefined): void {
+  if (lock?.held() === true) return;
+  throw new AuthError("lock_unavailable", "the lock on the logins was lost while this process was stopped", {
+    hint: "Try again",
+  });
 }
 
 function replaceSealed(key: DataKey, name: string, text: string): void {

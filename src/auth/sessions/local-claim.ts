@@ -2,8 +2,7 @@ import { join } from "node:path";
 import { removePrivateFile, replacePrivateFile, reservePrivateFile } from "../../platform/private-file-changes.ts";
 import { fileMark } from "../../platform/private-files.ts";
 import type { Reservation } from "../../platform/replace-file.ts";
-import { requireStored, sessionText } from "./local-changes.ts";
-import { lockFile } from "./local-lock.ts";
+import { lockFile, requireStored, sessionText } from "./local-changes.ts";
 import type { LocalFiles, ReadProfile } from "./local.ts";
 import type { Claim, ClaimOptions } from "./store.ts";
 import { lastRefresh, note, noteOffset, refuseOlder } from "./this-machine.ts";
@@ -19,7 +18,7 @@ const outageMs = 2_000;
  * so far costs an error, not a session.
  */
 export async function claimLogin(
-  { name, profile, key, mark, bytes }: ReadProfile,
+  { name, profile, key, bytes }: ReadProfile,
   options: ClaimOptions,
   store: LocalFiles,
 ): Promise<Claim | undefined> {
@@ -28,8 +27,7 @@ export async function claimLogin(
   const folder = key.hiddenName(name);
   const [profileFile, login] = [join(folder, "profile"), join(folder, session.id)];
   const file = key.path(login);
-  const markNow = (): string => `${fileMark(key.path(profileFile))} ${fileMark(file)}`;
-  // Reads the files: a network file system answers stat from memory.
+  // By reading: a network file system answers stat from memory.
   const isUnchanged = (): boolean =>
     [profileFile, login].every((one, index) => {
       const before = bytes[index];
@@ -37,7 +35,16 @@ export async function claimLogin(
       return now === undefined ? before === undefined : before?.equals(now) === true;
     });
 
-  const lock = await lockFile(`${file}.lock`, "refresh", options, store.options, () => markNow() !== mark);
+  let mark: string | undefined;
+  /** Cheap for a waiter that asks often: reads only what was replaced since it asked before. */
+  const isDone = (): boolean => {
+    const now = `${fileMark(key.path(profileFile))} ${fileMark(file)}`;
+    if (now === mark) return false;
+    mark = now;
+    return !isUnchanged();
+  };
+
+  const lock = await lockFile(`${file}.lock`, "refresh", options, store.options, isDone);
   if (lock === undefined) return undefined;
   let room: Reservation | undefined;
   try {

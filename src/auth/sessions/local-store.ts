@@ -4,7 +4,7 @@ import type { DataKey } from "../secure-storage/data-key.ts";
 import { clocksFile } from "../secure-storage/machine-key.ts";
 import type { LocalFiles, LocalOptions, ProfileText, ReadProfile } from "./local.ts";
 import { fromText, noChoice, usedIn, type Choice, type Profile, type Session } from "./session.ts";
-import type { Claim, ClaimOptions, SessionStore, StoredProfile } from "./store.ts";
+import type { Claim, ClaimOptions, ProfileChange, Remaining, SessionStore, StoredProfile } from "./store.ts";
 
 /**
  * Logins in sealed files, each replaced whole: `sessions/KEY/PROFILE/profile`, and next to it the login that it names.
@@ -50,10 +50,7 @@ export class LocalStore implements SessionStore, LocalFiles {
     return key === undefined ? { name, profile: undefined } : this.look(name, key);
   }
 
-  async change(
-    name: string,
-    change: (profile: Profile | undefined) => Profile | undefined,
-  ): Promise<Profile | undefined> {
+  async change(name: string, change: ProfileChange): Promise<Profile | undefined> {
     return (await import("./local-changes.ts")).changeProfile(name, change, this);
   }
 
@@ -65,10 +62,7 @@ export class LocalStore implements SessionStore, LocalFiles {
     return (await import("./local-claim.ts")).claimLogin(found as ReadProfile, options, this);
   }
 
-  async removeAll(
-    but?: "sessions",
-    removeKey?: () => Promise<void>,
-  ): Promise<{ profiles: readonly string[]; hosts: readonly string[] }> {
+  async removeAll(but?: "sessions", removeKey?: () => Promise<void>): Promise<Remaining> {
     return (await import("./local-changes.ts")).removeAll(but, removeKey, this);
   }
 
@@ -76,12 +70,10 @@ export class LocalStore implements SessionStore, LocalFiles {
     const folder = key.hiddenName(name);
     const profileFile = join(folder, "profile");
     for (let isSecond = false; ; isSecond = true) {
-      const before = fileMark(key.path(profileFile));
       const bytes = key.bytes(profileFile);
-      if (bytes === undefined) return { name, profile: undefined, key, mark: "", bytes: [undefined, undefined] };
+      if (bytes === undefined) return { name, profile: undefined, key, bytes: [undefined, undefined] };
       const { login, name: _, ...profile } = fromText<ProfileText>(key.open(profileFile, bytes));
       const file = login === undefined ? undefined : join(folder, login);
-      const mark = `${before} ${file && fileMark(key.path(file))}`;
       const loginBytes = file === undefined ? undefined : key.bytes(file);
       // Between the looks the login was ended or replaced, as the profile says. If it does not, the file was lost.
       if (file !== undefined && loginBytes === undefined && !isSecond) continue;
@@ -89,7 +81,7 @@ export class LocalStore implements SessionStore, LocalFiles {
         file === undefined || loginBytes === undefined
           ? undefined
           : await this.#inItsTime(fromText<Session>(key.open(file, loginBytes)));
-      return { name, profile: { ...profile, session }, key, mark, bytes: [bytes, loginBytes] };
+      return { name, profile: { ...profile, session }, key, bytes: [bytes, loginBytes] };
     }
   }
 

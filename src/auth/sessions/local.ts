@@ -12,7 +12,6 @@ export interface ThisMachine {
 }
 
 export interface LocalOptions {
-  /** Of everything stored. */
   readonly folder: string;
   readonly keys: KeySlots;
   readonly clock: Clock;
@@ -26,16 +25,14 @@ export interface LocalOptions {
 /** The content of a profile's file: all but the session, which has its own file. */
 export type ProfileText = Omit<Profile, "session"> & { readonly name: string; readonly login?: string | undefined };
 
-/** A profile from its files, and what tells whether they changed. */
+/** A profile from its files. */
 export interface ReadProfile extends StoredProfile {
   readonly key: DataKey;
-  /** Of both files, before they were read. */
-  readonly mark: string;
-  /** Their bytes, which no two writes share. */
+  /** No two writes share them. */
   readonly bytes: readonly [profile: Buffer | undefined, login: Buffer | undefined];
 }
 
-/** The reading half of the local store, for the other half. */
+/** What reads, for what changes. */
 export interface LocalFiles {
   readonly options: LocalOptions;
   look(name: string, key: DataKey): Promise<ReadProfile>;

@@ -1,9 +1,8 @@
 import { AuthError } from "../../base/errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { noChoice, type Choice, type Profile, type Session } from "./session.ts";
-import type { Claim, ClaimOptions, SessionStore, StoredProfile } from "./store.ts";
+import type { Claim, ClaimOptions, ProfileChange, Remaining, SessionStore, StoredProfile } from "./store.ts";
 
-/** Keeps logins for the life of the process; writes nothing. */
 export class MemoryStore implements SessionStore {
   readonly #clock: Clock;
   readonly #profiles = new Map<string, Profile>();
@@ -27,10 +26,7 @@ export class MemoryStore implements SessionStore {
     return { name, profile: this.#profiles.get(name) };
   }
 
-  async change(
-    name: string,
-    change: (profile: Profile | undefined) => Profile | undefined,
-  ): Promise<Profile | undefined> {
+  async change(name: string, change: ProfileChange): Promise<Profile | undefined> {
     const after = change(this.#profiles.get(name));
     if (after === undefined) this.#profiles.delete(name);
     else this.#profiles.set(name, after);
@@ -80,7 +76,7 @@ export class MemoryStore implements SessionStore {
     };
   }
 
-  async removeAll(but?: "sessions"): Promise<{ profiles: readonly string[]; hosts: readonly string[] }> {
+  async removeAll(but?: "sessions"): Promise<Remaining> {
     for (const [name, { session }] of this.#profiles)
       if (but === undefined || session === undefined) this.#profiles.delete(name);
     return { profiles: [...this.#profiles.keys()], hosts: [] };

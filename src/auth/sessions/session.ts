@@ -16,23 +16,20 @@ export type AuthFlow = "authorization_code" | "device_code" | "token";
 export interface Session extends Client {
   /** Names the login on this machine: a refresh keeps it, a new login has another. */
   readonly id: string;
-  /** How often its tokens were refreshed. */
   readonly refreshes: number;
   /** The command or program of the last refresh; undefined before the first. */
   readonly refreshedBy?: string | undefined;
   /** The issuer of the tokens, as at login. They go to it and to the service, and nowhere else. */
   readonly server: AuthorizationServer;
-  /** RFC 6749 §1.4. */
   readonly accessToken: Secret;
-  /** Alone, or with a proof of its key. */
   readonly tokenType: "Bearer" | "DPoP";
-  /** The tokens' key (RFC 9449); undefined when the server does not bind tokens, or the user declined. */
+  /** Of the tokens (RFC 9449); undefined when the server does not bind them, or the user declined. */
   readonly dpopKey?: Secret | undefined;
   /** Undefined when the server issued none: the session then expires with the access token. */
   readonly refreshToken: Secret | undefined;
-  /** Granted, separated by spaces (RFC 6749 §3.3). */
+  /** Granted, separated by spaces. */
   readonly scope: string;
-  /** Requested and not granted, separated by spaces; undefined when nothing is missing. */
+  /** Requested and not granted. */
   readonly missingScope?: string | undefined;
   /** What the access tokens are for, if named (RFC 8707): every refresh requests the same. */
   readonly resource?: string | undefined;
@@ -46,25 +43,19 @@ export interface Session extends Client {
   readonly accessTokenExpiresAt: number | undefined;
   /** As the server wrote it or computed from that; undefined: only the server knows. */
   readonly refreshTokenExpiresAt: string | undefined;
-  /**
-   * This machine's clock plus this is the server's; 0 unless they differed by more than a minute. Each machine has its
-   * own.
-   */
+  /** From this machine's clock to the server's; 0 unless they differed by more than a minute. */
   readonly clockOffsetMs: number;
-  /** The service's own id; undefined when it does not say. */
+  /** The service's own id. */
   readonly sessionId: string | undefined;
   /** As described by the service at login. */
   readonly user: Omit<UserInfo, "teams">;
-  /** At login; empty where the service has none. */
   readonly teams: readonly Team[];
   readonly authFlow: AuthFlow;
   /** A refresh does not change it. */
   readonly authenticatedAt: number;
 }
 
-/**
- * An access token with what it takes to present it. `user` is undefined for a token from elsewhere, which names none.
- */
+/** An access token with what it takes to present it. A token from elsewhere may name no user. */
 export type Credential = Pick<Session, "accessToken" | "tokenType" | "dpopKey" | "clockOffsetMs"> &
   Partial<Pick<Session, "user" | "accessTokenExpiresAt">> & {
     /** Makes the proofs where the key is elsewhere. @internal */
@@ -82,16 +73,15 @@ export interface EndedLogin {
   readonly endedAt: number;
   /** The command or program that ended it, or noticed; undefined when none has yet. */
   readonly by?: string | undefined;
-  /** The service's words. */
+  /** By the service. */
   readonly said?: string | undefined;
-  /** As in {@link Session}. */
   readonly issuedAt: number;
   readonly refreshedBy?: string | undefined;
 }
 
 /** An account at a service. It outlives its session, so that the next login knows where to go. */
 export interface Profile extends Client {
-  /** The service's URL, without a trailing `/`: the only one that this profile's tokens go to. */
+  /** A URL without a trailing `/`: the only one that this profile's tokens go to. */
   readonly service: string;
   /** As it names itself; undefined: the service is its own issuer. */
   readonly issuer?: string | undefined;
@@ -101,9 +91,9 @@ export interface Profile extends Client {
   readonly registeredUntil?: number | undefined;
   /** If the user named one. */
   readonly provider?: ChosenProvider | undefined;
-  /** From the last login, to save the next one a request. */
+  /** To save the next login a request. */
   readonly metadata?: KnownServer | undefined;
-  /** The user's scopes, separated by spaces; undefined: the default. */
+  /** Chosen by the user; undefined: the default. */
   readonly scope?: string | undefined;
   /** Hosts, as {@link URL} writes them, where a login may begin instead of the issuer: each agreed to by name. */
   readonly trustedHosts?: readonly string[] | undefined;
@@ -111,7 +101,6 @@ export interface Profile extends Client {
   readonly redirectPath?: string | undefined;
   /** The id of the chosen team; undefined: {@link defaultTeam}. */
   readonly team: string | undefined;
-  /** Undefined when not logged in. */
   readonly session: Session | undefined;
   /** The last ended login; there may be a newer one. */
   readonly ended?: EndedLogin | undefined;
@@ -127,7 +116,6 @@ export interface Choice {
   readonly here?: string;
 }
 
-/** Where nothing is stored. */
 export const noChoice: Choice = { active: "default" };
 
 /**
@@ -158,12 +146,10 @@ export function boundToken(
   );
 }
 
-/** Letters, digits, ".", "_" and "-", 64 at most. */
 export function isProfileName(text: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(text);
 }
 
-/** A profile's name, and its source. */
 export interface NamedProfile {
   readonly name: string;
   /**
@@ -173,9 +159,7 @@ export interface NamedProfile {
   readonly source: string;
 }
 
-/** The profile of a command or program. */
 export interface ProfileInUse extends NamedProfile {
-  /** Undefined when there is none of that name. */
   readonly profile: Profile | undefined;
 }
 
@@ -186,7 +170,7 @@ export function unnamedProfile({ active, here }: Choice): NamedProfile {
 
 const chosenFor = "--here in";
 
-/** For a named profile that does not exist: a typing mistake must neither act as another account nor be ignored. */
+/** A typing mistake must neither act as another account nor be ignored. */
 export function unknownProfile({ name, source }: NamedProfile, names: readonly string[]): NotAuthenticatedError {
   const known = names.length === 0 ? "" : `Known: ${names.join(", ")}. `;
   const another = source.startsWith(chosenFor)
@@ -235,7 +219,6 @@ export function accountName(profile: Profile): string {
   return `${userName(profile.session?.user)}${team ? ` (${oneLine(team.name)})` : ""}`;
 }
 
-/** Without the team. */
 export function userName(user: Session["user"] | undefined): string {
   return oneLine(user?.email ?? user?.name ?? user?.id ?? "somebody");
 }

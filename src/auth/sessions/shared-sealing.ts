@@ -1,8 +1,8 @@
-import { randomBytes, scrypt } from "node:crypto";
-import { promisify } from "node:util";
+import { randomBytes } from "node:crypto";
 import { AuthError, hint } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
 import { seal, unseal } from "../secure-storage/data-key.ts";
+import { keyOfPassphrase } from "../secure-storage/passphrase-key.ts";
 
 /** A key service (a KMS): gets 32 random bytes for each stored text, and returns them. */
 export interface KeyWrapper {
@@ -30,8 +30,6 @@ interface Envelope {
   readonly salt?: string;
 }
 
-/** As for the local files: 16 MiB of memory and about 35 ms per guess (RFC 7914 §2). */
-const cost = { N: 16384, r: 8, p: 1 } as const;
 const keyBytes = 32;
 
 /**
@@ -67,13 +65,10 @@ function wrappingSealer({ wrap, unwrap }: KeyWrapper): Sealer {
 }
 
 function passphraseSealer(passphrase: Secret): Sealer {
-  const run = promisify<Buffer, Buffer, number, typeof cost, Buffer>(scrypt);
-  const derive = (salt: string): Promise<Buffer> =>
-    run(Buffer.from(passphrase.reveal().normalize("NFC")), Buffer.from(salt, "base64"), keyBytes, cost);
   // Derived once per salt: a server with thousands of logins has one of its own, and meets its peers'.
   const known = new Map<string, Promise<Buffer>>();
   const keyOf = (salt: string): Promise<Buffer> => {
-    const key = known.get(salt) ?? derive(salt);
+    const key = known.get(salt) ?? keyOfPassphrase(passphrase, salt);
     known.set(salt, key);
     return key;
   };

@@ -2,7 +2,7 @@ import { AuthError } from "../../base/errors.ts";
 import type { Choice, Profile } from "./session.ts";
 import { SharedClaims, type ClaimsOptions } from "./shared-claim.ts";
 import { SharedEntries, type EntriesOptions } from "./shared-entries.ts";
-import type { Claim, ClaimOptions, SessionStore, StoredProfile } from "./store.ts";
+import type { Claim, ClaimOptions, ProfileChange, Remaining, SessionStore, StoredProfile } from "./store.ts";
 import { forget, note } from "./this-machine.ts";
 
 export interface SharedSessionsOptions extends EntriesOptions, ClaimsOptions {
@@ -49,10 +49,7 @@ export class SharedSessions implements SessionStore {
     return this.#entries.load(name);
   }
 
-  async change(
-    name: string,
-    change: (profile: Profile | undefined) => Profile | undefined,
-  ): Promise<Profile | undefined> {
+  async change(name: string, change: ProfileChange): Promise<Profile | undefined> {
     const { machine } = this.#options;
     for (;;) {
       const entry = await this.#entries.load(name);
@@ -72,7 +69,7 @@ export class SharedSessions implements SessionStore {
     return this.#claims.claim(found, options);
   }
 
-  async removeAll(but?: "sessions"): Promise<{ profiles: readonly string[]; hosts: readonly string[] }> {
+  async removeAll(but?: "sessions"): Promise<Remaining> {
     const { login } = this.#options;
     const left = await this.change(login, (profile) =>
       but === undefined || profile?.session === undefined ? undefined : profile,

@@ -4,7 +4,6 @@ import { unknownProfile, type Choice, type Profile, type Session } from "./sessi
 /** A profile as read. A claim is for exactly this: later changes prevent it. */
 export interface StoredProfile {
   readonly name: string;
-  /** Undefined when there is no such profile. */
   readonly profile: Profile | undefined;
 }
 
@@ -32,7 +31,7 @@ export interface Claim {
 export interface ClaimOptions {
   /** The longest wait for another holder, in milliseconds. */
   readonly timeoutMs: number;
-  /** The same for a holder seen at work: it waits for the service, and its result serves here too. */
+  /** For a holder seen at work: it waits for the service, and its result serves here too. */
   readonly whileAtWorkMs: number;
 }
 
@@ -48,6 +47,18 @@ export interface AwaitedWork {
 }
 
 /**
+ * Gets the current profile; the result has the same session, another login's, or none. Undefined removes the profile;
+ * the same value changes nothing.
+ */
+export type ProfileChange = (profile: Profile | undefined) => Profile | undefined;
+
+/** What stays: the names of profiles, and of other machines with logins. */
+export interface Remaining {
+  readonly profiles: readonly string[];
+  readonly hosts: readonly string[];
+}
+
+/**
  * Logins at rest: sealed files, or memory. Only {@link SessionStore.names} costs more with more profiles.
  *
  * Changes of a profile never wait for a refresh, nor a refresh for them: an ended or replaced login is no longer the
@@ -55,24 +66,18 @@ export interface AwaitedWork {
  * @internal
  */
 export interface SessionStore {
-  /** The profile in use where none is named. */
   choice(): Promise<Choice>;
   /** Of all profiles, in order. */
   names(): Promise<readonly string[]>;
   /** @throws {@link AuthError} `storage_unsafe`, `storage_damaged`, `storage_unreadable` or `keychain_unavailable` */
   read(name: string): Promise<StoredProfile>;
   /**
-   * Changes a profile; returns what is stored now. `change` gets the current profile; its result has the same session,
-   * another login's, or none. Undefined removes the profile; the same value changes nothing.
-   *
+   * @returns what is stored now
    * @throws {@link AuthError} `lock_unavailable` or `storage_…`; the stored profile is then unchanged
    */
-  change(name: string, change: (profile: Profile | undefined) => Profile | undefined): Promise<Profile | undefined>;
-  /** Fails as {@link SessionStore.change}. */
+  change(name: string, change: ProfileChange): Promise<Profile | undefined>;
   choose(change: (choice: Choice) => Choice): Promise<Choice>;
   /**
-   * Claims the login of a profile that was read.
-   *
    * @returns undefined when something else was stored since: perhaps a token that needs no claim
    * @throws {@link AuthError} `lock_unavailable` or `storage_…`
    */
@@ -84,15 +89,11 @@ export interface SessionStore {
    *   stays
    * @param removeKey - removes the key once nothing is left; under the same lock, so that no login that needs it comes
    *   between
-   * @returns the names of the profiles that stay, and of other machines with logins
    */
-  removeAll(
-    but?: "sessions",
-    removeKey?: () => Promise<void>,
-  ): Promise<{ profiles: readonly string[]; hosts: readonly string[] }>;
+  removeAll(but?: "sessions", removeKey?: () => Promise<void>): Promise<Remaining>;
 }
 
-/** All profiles, by name, and the choice. @internal */
+/** @internal */
 export async function readAll(
   store: SessionStore,
 ): Promise<Choice & { readonly profiles: ReadonlyMap<string, Profile> }> {

@@ -7,10 +7,10 @@ import type { ThisMachine } from "./local.ts";
 import type { Session } from "./session.ts";
 
 /*
- * What a machine keeps to itself about logins that others may share, next to the secret of its key and never among the logins: how far
- * its clock is from each server's, and how often it has refreshed each login.
+ * What a machine keeps to itself about logins that others may share, next to the secret of its key: how far its clock
+ * is from each server's, and how often it has refreshed each login.
  *
- * A login can be used without all of it. So where it cannot be read or written, this machine is as one that has not met the login yet.
+ * A login can be used without it. Where it cannot be read or written, this machine has not met the login yet.
  */
 
 /** Smaller differences are one offset: servers tell the time in whole seconds, and responses take a while. */
@@ -28,7 +28,6 @@ export function note(session: Session, machine: ThisMachine): void {
   noteOffset(session, machine);
 }
 
-/** Notes the clock's offset from the session's server. */
 export function noteOffset({ server: { issuer }, clockOffsetMs }: Session, machine: ThisMachine): void {
   attempt(() => {
     const { [issuer]: known = 0, ...others } = offsetsOf(machine);
@@ -38,7 +37,6 @@ export function noteOffset({ server: { issuer }, clockOffsetMs }: Session, machi
   });
 }
 
-/** For an ended login. */
 export function forget({ id }: Session, machine: ThisMachine): void {
   attempt(() => removePrivateFile(countFile(id, machine)));
 }

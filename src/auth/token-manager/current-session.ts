@@ -11,7 +11,7 @@ import {
 import type { SessionStore, StoredProfile } from "../sessions/store.ts";
 import type { AccessTokenOptions } from "./access-token.ts";
 import type { AuthEventStream } from "./events.ts";
-import { hold, isEnough, leftMs, type HeldSession } from "./freshness.ts";
+import { hold, isEnough, isUsable, type Held } from "./freshness.ts";
 
 /** A session with the profile that holds it. @internal */
 export interface FoundSession {
@@ -35,7 +35,7 @@ export class CurrentSession {
   readonly #options: CurrentSessionOptions;
   #named: NamedProfile | undefined;
   #service: string | undefined;
-  #held: HeldSession | undefined;
+  #held: Held | undefined;
 
   constructor(options: CurrentSessionOptions) {
     this.#options = options;
@@ -55,11 +55,7 @@ export class CurrentSession {
    * @throws {@link NotAuthenticatedError} when it must exist and does not: a mistyped name must neither act as another
    *   account nor be ignored
    */
-  async inUse({
-    mayBeNew = false,
-  }: {
-    mayBeNew?: boolean;
-  } = {}): Promise<ProfileInUse & { readonly stored: StoredProfile }> {
+  async inUse({ mayBeNew = false } = {}): Promise<ProfileInUse & { readonly stored: StoredProfile }> {
     this.#named ??= unnamedProfile(await this.#options.store.choice());
     const stored = await this.#options.store.read(this.#named.name);
     if (stored.profile === undefined && this.#named.source !== "active" && !mayBeNew)
@@ -67,7 +63,7 @@ export class CurrentSession {
     return { ...this.#named, profile: stored.profile, stored };
   }
 
-  /** Where the storage cannot be read: the named profile, else the default. */
+  /** Where the storage cannot be read. */
   get named(): NamedProfile {
     return (this.#named ??= unnamedProfile(noChoice));
   }
@@ -86,7 +82,7 @@ export class CurrentSession {
     return this.sessionIn((await this.inUse()).stored);
   }
 
-  /** The session of a profile just read or written. Fails as {@link CurrentSession.load}. */
+  /** Of a profile just read or written. Fails as {@link CurrentSession.load}. */
   async sessionIn(stored: StoredProfile): Promise<FoundSession> {
     const { profile } = stored;
     if (profile?.session === undefined) {
@@ -107,26 +103,23 @@ export class CurrentSession {
     return { session: profile.session, stored };
   }
 
-  /** The session in memory, if it satisfies the caller. */
-  held(need: AccessTokenOptions): HeldSession | undefined {
+  held(need: AccessTokenOptions): Held | undefined {
     return this.#held !== undefined && isEnough(this.#held, need, this.#options.clock) ? this.#held : undefined;
   }
 
   /** The session in memory, if its token is usable at all. */
-  stillGood({ rejected }: AccessTokenOptions): Session | undefined {
+  stillGood(need: AccessTokenOptions): Session | undefined {
     const held = this.#held;
-    return held !== undefined && held.token !== rejected && leftMs(held, this.#options.clock) > 0
-      ? held.session
-      : undefined;
+    return held !== undefined && isUsable(held, need, this.#options.clock) ? held.credential : undefined;
   }
 
-  hold(session: Session): HeldSession {
+  hold(session: Session): Held {
     return (this.#held = hold(session, this.#held, this.#options.clock));
   }
 
   /** Takes a session into memory; true if it satisfies the caller. Announces one that another process has refreshed. */
   isEnough(session: Session, need: AccessTokenOptions): boolean {
-    const known = this.#held?.session;
+    const known = this.#held?.credential;
     const enough = isEnough(this.hold(session), need, this.#options.clock);
     if (enough && known !== undefined && !known.accessToken.equals(session.accessToken))
       this.announce("adopted", session);

@@ -1,7 +1,7 @@
 import { localTime } from "../../base/duration.ts";
 import { hint, login, NotAuthenticatedError, ServiceError } from "../../base/errors.ts";
 import { userName, type EndedLogin, type Profile, type Session } from "../sessions/session.ts";
-import { isAlive } from "./freshness.ts";
+import { endOf, isAlive } from "./freshness.ts";
 
 type End = Pick<EndedLogin, "reason" | "by"> & { readonly at: number; readonly cause?: unknown };
 
@@ -28,9 +28,8 @@ export function notLoggedIn(name: string, profile: Profile | undefined, now: num
 export function lastLogin(profile: Profile | undefined, now: number): EndedLogin | undefined {
   const session = profile?.session;
   if (session === undefined) return profile?.ended;
-  return isAlive(session, now)
-    ? undefined
-    : endedLogin(session, { reason: "expired", by: undefined, at: Math.min(now, endOf(session)) });
+  const expired = seemsExpired(session, now);
+  return expired && endedLogin(session, { reason: "expired", at: expired.at });
 }
 
 /**
@@ -44,12 +43,6 @@ export function seemsExpired(
   if (isAlive(session, now)) return undefined;
   const at = Math.min(now, endOf(session));
   return { at, words: `the login expired on ${localTime(at)} by this machine's clock` };
-}
-
-/** When a session ends as its service said, by this machine's clock; infinite when it did not say. */
-export function endOf({ refreshToken, refreshTokenExpiresAt, accessTokenExpiresAt, clockOffsetMs }: Session): number {
-  const ends = refreshToken === undefined ? accessTokenExpiresAt : Date.parse(refreshTokenExpiresAt ?? "");
-  return ends === undefined || Number.isNaN(ends) ? Number.POSITIVE_INFINITY : ends - clockOffsetMs;
 }
 
 /** As the end of a sentence. */

@@ -1,5 +1,5 @@
 import type { Clock } from "../../platform/clock.ts";
-import type { Session } from "../sessions/session.ts";
+import type { Credential, Session } from "../sessions/session.ts";
 import type { AccessToken, AccessTokenOptions } from "./access-token.ts";
 
 /** When an access token was issued and when it expires, by the server's clock. */
@@ -18,12 +18,13 @@ export function isBeforeIssue(session: Lifetime, now: number): boolean {
 
 /** Whether a session can still be used or refreshed, by this machine's clock. */
 export function isAlive(session: Session, now: number): boolean {
-  return remainingMs(session, now) > 0 || (session.refreshToken !== undefined && refreshRemainingMs(session, now) > 0);
+  return remainingMs(session, now) > 0 || (session.refreshToken !== undefined && endOf(session) > now);
 }
 
-/** In milliseconds; infinite when only the service knows. */
-export function refreshRemainingMs({ refreshTokenExpiresAt: ends, clockOffsetMs }: Session, now: number): number {
-  return ends === undefined ? Infinity : Date.parse(ends) - now - clockOffsetMs;
+/** When a session ends as its service said, by this machine's clock; infinite when it did not say. */
+export function endOf({ refreshToken, refreshTokenExpiresAt, accessTokenExpiresAt, clockOffsetMs }: Session): number {
+  const ends = refreshToken === undefined ? accessTokenExpiresAt : Date.parse(refreshTokenExpiresAt ?? "");
+  return ends === undefined || Number.isNaN(ends) ? Number.POSITIVE_INFINITY : ends - clockOffsetMs;
 }
 
 /** A login that expires sooner is worth a warning. */
@@ -46,8 +47,11 @@ function lifetimeMs(session: Lifetime): number {
   return (session.accessTokenExpiresAt ?? Number.POSITIVE_INFINITY) - session.issuedAt;
 }
 
-export interface HeldSession {
-  readonly session: Session;
+export type HeldToken = Credential & Lifetime;
+
+/** A token in memory: a session's, or one that this process cannot refresh itself. */
+export interface Held<Token extends HeldToken = Session> {
+  readonly credential: Token;
   readonly token: string;
   /** On the monotonic clock, which nobody sets back. */
   readonly expiresAtMonotonic: number;
@@ -59,28 +63,37 @@ export interface HeldSession {
 }
 
 /**
- * Takes a session into memory. Its lifetime counts on both clocks: the wall clock may be set back, the monotonic one
+ * Takes a token into memory. Its lifetime counts on both clocks: the wall clock may be set back, the monotonic one
  * may stop while the machine sleeps, but not both at once.
  *
  * @param previous - if it has the same token, its readings stay: they were taken closer to the issue
  */
-export function hold(session: Session, previous: HeldSession | undefined, clock: Clock): HeldSession {
-  const known = previous?.session;
+export function hold<Token extends HeldToken>(
+  credential: Token,
+  previous: Held<Token> | undefined,
+  clock: Clock,
+): Held<Token> {
+  const known = previous?.credential;
   // A server may give the same token again with a new expiry.
   if (
     previous &&
-    known?.accessToken.equals(session.accessToken) &&
-    known.accessTokenExpiresAt === session.accessTokenExpiresAt
+    known?.accessToken.equals(credential.accessToken) &&
+    known.accessTokenExpiresAt === credential.accessTokenExpiresAt
   ) {
-    return known === session ? previous : { ...previous, session, given: undefined };
+    return known === credential ? previous : { ...previous, credential, given: undefined };
   }
-  const expiresAtMonotonic = clock.monotonic() + remainingMs(session, clock.now());
-  return { session, token: session.accessToken.reveal(), expiresAtMonotonic, enoughFrom: 0, enoughUntil: 0 };
+  const expiresAtMonotonic = clock.monotonic() + remainingMs(credential, clock.now());
+  return { credential, token: credential.accessToken.reveal(), expiresAtMonotonic, enoughFrom: 0, enoughUntil: 0 };
 }
 
 /** In milliseconds, by the clock that leaves less; not positive after expiry. */
-export function leftMs({ session, expiresAtMonotonic }: HeldSession, clock: Clock): number {
-  return Math.min(expiresAtMonotonic - clock.monotonic(), remainingMs(session, clock.now()));
+function leftMs({ credential, expiresAtMonotonic }: Held<HeldToken>, clock: Clock): number {
+  return Math.min(expiresAtMonotonic - clock.monotonic(), remainingMs(credential, clock.now()));
+}
+
+/** Whether the held token is valid at all: enough where it cannot be refreshed. */
+export function isUsable(held: Held<HeldToken>, { rejected }: AccessTokenOptions, clock: Clock): boolean {
+  return held.token !== rejected && leftMs(held, clock) > 0;
 }
 
 /**
@@ -90,14 +103,14 @@ export function leftMs({ session, expiresAtMonotonic }: HeldSession, clock: Cloc
  * or less if the token expires sooner; a clock set back falls outside of that second.
  */
 export function isEnough(
-  held: HeldSession,
+  held: Held<HeldToken>,
   { minValidityMs = 0, rejected }: AccessTokenOptions,
   clock: Clock,
 ): boolean {
   const now = clock.now();
   if (now >= held.enoughFrom && now < held.enoughUntil && minValidityMs === 0 && rejected === undefined) return true;
   if (held.token === rejected) return false;
-  const left = leftMs(held, clock) - requiredMs(held.session, minValidityMs);
+  const left = leftMs(held, clock) - requiredMs(held.credential, minValidityMs);
   if (left <= 0) return false;
   held.enoughFrom = now;
   held.enoughUntil = now + Math.min(left, 1_000);

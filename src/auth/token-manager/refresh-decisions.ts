@@ -1,11 +1,10 @@
 import { AuthError, ServiceError } from "../../base/errors.ts";
-import { judgeRefreshFailure } from "../oauth/refresh.ts";
+import { judgeRefreshFailure, type RefreshVerdict } from "../oauth/refresh.ts";
 import { answerLimitMs } from "../oauth/token-endpoint.ts";
 import { isSameToken, type Session } from "../sessions/session.ts";
 import type { ClaimOptions } from "../sessions/store.ts";
 import type { AccessTokenOptions } from "./access-token.ts";
-import { endOf } from "./ended-login.ts";
-import { remainingMs } from "./freshness.ts";
+import { endOf, remainingMs } from "./freshness.ts";
 import { retryBudgetMs } from "./refresh-request.ts";
 
 /** A caller whose token is valid for longer, in milliseconds, does not wait for a holder. */
@@ -29,25 +28,19 @@ export function leftFor({ rejected }: AccessTokenOptions, session: Session, now:
 }
 
 /**
- * What a failed refresh says:
- *
- * - `claim lost`: nothing was sent, and the next holder may have refreshed.
- * - `token spent`: perhaps by another holder, whose session counts: another machine that could not see this claim, or a
- *   process that took it over during a stop. `waitMs`: until that session is stored, as the service says.
- * - `session ended`: the same, and if there is no such session, this one has ended.
- * - `failed`: the session stays as it is (S-004).
+ * Why a refresh failed. `claim lost`: nothing was sent, and the next holder may have refreshed. `dead` and `replayed`:
+ * perhaps another holder spent the token, and its session counts: one on another machine that could not see this claim,
+ * or one that took it over during a stop.
  */
-export type RefreshFailure =
-  | { readonly what: "claim lost" | "session ended" | "failed" }
-  | { readonly what: "token spent"; readonly waitMs: number };
+export type Failure = RefreshVerdict | "claim lost";
 
-export function judge({ refreshToken }: Session, error: unknown): RefreshFailure {
-  if (error instanceof AuthError && error.code === "lock_unavailable") return { what: "claim lost" };
-  const verdict = refreshToken === undefined ? "refused" : judgeRefreshFailure(error);
-  if (verdict === "dead") return { what: "session ended" };
-  if (verdict !== "replayed") return { what: "failed" };
-  const toldMs = error instanceof ServiceError ? (error.retryAfterMs ?? 0) : 0;
-  return { what: "token spent", waitMs: Math.min(toldMs, retryBudgetMs) };
+export function judge(error: unknown): Failure {
+  return error instanceof AuthError && error.code === "lock_unavailable" ? "claim lost" : judgeRefreshFailure(error);
+}
+
+/** After a replay, until the other holder has stored its session, as the service says. */
+export function successorWaitMs(error: unknown): number {
+  return Math.min(error instanceof ServiceError ? (error.retryAfterMs ?? 0) : 0, retryBudgetMs);
 }
 
 /** Whether what is stored now replaced a session. While that one is in memory only, its predecessor is stored. */

@@ -10,7 +10,8 @@ import { judgeRefreshFailure, refreshTokenGrant } from "../oauth/refresh.ts";
 import { answerLimitMs, type TokenResponse } from "../oauth/token-endpoint.ts";
 import { sessionTokens } from "../sessions/session-tokens.ts";
 import type { Session } from "../sessions/session.ts";
-import type { AwaitedWork } from "../sessions/store.ts";
+import type { Claim } from "../sessions/store.ts";
+import type { AuthEventStream } from "./events.ts";
 
 /** The wait beyond the service's own time, in milliseconds (NFR-005). */
 export const retryBudgetMs = 3_000;
@@ -22,10 +23,8 @@ interface RefreshContext {
   fetch: Fetch;
   /** From 0 to 1, for jitter. */
   random: () => number;
-  /** Whether the claim still holds, so that the token may be sent. */
-  isHeld: () => Promise<boolean>;
-  /** Called after a second without a response. */
-  onWait: (awaited: AwaitedWork) => void;
+  events: AuthEventStream;
+  claim: Claim;
   /**
    * The caller's wait for the claim, in milliseconds. It counts as waiting between tries: behind a holder that failed
    * for the whole budget, each waiter asks once, so a failing service costs a queue of commands no more than one.
@@ -46,7 +45,7 @@ interface RefreshContext {
 export async function requestRefresh(
   session: Session,
   refreshToken: Secret,
-  { profile, clock, fetch, random, isHeld, onWait, waitedMs }: RefreshContext,
+  { profile, clock, fetch, random, events, claim, waitedMs }: RefreshContext,
 ): Promise<{ readonly next: Session; readonly tokens: TokenResponse }> {
   // The first response that is read loads code for some milliseconds. Load it now: after the service has rotated the
   // token, a process killed in that time loses the session.
@@ -59,20 +58,21 @@ export async function requestRefresh(
   let isTold = false;
   for (let attempt = 1, waited = waitedMs; ; attempt += 1) {
     // After a long stop another process may have taken the claim and spent the token.
-    if (!(await isHeld()))
+    if (!(await claim.isHeld()))
       throw new AuthError("lock_unavailable", "the lock on the session was lost while this process was stopped", {
         hint: "Try again",
       });
     const sentAt = clock.now();
     let isAnswered = false;
     clock.timeout(tellAfterMs).addEventListener("abort", () => {
-      if (!isAnswered && !isTold) onWait({ work: "answer", host: new URL(server.token_endpoint).host });
+      if (!isAnswered && !isTold) events.emit("waiting", { work: "answer", host: new URL(server.token_endpoint).host });
       isTold ||= !isAnswered;
     });
     try {
       const tokens = await refreshTokenGrant(server, grant, { clock, fetch: proving });
-      requireContinuation(session, profile, tokens, sentAt);
-      return { next: { ...session, ...sessionTokens(tokens, sentAt, session) }, tokens };
+      const next = { ...session, ...sessionTokens(tokens, sentAt, session) };
+      requireContinuation(next, tokens, profile);
+      return { next, tokens };
     } catch (error) {
       const verdict = judgeRefreshFailure(error);
       // A token sent without a response may be spent. Sending it again loses nothing: it is the only one there is, and
@@ -113,12 +113,10 @@ function unconfirmed({ server }: Session, profile: string, cause: unknown): Auth
 }
 
 /** New tokens that do not continue the session must not be stored, and the old ones are spent: the session ended. */
-function requireContinuation(session: Session, profile: string, tokens: TokenResponse, sentAt: number): void {
-  const { server, clientId: client_id, idToken, dpopKey } = session;
-  const { access_token, id_token } = tokens;
+function requireContinuation(next: Session, { access_token, id_token }: TokenResponse, profile: string): void {
+  const { server, clientId: client_id, idToken, issuedAt: now } = next;
   try {
-    const { tokenType, issuedAt: now } = sessionTokens(tokens, sentAt, session);
-    validateTokenType({ tokenType, dpopKey }, server.issuer);
+    validateTokenType(next, server.issuer);
     if (id_token !== undefined && idToken !== undefined)
       validateRefreshedIdToken(id_token, { server, client_id, access_token, now }, idToken);
   } catch (cause) {

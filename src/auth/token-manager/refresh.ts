@@ -1,16 +1,23 @@
 import { AuthError, NotAuthenticatedError, ServiceError, hint, login } from "../../base/errors.ts";
 import type { Fetch } from "../../base/runtime-types.ts";
 import type { Clock } from "../../platform/clock.ts";
-import type { TokenResponse } from "../oauth/token-endpoint.ts";
 import { isSameToken, type Profile, type Session } from "../sessions/session.ts";
 import type { Claim, SessionStore } from "../sessions/store.ts";
 import type { AccessTokenOptions } from "./access-token.ts";
 import type { CurrentSession, FoundSession } from "./current-session.ts";
 import { whyEnded, withoutLogin } from "./ended-login.ts";
 import type { AuthEventStream } from "./events.ts";
-import { endOfRefused, isReplaced, judge, leftFor, patience } from "./refresh-decisions.ts";
+import {
+  endOfRefused,
+  isReplaced,
+  judge,
+  leftFor,
+  patience,
+  successorWaitMs,
+  type Failure,
+} from "./refresh-decisions.ts";
 import { requestRefresh } from "./refresh-request.ts";
-import { UnsavedSession } from "./unsaved-session.ts";
+import { UnsavedSession, type RefreshedSession } from "./unsaved-session.ts";
 
 export interface RefresherOptions {
   readonly store: SessionStore;
@@ -20,7 +27,7 @@ export interface RefresherOptions {
   /** From 0 to 1, for jitter. */
   readonly random: () => number;
   readonly events: AuthEventStream;
-  readonly by: string | undefined;
+  readonly by?: string | undefined;
 }
 
 /** Refreshes a session so that its refresh token is spent once, whatever other processes do and whatever fails. */
@@ -55,28 +62,37 @@ export class Refresher {
     const waitedMs = (): number => clock.monotonic() - startedAt;
     const begunAgain = new Set<string>();
     for (;;) {
-      const { session, stored } = await this.look();
+      const found = await this.look();
+      const { session } = found;
       if (this.#current.isEnough(session, need)) return session;
+      const { refreshToken } = session;
+      if (refreshToken === undefined) {
+        const what = "the access token expired, and the service gave no refresh token";
+        return this.#fallBack(session, need, this.#ended(undefined, what));
+      }
       let claim: Claim | undefined;
       try {
-        claim = this.#unsaved.kept?.claim;
-        claim ??= await store.claim(stored, patience(session, need, waitedMs(), clock.now()));
+        const howLong = patience(session, need, waitedMs(), clock.now());
+        claim = "claim" in found ? found.claim : await store.claim(found.stored, howLong);
       } catch (error) {
         return this.#fallBack(session, need, error);
       }
       // Something else was stored: perhaps a token that needs no claim.
       if (claim === undefined) continue;
       try {
-        const answer = await this.#request(session, claim, waitedMs());
+        const context = { ...this.#options, profile: this.#current.profile, claim, waitedMs: waitedMs() };
+        const answer = await requestRefresh(session, refreshToken, context).catch((error: unknown) => ({ error }));
         if ("next" in answer) {
-          const next = await this.#unsaved.store({ session: { ...answer.next, refreshedBy: by }, stored, claim });
+          const next = await this.#unsaved.store({ session: { ...answer.next, refreshedBy: by }, claim });
           if (next === undefined) continue;
           // Only now: the refresh token must be stored first.
           if (answer.tokens.expires_in === 0) throw expiredOnArrival(session);
           return next;
         }
-        const reason = await this.#reasonToBeginAgain(session, answer.error);
-        if (reason === undefined || begunAgain.has(reason)) return await this.#giveUp(session, need, answer.error);
+        const { error } = answer;
+        const verdict = judge(error);
+        const reason = await this.#reasonToBeginAgain(session, verdict, error);
+        if (reason === undefined || begunAgain.has(reason)) return await this.#giveUp(session, need, verdict, error);
         begunAgain.add(reason);
       } finally {
         // Held while a spent refresh token is stored: another process would send it, and end the session.
@@ -85,8 +101,8 @@ export class Refresher {
     }
   }
 
-  /** The newest session, even if only in memory. Fails as {@link CurrentSession.load}. */
-  async look(): Promise<FoundSession> {
+  /** The newest session, even if only in memory. */
+  async look(): Promise<FoundSession | RefreshedSession> {
     return this.#unsaved.kept ?? this.#current.load();
   }
 
@@ -110,33 +126,21 @@ export class Refresher {
     }
   }
 
-  /** Stores what could not be stored before. Fails as {@link UnsavedSession.close}. */
+  /** See {@link UnsavedSession.close}. */
   close(): Promise<void> {
     return this.#unsaved.close();
   }
 
-  async #request(
-    session: Session,
-    claim: Claim,
-    waitedMs: number,
-  ): Promise<{ readonly next: Session; readonly tokens: TokenResponse } | { readonly error: unknown }> {
-    const { clock, fetch, random, events } = this.#options;
-    const { profile } = this.#current;
-    const { refreshToken } = session;
-    if (refreshToken === undefined)
-      return { error: this.#ended(undefined, "the access token expired, and the service gave no refresh token") };
-    const onWait: Parameters<typeof requestRefresh>[2]["onWait"] = (awaited) => events.emit("waiting", awaited);
-    const context = { profile, clock, fetch, random, onWait, isHeld: () => claim.isHeld(), waitedMs };
-    return requestRefresh(session, refreshToken, context).catch((error: unknown) => ({ error }));
-  }
-
   /** Whether another holder has refreshed or is about to, despite this claim: then its session counts. */
-  async #reasonToBeginAgain(session: Session, error: unknown): Promise<"claim lost" | "replaced" | undefined> {
+  async #reasonToBeginAgain(
+    session: Session,
+    verdict: Failure,
+    error: unknown,
+  ): Promise<"claim lost" | "replaced" | undefined> {
     const { clock } = this.#options;
-    const failure = judge(session, error);
-    if (failure.what === "claim lost") return failure.what;
-    if (failure.what === "failed") return undefined;
-    const until = clock.monotonic() + (failure.what === "token spent" ? failure.waitMs : 0);
+    if (verdict === "claim lost") return verdict;
+    if (verdict !== "dead" && verdict !== "replayed") return undefined;
+    const until = clock.monotonic() + (verdict === "replayed" ? successorWaitMs(error) : 0);
     for (;;) {
       if (isReplaced(session, (await this.#current.load()).session)) {
         this.#unsaved.forget();
@@ -147,10 +151,9 @@ export class Refresher {
     }
   }
 
-  async #giveUp(session: Session, need: AccessTokenOptions, error: unknown): Promise<Session> {
-    const { what } = judge(session, error);
-    if (what === "session ended") return this.#remove(session, error);
-    return this.#fallBack(session, need, what === "token spent" ? refreshedElsewhere(this.#current, error) : error);
+  async #giveUp(session: Session, need: AccessTokenOptions, verdict: Failure, error: unknown): Promise<Session> {
+    if (verdict === "dead") return this.#remove(session, error);
+    return this.#fallBack(session, need, verdict === "replayed" ? refreshedElsewhere(this.#current, error) : error);
   }
 
   /**

@@ -3,7 +3,7 @@ import type * as runtime from "../../base/runtime-types.ts";
 import type { Credential, NamedProfile, ProfileInUse, Session } from "../sessions/session.ts";
 import { CurrentSession, type CurrentSessionOptions } from "./current-session.ts";
 import type { AuthEventSource } from "./events.ts";
-import type { HeldSession } from "./freshness.ts";
+import type { Held } from "./freshness.ts";
 import type { AccessToken, AccessTokenOptions } from "./access-token.ts";
 import type { Refresher } from "./refresh.ts";
 import type { TokenSource } from "./token-source.ts";
@@ -22,8 +22,6 @@ export interface TokenManagerOptions extends CurrentSessionOptions {
 
 interface Pending {
   readonly session: Promise<Session>;
-  /** One promise for all callers without special needs. */
-  readonly accessToken: Promise<string>;
   readonly minValidityMs: number;
 }
 
@@ -54,17 +52,11 @@ export class TokenManager {
    *   `network_unavailable`, `service_unavailable`, `lock_unavailable` or `storage_…` when a refresh was needed and
    *   failed: the session is then unchanged. The signal's reason when it aborts.
    */
-  getAccessToken(options: AccessTokenOptions = {}): Promise<string> {
-    if (this.#options.source)
-      return this.#options.source.getCredential(options).then(({ accessToken }) => accessToken.reveal());
-    const held = this.held(options);
-    if (held !== undefined) return held.text;
-    const isPlain = options.signal === undefined && options.rejected === undefined && !options.minValidityMs;
-    if (isPlain && this.#pending !== undefined) return this.#pending.accessToken;
-    return this.getSession(options).then(({ accessToken }) => accessToken.reveal());
+  async getAccessToken(options?: AccessTokenOptions): Promise<string> {
+    return (await this.getCredential(options)).accessToken.reveal();
   }
 
-  /** The same token with its type and expiry. Same parameters and failures as {@link TokenManager.getAccessToken}. */
+  /** With its type and expiry. Parameters and failures of this and the next ones: {@link TokenManager.getAccessToken}. */
   async getToken(options?: AccessTokenOptions): Promise<AccessToken> {
     return accessTokenOf(await this.getCredential(options));
   }
@@ -73,26 +65,23 @@ export class TokenManager {
    * The token in memory, if it satisfies the caller, with the same promises for all. Undefined where something has to
    * be read or requested first.
    */
-  held(options: AccessTokenOptions = noNeeds): HeldSession["given"] {
+  held(options: AccessTokenOptions = noNeeds): Held["given"] {
     const held = this.#options.source === undefined ? this.#current.held(options) : undefined;
     return (
       held &&
       (held.given ??= {
         text: Promise.resolve(held.token),
-        token: Promise.resolve(Object.freeze(accessTokenOf(held.session))),
+        token: Promise.resolve(Object.freeze(accessTokenOf(held.credential))),
       })
     );
   }
 
-  /**
-   * The session behind {@link TokenManager.getAccessToken}, for what else it holds, such as teams. Same parameters and
-   * failures.
-   */
+  /** For what else the session holds, such as teams. */
   async getSession(options: AccessTokenOptions = {}): Promise<Session> {
     options.signal?.throwIfAborted();
     for (;;) {
       const held = this.#current.held(options);
-      if (held !== undefined) return held.session;
+      if (held !== undefined) return held.credential;
       const shared = this.#pending;
       const pending = shared ?? this.#begin(options);
       const session = await abortable(pending.session, options.signal);
@@ -100,19 +89,11 @@ export class TokenManager {
     }
   }
 
-  /**
-   * The access token with what it takes to present it. Same parameters and failures as
-   * {@link TokenManager.getAccessToken}.
-   */
   getCredential(options: AccessTokenOptions = {}): Promise<Credential> {
     return this.#options.source?.getCredential(options) ?? this.getSession(options);
   }
 
-  /**
-   * Refreshes once, needed or not. Joins a refresh under way.
-   *
-   * @throws as {@link TokenManager.getAccessToken}
-   */
+  /** Refreshes once, needed or not. Joins a refresh under way. */
   async refresh({ signal }: { signal?: runtime.AbortSignal } = {}): Promise<Session> {
     const { session } = await (this.#refresher?.look() ?? this.#current.load());
     return this.getSession({ rejected: session.accessToken.reveal(), ...(signal && { signal }) });
@@ -121,7 +102,6 @@ export class TokenManager {
   /**
    * Refreshes the token before each expiry, without keeping the process alive.
    *
-   * @param options - `signal` ends it
    * @returns when the signal aborts
    * @throws {@link NotAuthenticatedError} when the session expired or was revoked
    */
@@ -168,14 +148,7 @@ export class TokenManager {
     return lender === undefined ? this.#current.service() : (await lender()).service;
   }
 
-  /**
-   * Call this when the service says that the session of a token ended. Removes what is stored only if it is still that
-   * session.
-   *
-   * @param accessToken - the refused token
-   * @returns when another token has replaced it, which may be good
-   * @throws {@link NotAuthenticatedError} `session_ended` when there is none
-   */
+  /** See {@link TokenSource}. Removes what is stored only if it is still that session. */
   async sessionRefused(accessToken: string): Promise<void> {
     if (this.#options.source) return this.#options.source.sessionRefused(accessToken);
     await (await this.#loadRefresher()).end(accessToken);
@@ -191,7 +164,7 @@ export class TokenManager {
     return this.#current.named;
   }
 
-  /** Forgets the session in memory after a login or logout in this process. @internal */
+  /** After a login or logout in this process. @internal */
   forget(): void {
     this.#current.forget();
   }
@@ -203,10 +176,7 @@ export class TokenManager {
 
   #begin(need: AccessTokenOptions): Pending {
     const session = this.#obtain(need).finally(() => (this.#pending = undefined));
-    const accessToken = session.then((renewed) => renewed.accessToken.reveal());
-    // The first caller gets the failure; there may be no other.
-    accessToken.catch(() => undefined);
-    return (this.#pending = { session, accessToken, minValidityMs: need.minValidityMs ?? 0 });
+    return (this.#pending = { session, minValidityMs: need.minValidityMs ?? 0 });
   }
 
   /** The stored session if it is enough, else a refresh, whose code most commands never load. */
@@ -229,16 +199,7 @@ export class TokenManager {
 
   async #loadRefresher(): Promise<Refresher> {
     const { Refresher } = await import("./refresh.ts");
-    const { store, clock, fetch, events, by } = this.#options;
-    return (this.#refresher ??= new Refresher({
-      store,
-      current: this.#current,
-      clock,
-      fetch,
-      random: this.#random,
-      events,
-      by,
-    }));
+    return (this.#refresher ??= new Refresher({ ...this.#options, current: this.#current, random: this.#random }));
   }
 
   /**

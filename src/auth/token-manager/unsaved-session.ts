@@ -2,14 +2,15 @@ import { AuthError, NotAuthenticatedError } from "../../base/errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { isSameToken, type Session } from "../sessions/session.ts";
 import type { Claim } from "../sessions/store.ts";
-import type { CurrentSession, FoundSession } from "./current-session.ts";
+import type { CurrentSession } from "./current-session.ts";
 import type { AuthEventStream } from "./events.ts";
 
 /** First and longest wait between tries to store, in milliseconds. */
 const [firstTryMs, slowestTryMs] = [100, 5_000];
 
 /** A refreshed session, and the claim that keeps others from sending the spent token. */
-interface RefreshedSession extends FoundSession {
+export interface RefreshedSession {
+  readonly session: Session;
   readonly claim: Claim;
 }
 

@@ -8,15 +8,11 @@
  * - show life: `rename(path/<name>, path/<next name>)`. Fails harmlessly if the lock has gone to another process.
  * - release: `unlink(path/<name>)`, likewise: no gap between seeing whose lock it is and removing it, which is the race
  *   of every one-file lock.
- * - take over from a dead holder: `unlink(path/<their name>)`. Of two waiters one succeeds; a new holder has another
- *   name, and so has the old one after a sign of life, so neither call can hit them, however late. A waiter that dies
- *   halfway has done all or nothing, so no second lock guards the takeover.
+ * - take over from a dead holder: `unlink(path/<their name>)`. Of two waiters one succeeds. A new holder has another
+ *   name, and so has the old one after a sign of life: however late, the call cannot hit them.
  *
  * An empty directory is a free lock. rmdir(2) removes no other, so it also tells whether the lock is held: the file
- * system answers, not the cache of a network client. Only a contender that saw the lock free makes a directory. No step
- * follows a symbolic link at `path`, and every spelling of the path leads to the same entry.
- *
- * A process that ends while holding the lock leaves it to be taken over. A child process inherits nothing.
+ * system answers, not the cache of a network client. No step follows a symbolic link at `path`.
  */
 import { closeSync, mkdirSync, openSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -26,11 +22,11 @@ import {
   exists,
   follow,
   list,
+  newId,
   newName,
   nextName,
   notALock,
   readHolder,
-  withoutSocket,
   type EntryName,
   type SeenHolder,
 } from "./entry.ts";
@@ -44,7 +40,7 @@ import {
   type ProcessLock,
   type Verdict,
 } from "./holder.ts";
-import { connectTo, lifeSocketPath, listen, placeOfLifeSocket, type LifeSocket } from "./life-socket.ts";
+import { connectTo, listen, placeOfLifeSocket } from "./life-socket.ts";
 
 export function contendForDirectory(path: string, clock: Clock, judge: Judge): Contender {
   const watch = new Watch();
@@ -97,7 +93,6 @@ export function contendForDirectory(path: string, clock: Clock, judge: Judge): C
   };
 }
 
-/** Undefined when free; changes nothing. */
 export async function inspectDirectory(path: string, judge: Judge): Promise<LockHolder | undefined> {
   const holder = readHolder(path);
   if (holder === undefined) return undefined;
@@ -108,7 +103,7 @@ export async function inspectDirectory(path: string, judge: Judge): Promise<Lock
   return { pid: name.pid, host: name.host, since: since.toISOString(), state };
 }
 
-/** Removes the lock if its holder is proved dead (then true), and what {@link sweep} removes. */
+/** Whether it was held by a process that is proved dead. */
 export async function removeDead(path: string, judge: Judge): Promise<boolean> {
   const holder = readHolder(path);
   const isDead = holder !== undefined && (await judge.judge(path, holder.name)) === "dead" && evict(path, holder.name);
@@ -117,24 +112,24 @@ export async function removeDead(path: string, judge: Judge): Promise<boolean> {
   return isDead;
 }
 
-/** A directory with the entry, to become the lock. */
+/** To become the lock. */
 interface Candidate {
   readonly directory: string;
   readonly name: EntryName;
-  readonly socket: LifeSocket | undefined;
+  readonly stopListening: (() => void) | undefined;
   discard(): void;
 }
 
 /** Undefined if another process swept it: see {@link sweep}. */
 function makeCandidate(path: string): Candidate | undefined {
-  const place = placeOfLifeSocket(dirname(path));
-  let name = newName(place?.device);
-  const directory = `${path}.${name.id}`;
-  const socket = place && listen(lifeSocketPath(place, path, name.id));
-  if (socket === undefined) name = withoutSocket(name);
+  const place = placeOfLifeSocket(path);
+  const id = newId();
+  const directory = `${path}.${id}`;
+  const stopListening = place && listen(place.pathOf(id));
+  const name = newName(stopListening && place?.device, id);
   const discard = (): void => {
     remove(directory, name.name);
-    socket?.close();
+    stopListening?.();
   };
   let isMade = false;
   try {
@@ -146,10 +141,10 @@ function makeCandidate(path: string): Candidate | undefined {
     if (!isMade || systemErrorCode(error) !== "ENOENT") throw error;
     return undefined;
   }
-  return { directory, name, socket, discard };
+  return { directory, name, stopListening, discard };
 }
 
-function take(path: string, { directory, name, socket }: Candidate): ProcessLock | undefined {
+function take(path: string, { directory, name, stopListening }: Candidate): ProcessLock | undefined {
   let failure: unknown;
   try {
     renameSync(directory, path);
@@ -158,14 +153,14 @@ function take(path: string, { directory, name, socket }: Candidate): ProcessLock
   }
   // The entry is the truth, not the result: a network file system that lost the response repeats the rename, and fails.
   // Success, too, counts only with the name inside.
-  if (exists(join(path, name.name))) return hold(path, name, socket);
+  if (exists(join(path, name.name))) return hold(path, name, stopListening);
   // ENOENT: the directory to rename was removed, perhaps with its parent; the next try tells.
   const code = systemErrorCode(failure);
   if (code === undefined || ["ENOTEMPTY", "EEXIST", "ENOENT"].includes(code)) return undefined;
   throw code === "ENOTDIR" ? notALock(path) : failure;
 }
 
-function hold(path: string, name: EntryName, socket: LifeSocket | undefined): ProcessLock {
+function hold(path: string, name: EntryName, stopListening: (() => void) | undefined): ProcessLock {
   const end = new AbortController();
   const held = (): boolean => {
     if (end.signal.aborted) return false;
@@ -194,12 +189,11 @@ function hold(path: string, name: EntryName, socket: LifeSocket | undefined): Pr
       if (end.signal.aborted) return;
       end.abort();
       remove(path, name.name);
-      socket?.close();
+      stopListening?.();
     },
   };
 }
 
-/** Whether the entry was still there. */
 function evict(path: string, holder: EntryName): boolean {
   try {
     unlinkSync(join(path, holder.name));
@@ -207,8 +201,8 @@ function evict(path: string, holder: EntryName): boolean {
     if (systemErrorCode(error) !== "ENOENT") throw error;
     return false;
   }
-  const place = placeOfLifeSocket(dirname(path));
-  if (place !== undefined) quietly(() => unlinkSync(lifeSocketPath(place, path, holder.id)));
+  const socket = placeOfLifeSocket(path)?.pathOf(holder.id);
+  if (socket !== undefined) quietly(() => unlinkSync(socket));
   remove(path);
   return true;
 }
@@ -218,7 +212,7 @@ function evict(path: string, holder: EntryName): boolean {
  * which make others.
  */
 async function sweep(path: string): Promise<void> {
-  const place = placeOfLifeSocket(dirname(path));
+  const place = placeOfLifeSocket(path);
   for (const file of list(dirname(path))) {
     const [, id, device] = /^\.([0-9a-f]{16})(?:\.([0-9a-f]+)~?)?$/.exec(file.slice(basename(path).length)) ?? [];
     if (id === undefined || !file.startsWith(basename(path))) continue;
@@ -226,7 +220,7 @@ async function sweep(path: string): Promise<void> {
     if (device === undefined) {
       for (const name of list(left)) remove(left, name);
       remove(left);
-    } else if (place?.isFolder === true && place.device === device) {
+    } else if (place?.isNextToLock === true && place.device === device) {
       const connection = await connectTo(left);
       if (connection !== "refused") connection?.close();
       // In this order: a dead process cannot take the lock after this check, and its socket is the proof.

@@ -1,4 +1,3 @@
-/** The entry of a lock: what its name says about the holder, and how it is found. */
 import { createHash, randomBytes } from "node:crypto";
 import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readlinkSync } from "node:fs";
 import { hostname, networkInterfaces } from "node:os";
@@ -28,11 +27,9 @@ const NAME = /^([0-9a-f]{16})\.(\d{1,15})\.([1-9]\d{0,9})\.([0-9a-f]{1,16})\.([0
  * A name for a lock of this process. It carries everything, because a crash never leaves a name half written. At most
  * 107 characters of `[\w%.~-]`: encrypted home directories allow 143.
  */
-export function newName(place: string = NONE): EntryName {
-  // Two virtual machines resumed from one snapshot may draw the same random numbers, but hardly in the same nanosecond.
-  const id = createHash("sha256").update(randomBytes(16)).update(String(systemClock.monotonic()));
+export function newName(place: string = NONE, id: string = newId()): EntryName {
   return named({
-    id: id.digest("hex").slice(0, 16),
+    id,
     signs: 0,
     pid: process.pid,
     space: ownSpace(),
@@ -44,9 +41,10 @@ export function newName(place: string = NONE): EntryName {
   });
 }
 
-/** For a holder that could not listen. */
-export function withoutSocket(of: EntryName): EntryName {
-  return named({ ...of, place: NONE });
+/** Two virtual machines resumed from one snapshot may draw the same random numbers, but hardly in the same nanosecond. */
+export function newId(): string {
+  const id = createHash("sha256").update(randomBytes(16)).update(String(systemClock.monotonic()));
+  return id.digest("hex").slice(0, 16);
 }
 
 /** After the next sign of life. */
@@ -58,7 +56,6 @@ function named(of: Omit<EntryName, "name">): EntryName {
   return { ...of, name: [of.id, of.signs, of.pid, of.space, of.place, of.host].join(".") };
 }
 
-/** Undefined for a name not made by {@link newName}. */
 export function parseName(name: string): EntryName | undefined {
   const [, id, signs, pid, space, place, host] = NAME.exec(name) ?? [];
   if (!id || !signs || !pid || !space || !place || !host) return undefined;

@@ -21,9 +21,8 @@
  * gone: a living holder's lock is safe.
  */
 import { readFileSync } from "node:fs";
-import { dirname } from "node:path";
 import { NONE, ownSpace, type EntryName } from "./entry.ts";
-import { connectTo, lifeSocketPath, placeOfLifeSocket, type Connection } from "./life-socket.ts";
+import { connectTo, placeOfLifeSocket, type Connection } from "./life-socket.ts";
 
 export interface ProcessLock {
   /**
@@ -35,7 +34,6 @@ export interface ProcessLock {
   release(): void;
 }
 
-/** For messages and for the doctor. */
 export interface LockHolder {
   /** On its own machine or in its own container. */
   pid: number;
@@ -58,7 +56,7 @@ export interface Contender {
   takeOver(): Promise<ProcessLock | undefined>;
   /** Whether the holder cannot be judged and has shown no sign of life since then. `since`: monotonic. */
   isUndecided(since: number): boolean;
-  /** The last error of the file system; a network file system may recover. */
+  /** Of the file system, at the last try; a network file system may recover. */
   failure(): unknown;
   /** Gives up the try or the lock. Never throws. */
   withdraw(): void;
@@ -67,7 +65,6 @@ export interface Contender {
 export type Verdict = "dead" | "alive" | "unknown";
 
 export interface Judge {
-  /** What is proved about the holder of the lock at `path`. */
   judge(path: string, them: EntryName): Promise<Verdict>;
   end(): void;
 }
@@ -83,9 +80,9 @@ export function judgeBySocket(): Judge {
     async judge(path, them) {
       if (kept?.id === them.id && kept.connection.isOpen()) return "alive";
       end();
-      const place = placeOfLifeSocket(dirname(path));
+      const place = placeOfLifeSocket(path);
       if (place === undefined || them.place !== place.device) return "unknown";
-      const connection = await connectTo(lifeSocketPath(place, path, them.id));
+      const connection = await connectTo(place.pathOf(them.id));
       if (connection === "refused") return "dead";
       if (connection === undefined) return "unknown";
       kept = { id: them.id, connection };

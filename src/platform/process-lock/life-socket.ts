@@ -8,13 +8,14 @@
  */
 import { chmodSync, closeSync, constants, openSync, renameSync, statfsSync, statSync, unlinkSync } from "node:fs";
 import { connect, createServer } from "node:net";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname } from "node:path";
 import { systemErrorCode } from "../../base/errors.ts";
 
 export interface SocketPlace {
   /** Of the file system, in hexadecimal. */
   readonly device: string;
-  readonly isFolder: boolean;
+  readonly isNextToLock: boolean;
+  pathOf(id: string): string;
 }
 
 /** On every Linux, container or not, and shared with no other kernel. */
@@ -32,12 +33,16 @@ const localTypes: ReadonlySet<number> = new Set([
   0x01021994, // tmpfs
 ]);
 
-/** Undefined where neither the directory nor the memory will do. */
-export function placeOfLifeSocket(folder: string): SocketPlace | undefined {
-  for (const at of [folder, memory]) {
+/** Undefined where neither the lock's directory nor the memory will do. */
+export function placeOfLifeSocket(lock: string): SocketPlace | undefined {
+  for (const [folder, prefix] of [
+    [dirname(lock), `${lock}.`],
+    [memory, `${memory}/`],
+  ] as const) {
     try {
-      if (localTypes.has(statfsSync(at).type))
-        return { device: statSync(at).dev.toString(16), isFolder: at === folder };
+      if (!localTypes.has(statfsSync(folder).type)) continue;
+      const device = statSync(folder).dev.toString(16);
+      return { device, isNextToLock: prefix.startsWith(lock), pathOf: (id) => `${prefix}${id}.${device}` };
     } catch {
       // A runtime without statfs, a container without this memory.
     }
@@ -45,18 +50,11 @@ export function placeOfLifeSocket(folder: string): SocketPlace | undefined {
   return undefined;
 }
 
-export function lifeSocketPath(place: SocketPlace, path: string, id: string): string {
-  return place.isFolder ? `${path}.${id}.${place.device}` : join(memory, `${id}.${place.device}`);
-}
-
-/** Listens until closed, or until this thread ends. */
-export interface LifeSocket {
-  /** Also removes it. */
-  close(): void;
-}
-
-/** Listens without keeping the process alive; undefined where not possible. */
-export function listen(path: string): LifeSocket | undefined {
+/**
+ * Listens without keeping the process alive, until this thread ends. Returns what closes and removes the socket;
+ * undefined where not possible.
+ */
+export function listen(path: string): (() => void) | undefined {
   // Read to its end, or it would stay open after the other side left.
   const server = createServer((socket) =>
     socket
@@ -81,13 +79,11 @@ export function listen(path: string): LifeSocket | undefined {
     short?.close();
   }
   server.unref();
-  return {
-    close() {
-      server.close();
-      try {
-        unlinkSync(path);
-      } catch {}
-    },
+  return () => {
+    server.close();
+    try {
+      unlinkSync(path);
+    } catch {}
   };
 }
 

@@ -31,7 +31,6 @@ export function exclusiveOpenFlag(platform: NodeJS.Platform): number | undefined
 /** Replaced by tests that simulate another system. */
 type Open = (path: string, flags: number, mode: number) => number;
 
-/** See the head of this file. */
 export function contendForFile(path: string, clock: Clock, flag: number, open: Open = openSync): Contender {
   // Only the process with the file contends for the directory.
   const directory = contendForDirectory(
@@ -87,7 +86,7 @@ export function judgeByFile(path: string, flag: number, open: Open = openSync): 
   });
 }
 
-/** Removes the file, unless a process has it, after what it guarded is gone. */
+/** After what it guarded is gone; not while a process has it. */
 export function removeLockFile(path: string, flag: number, open: Open = openSync): void {
   try {
     const fd = tryOpen(path, flag, constants.O_RDONLY, open);

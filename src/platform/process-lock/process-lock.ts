@@ -18,6 +18,8 @@ export interface LockOptions {
    * its death, at most 30 s more: otherwise many short waits would each end before a dead one is known to be dead.
    */
   timeoutMs: number;
+  /** The same while the holder is seen at work: the caller wants its result. Less than `timeoutMs` changes nothing. */
+  whileAtWorkMs?: number;
   /** The promise then rejects with its reason. */
   signal?: AbortSignal | undefined;
   /** Called once, after a second, with the holder if known. */
@@ -34,6 +36,9 @@ const lookMs = 200;
 
 const tellAfterMs = 1_000;
 
+/** Between questions whether the holder is at work. */
+const workMs = 5_000;
+
 const flag = exclusiveOpenFlag(process.platform);
 
 function contend(path: string, clock: Clock): Contender {
@@ -48,7 +53,7 @@ function judgeOf(path: string): Judge {
  * Waits for the lock at `path`. A dead process's lock is taken over, a living one's never, stopped or not.
  * @param options - and `unless`, called between tries: true ends the wait with undefined, since the holder has done the
  *   work
- * @throws {@link AuthError} `lock_unavailable` after `timeoutMs`, naming the holder; `storage_unwritable` when the
+ * @throws {@link AuthError} `lock_unavailable` after the limit, naming the holder; `storage_unwritable` when the
  *   directory is missing, read-only or full, or something else is at `path`; the signal's reason when it aborts
  */
 export function acquireProcessLock(path: string, options: LockOptions): Promise<ProcessLock>;
@@ -73,13 +78,13 @@ export async function acquireProcessLock(
 async function wait(
   path: string,
   contender: Contender,
-  { clock, timeoutMs, signal, unless, onWait }: LockOptions & { unless?: () => boolean },
+  { clock, timeoutMs, whileAtWorkMs = 0, signal, unless, onWait }: LockOptions & { unless?: () => boolean },
 ): Promise<ProcessLock | undefined> {
   const startedAt = clock.monotonic();
   let lookAt = startedAt;
   let isTold = onWait === undefined;
-  const end = startedAt + timeoutMs;
-  const isOver = (): boolean => clock.monotonic() >= end && !(timeoutMs > 0 && contender.isUndecided(end));
+  let end = startedAt + timeoutMs;
+  const isOver = (): boolean => clock.monotonic() >= end && !(end > startedAt && contender.isUndecided(end));
   for (;;) {
     let lock: ProcessLock | undefined;
     try {
@@ -92,7 +97,14 @@ async function wait(
       throw explanationOf(path, error);
     }
     if (lock !== undefined) return lock;
-    if (isOver()) throw await timedOut(path, timeoutMs, contender.failure());
+    if (isOver()) {
+      const holder = await inspectProcessLock(path);
+      // One on another machine has just shown a sign of life, or the wait would go on.
+      const isAtWork = holder?.state === "running" || holder?.state === "unknown";
+      if (!isAtWork || clock.monotonic() - startedAt >= whileAtWorkMs)
+        throw timedOut(path, end - startedAt, holder, contender.failure());
+      end = clock.monotonic() + workMs;
+    }
     if (!isTold && clock.monotonic() - startedAt >= tellAfterMs) {
       isTold = true;
       onWait?.(await inspectProcessLock(path));
@@ -105,7 +117,7 @@ async function wait(
 }
 
 /**
- * The holder of the lock at `path`, undefined when free; changes nothing.
+ * Undefined when free; changes nothing.
  * @throws {@link AuthError} `storage_unwritable` when it cannot be examined, or something else is at `path`
  */
 export async function inspectProcessLock(path: string): Promise<LockHolder | undefined> {
@@ -116,10 +128,7 @@ export async function inspectProcessLock(path: string): Promise<LockHolder | und
   }
 }
 
-/**
- * Removes the lock at `path`, and all next to it, if its holder is proved dead (then true), as the next process that
- * wants it would. Throws as {@link inspectProcessLock}.
- */
+/** Removes a lock whose holder is proved dead (then true), and all next to it. Throws as {@link inspectProcessLock}. */
 export async function removeDeadLock(path: string): Promise<boolean> {
   try {
     const isRemoved = await removeDead(path, judgeOf(path));
@@ -130,9 +139,8 @@ export async function removeDeadLock(path: string): Promise<boolean> {
   }
 }
 
-async function timedOut(path: string, timeoutMs: number, failure: unknown): Promise<unknown> {
-  const waited = `waited ${Math.round(timeoutMs / 100) / 10} s for the lock "${path}"`;
-  const holder = await inspectProcessLock(path);
+function timedOut(path: string, waitedMs: number, holder: LockHolder | undefined, failure: unknown): unknown {
+  const waited = `waited ${Math.round(waitedMs / 100) / 10} s for the lock "${path}"`;
   if (holder === undefined) {
     if (failure !== undefined) return explanationOf(path, failure);
     return new AuthError("lock_unavailable", `${waited}, held by other processes`, {

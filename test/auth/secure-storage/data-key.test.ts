@@ -79,7 +79,7 @@ function slotsIn(t: TestContext): Slots {
   const on: Slots["on"] = (machine, source = quickKey("one"), hasPassphrase = false) =>
     new KeySlots({ path, machine, sourceOf: async () => source, hasPassphrase });
   const add: Slots["add"] = async (machine, source = quickKey("one"), startsOver = false) =>
-    addSlot(on(machine, source, true), await source.create(), machine, startsOver);
+    addSlot(on(machine, source, true), await source.create(), startsOver);
   return { path, on, add };
 }
 
@@ -137,11 +137,11 @@ test("S-018 a second machine opens the same logins by the passphrase, gets a slo
   const { on, add } = slotsIn(t);
   const passphrase = passphraseKey(new Secret("correct horse"));
   await add("first", passphrase);
-  await addSlot(on("first", passphrase, true), await quickKey("of the first").create(), "first", false);
+  await addSlot(on("first", passphrase, true), await quickKey("of the first").create(), false);
   const key = await on("first", quickKey("of the first")).open();
   assert.ok(key);
   assert.equal((await on("second", passphrase, true).open())?.id, key.id);
-  await addSlot(on("second", passphrase, true), await quickKey("of the second").create(), "second", false);
+  await addSlot(on("second", passphrase, true), await quickKey("of the second").create(), false);
   assert.equal((await on("second", quickKey("of the second")).open())?.id, key.id);
   assert.equal((await on("first", quickKey("of the first")).open())?.id, key.id);
   assert.deepEqual(
@@ -169,7 +169,7 @@ test("S-018 a machine that opens nothing and starts over has a key of its own ne
   assert.notEqual(second?.id, first?.id);
   assert.equal((await on("first", refusing("first")).open())?.id, first?.id);
 
-  const { removed, stay } = await removeSlots(on("second", refusing("second")), "second");
+  const { removed, stay } = await removeSlots(on("second", refusing("second")));
   assert.deepEqual([removed, stay.length], [[second?.id], 1]);
   assert.equal((await on("first", refusing("first")).open())?.id, first?.id, "a logout of all elsewhere leaves it too");
 });
@@ -218,7 +218,7 @@ test("a key that was removed and made again in another process is read again", a
   await add("here");
   const here = on("here");
   const first = await here.open();
-  await removeSlots(on("here"), "here");
+  await removeSlots(on("here"));
   assert.equal(await here.open(), undefined);
   await add("here");
   assert.notEqual((await here.open())?.id, first?.id);

@@ -43,7 +43,7 @@ async function sealed(t: TestContext, id: string | undefined = undefined): Promi
   const slots = (source: KeySource, machine: string | undefined): KeySlots =>
     new KeySlots({ path, machine: digestOf(machine), sourceOf: async () => source, hasPassphrase: false });
   const source = machineKeyIn(state, { machine: () => id });
-  await addSlot(slots(source, id), await source.create(), digestOf(id), false);
+  await addSlot(slots(source, id), await source.create(), false);
   return {
     path,
     state,

@@ -101,6 +101,14 @@ test("NFR-018 a process that comes during a refresh waits for its result", async
   assert.equal(saas.count("/oauth/token"), 0);
 });
 
+test("a session in a shared store without a refresh token expires with its access token", async (t) => {
+  const { saas, worker, clock, session } = await stage(t);
+  const last = { ...session, id: newLoginId(), refreshToken: undefined, accessTokenExpiresAt: clock.now() - 1 };
+  await worker().store.change("default", (stored) => stored && { ...stored, session: last });
+  await assert.rejects(worker().tokens().getAccessToken(), code("session_ended"));
+  assert.equal(saas.count("/oauth/token"), 0);
+});
+
 test("NFR-018 a worker that shows no sign for the limit is taken over, and finds out before it sends anything", async (t) => {
   const { saas, worker, clock, stored } = await stage(t);
   const stoppedAt = stoppedClock();

@@ -52,7 +52,7 @@ const mutations: Readonly<Record<string, Mutation & { breaks: RegExp; seed?: num
   },
   "that sends without asking whether it still has its claim": {
     file: "src/auth/token-manager/refresh-request.ts",
-    from: "if (!(await isHeld()))",
+    from: "if (!(await claim.isHeld()))",
     to: "if (false)",
     breaks: / without the lock$/,
   },

@@ -1,6 +1,6 @@
 import { accountName, defaultTeam, type Profile } from "../../../auth/sessions/session.ts";
 import { seemsExpired, whyEnded } from "../../../auth/token-manager/ended-login.ts";
-import { refreshRemainingMs, soonMs } from "../../../auth/token-manager/freshness.ts";
+import { endOf, soonMs } from "../../../auth/token-manager/freshness.ts";
 import type { Lender, TokenSource } from "../../../auth/token-manager/token-source.ts";
 import { duration } from "../../../base/duration.ts";
 import { AuthError, hint, login } from "../../../base/errors.ts";
@@ -50,7 +50,7 @@ export const command: Command = defineCommand({
       const asked = found.checked ? "checked just now" : "not checked; see --check";
       const before = profile?.ended && whyEnded(profile.ended);
       out.answer(columns(sessionRows(found, session, now, app.identity, asked, before)));
-      const left = session?.refreshToken ? refreshRemainingMs(session, app.clock.now()) : Infinity;
+      const left = session?.refreshToken ? endOf(session) - app.clock.now() : Infinity;
       const expired = session && seemsExpired(session, app.clock.now());
       if (expired) out.warn(hint`${expired.words}; to ask the service: ${{ command: "auth status --check" }}`);
       else if (left < soonMs)
