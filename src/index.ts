@@ -7,11 +7,10 @@ import type { AuthorizedFetch } from "./auth/authorized-fetch.ts";
 let ofThisProcess: Auth | undefined;
 
 /**
- * The login at the default service, as in the command: one for this process, with the profile and settings of the
- * command. `await getTokenManager().getAccessToken()` is all that a script needs.
+ * The login at the default service, with the profile and settings of the command; one for this process. `await
+ * getTokenManager().getAccessToken()` is all that a script needs.
  *
- * @param options - what differs, such as `{ profile: "work" }`, as for {@link createAuth}; such a login is a separate
- *   one
+ * @param options - such as `{ profile: "work" }`, as for {@link createAuth}; such a login is a separate one
  * @throws AuthError `configuration_invalid` when a variable of this tool cannot be used
  */
 export function getTokenManager(options?: Partial<AuthOptions>): Auth {
@@ -20,7 +19,7 @@ export function getTokenManager(options?: Partial<AuthOptions>): Auth {
 
 /**
  * The `fetch` of {@link getTokenManager}: paths go to the service; a request to another origin gets no token. See
- * {@link AuthorizedFetch} for what it adds, and RFC 6750 for what it sends.
+ * {@link AuthorizedFetch} for what it adds.
  *
  * @param options - as for {@link getTokenManager}
  * @throws AuthError `configuration_invalid` when a variable of this tool cannot be used

@@ -2,11 +2,10 @@ import { isConfidential } from "../base/address.ts";
 import { AuthError, hint } from "../base/errors.ts";
 import { Secret } from "../base/secret.ts";
 
-/** A Unix socket, a named pipe, or a URL for http. */
 export type AgentPlace = { readonly socket: string } | { readonly origin: string };
 
 /**
- * The value of `…_AGENT`: place and secret in one, so that neither travels alone. The place comes first and may be
+ * The value of `…_AGENT`: one text, so that place and secret do not travel alone. The place comes first and may be
  * replaced: through `ssh -R` or in a container the agent has another path.
  */
 export function agentValue(place: AgentPlace, secret: Secret): string {
@@ -14,7 +13,7 @@ export function agentValue(place: AgentPlace, secret: Secret): string {
 }
 
 /**
- * @param source - the variable, for the message
+ * @param source - the variable
  * @throws {@link AuthError} `configuration_invalid`, without the value: a part is secret
  */
 export function parseAgentValue(value: Secret, source: string): { place: AgentPlace; secret: Secret } {
@@ -23,7 +22,7 @@ export function parseAgentValue(value: Secret, source: string): { place: AgentPl
     throw new AuthError("configuration_invalid", `${source} is not in the form PLACE#SECRET`, {
       hint: hint`Copy the whole line printed by ${{ command: "auth agent" }}`,
     });
-  // A path, on Windows or elsewhere.
+  // On Windows or elsewhere.
   if (/^(\/|\\\\[.?]\\pipe\\)/.test(where)) return { place: { socket: where }, secret: new Secret(secret) };
   const url = URL.canParse(where) ? new URL(where) : undefined;
   if (url === undefined || !isOnThisMachine(url))
@@ -34,8 +33,8 @@ export function parseAgentValue(value: Secret, source: string): { place: AgentPl
 }
 
 /**
- * Secret and tokens go over plain http, which is for this machine only. A container's names for its host stay on the
- * machine too: its runtime forwards them to loopback.
+ * Secret and tokens go over plain http, which is for this machine only. A container's runtime forwards the names of its
+ * host to loopback.
  */
 function isOnThisMachine(url: URL): boolean {
   return (

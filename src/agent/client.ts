@@ -21,19 +21,18 @@ import {
   type TokenQuestion,
 } from "./protocol.ts";
 
-/** The client side of an agent. */
 export interface AgentClient {
   loan(): Promise<Loan>;
-  /** A token, and how to present it. Times are by this machine's clock. */
+  /** Times are by this machine's clock. */
   token(need: AccessTokenOptions): Promise<HeldToken>;
 }
 
-/** The agent may wait for a slow service or its user, but a stopped one must not block its clients forever. */
+/** The agent may wait for a slow service or its user; a stopped one must not block its clients forever. */
 const limitMs = 180_000;
 const mostBytes = 1024 * 1024;
 
 /**
- * @param origin - the variable, for messages
+ * @param origin - the variable
  * @param userAgent - names the program
  */
 export function agentClient(
@@ -135,7 +134,7 @@ function exchange(
       response.once("end", () => resolve({ status: response.statusCode ?? 0, sealed: Buffer.concat(pieces) }));
     });
     request.once("error", (error) => {
-      // The kept connection was closed before this request, as by a reopened tunnel: not received.
+      // The kept connection was closed before this request, as by a reopened tunnel.
       if (request.reusedSocket && systemErrorCode(error) === "ECONNRESET") resolve(exchange(options, body, signal));
       else reject(error);
     });
@@ -150,7 +149,6 @@ function notTheAgent(origin: string): AuthError {
   });
 }
 
-/** The agent's error is this program's error. */
 function refusal(status: number, { error, error_description }: JsonObject, origin: string): AuthError {
   const what = textOf(error_description) ?? `it returned ${status}`;
   const code: KnownErrorCode = isAuthErrorCode(error) ? error : "service_answer_invalid";

@@ -10,7 +10,7 @@ import type { LentProof, LentToken, ProofQuestion, TokenQuestion } from "./proto
 const oncePerMs = 10_000;
 
 /**
- * An agent lends access tokens, and proofs of their key. Refresh token and key stay, so the loan ends by itself.
+ * Lends access tokens, and proofs of their key. Refresh token and key stay, so the loan ends by itself.
  *
  * @param tokens - of one account, also after another login
  */
@@ -19,7 +19,7 @@ export function lenderOf(
   clock: Clock,
 ): { token(question: TokenQuestion): Promise<LentToken>; proof(question: ProofQuestion): Promise<LentProof> } {
   let last: { readonly rejected: string; readonly at: number; readonly next: Promise<Credential> } | undefined;
-  /** Replaces a token that is still current. All that reject it meanwhile get the same one. */
+  /** Replaces a token that is still current: once for all that reject it. */
   const replaced = async (held: Credential, rejected: string): Promise<Credential> => {
     const now = clock.monotonic();
     if (last === undefined || now - last.at >= oncePerMs)
@@ -45,7 +45,7 @@ export function lenderOf(
         throw new AuthError("usage_invalid", "the token is not bound to a key", {
           hint: "Send the token without a proof",
         });
-      // A proof is for one URL, briefly. Clients need none for others, such as the issuer's.
+      // A proof is for one URL, briefly. Clients need none for others.
       if (!targetOf(htu, await tokens.service()).isService)
         throw new AuthError("access_denied", "proofs are for the service only", {
           hint: "Send the request to the URL of the service",

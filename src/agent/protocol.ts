@@ -6,7 +6,7 @@ import type { Team, UserInfo } from "../auth/oauth/user-info.ts";
 
 /**
  * The protocol of an agent's socket: http with JSON, in the RFCs' words, small enough for curl. Every request carries
- * the secret as a bearer token, or a {@link requestProof}. Paths begin with the version. Described in `docs/agent.md`.
+ * the secret as a bearer token, or a {@link requestProof}. Described in `docs/agent.md`.
  */
 
 /** `GET`: whose login is lent. */
@@ -17,10 +17,10 @@ export const tokenPath = "/v1/token";
 export const proofPath = "/v1/proof";
 
 /**
- * Proves that a client knows the secret without revealing it. After an agent or the tunnel to it has ended, another user's
- * program can take its port, or its name in /tmp: given the secret, it could serve its own tokens, and requests with them
- * would reach that user. It can also send the proof on to the agent, even when the tunnel is back: so what a proof gets is
- * for the client alone, see {@link sealedResponse}.
+ * Proves that a client knows the secret without revealing it. After an agent or the tunnel to it has ended, another
+ * user's program can take its port, or its name in /tmp: given the secret, it could serve its own tokens, and requests
+ * with them would reach that user. It can also send the proof on to the agent, even when the tunnel is back: so what a
+ * proof gets is for the client alone, see {@link sealedResponse}.
  *
  * @param nonce - the client's, used once: an old response does not fit a new request
  */
@@ -33,7 +33,7 @@ export function sealedResponse(secret: Secret, nonce: string, status: number, bo
   return seal(body, Buffer.from(secret.reveal()), responseName(nonce, status));
 }
 
-/** The body of a {@link sealedResponse}; undefined for anything else. */
+/** Undefined for anything but a {@link sealedResponse}. */
 export function openedResponse(secret: Secret, nonce: string, status: number, sealed: Buffer): string | undefined {
   return unseal(sealed, Buffer.from(secret.reveal()), responseName(nonce, status));
 }
@@ -43,14 +43,13 @@ function responseName(nonce: string, status: number): string {
 }
 
 export interface Loan {
-  /** Of the agent. */
   readonly host: string;
   readonly profile: string;
   /** The only URL that the tokens go to. */
   readonly service: string;
   readonly user: Omit<UserInfo, "teams">;
   readonly teams: readonly Team[];
-  /** The team chosen there; null: the borrower's choice. */
+  /** Null: the borrower's choice. */
   readonly team: string | null;
   /** In seconds; null: as long as the agent runs. */
   readonly expires_in: number | null;
@@ -81,7 +80,7 @@ export interface LentProof {
   readonly dpop: string;
 }
 
-/** The body of any status but 200. `unauthorized`: the secret is missing or wrong. */
+/** `unauthorized`: the secret is missing or wrong. */
 export interface Refusal {
   readonly error: AuthErrorCode | "unauthorized" | "not_found";
   readonly error_description: string;

@@ -18,16 +18,14 @@ import {
   type TokenQuestion,
 } from "./protocol.ts";
 
-/** An agent's loan and conditions. */
 export interface Lender {
-  /** On a shared socket and on a port it alone decides. */
+  /** It alone decides on a shared socket and on a port. */
   readonly secret: Secret;
   loan(): Loan;
   token(question: TokenQuestion): Promise<LentToken>;
   proof(question: ProofQuestion): Promise<LentProof>;
-  /** Whether a new client may borrow. `who`: its own, unproved words. */
+  /** `who`: the client's own, unproved words. */
   allows(who: string): Promise<boolean>;
-  /** Called for each token given. */
   gave(who: string, token: LentToken): void;
 }
 
@@ -35,10 +33,10 @@ export interface Lender {
 const mostBytes = 64 * 1024;
 
 /**
- * The server of an agent, not listening yet.
+ * Not listening yet.
  *
- * A client is a connection: its own words prove nothing, and Node cannot see its process. A client process opens one
- * connection, so with `--confirm` the user is asked once for each.
+ * A client is a connection: its own words prove nothing, and Node cannot see its process. A client process opens one,
+ * so with `--confirm` the user is asked once for each.
  */
 export function agentServer(lender: Lender): Server {
   const answers = new WeakMap<Socket, Promise<boolean>>();
@@ -69,7 +67,9 @@ interface Answer {
   readonly body: Loan | LentToken | LentProof | Refusal;
 }
 
-/** How responses are sealed for a client that proves to know the secret; not at all if it sent it. Undefined for others. */
+/**
+ * How responses are sealed for a client that proves to know the secret; not at all if it sent it. Undefined for others.
+ */
 function knownClient(
   { method = "", url = "", headers: { authorization = "" } }: IncomingMessage,
   secret: Secret,
@@ -87,8 +87,8 @@ async function answer(
   lender: Lender,
   isAllowed: (request: IncomingMessage) => Promise<boolean>,
 ): Promise<Answer> {
-  // First of all: without the secret, not even the existence of a path shows. Web pages cannot send it without a
-  // permission (CORS) that is never given.
+  // Without the secret, not even the existence of a path shows. Web pages cannot send it without a permission (CORS)
+  // that is never given.
   if (!isKnown) return refusal(401, "unauthorized", "the secret is missing or wrong");
   const { pathname } = new URL(request.url ?? "", "http://agent");
   const asked = `${request.method} ${pathname}`;
@@ -125,7 +125,7 @@ function proofQuestion({ htm, htu, access_token, nonce }: JsonObject): ProofQues
   return { htm, htu, access_token: textOf(access_token), nonce: textOf(nonce) };
 }
 
-/** An empty body is an empty object. Undefined for anything but an object. */
+/** An empty body is an empty object. */
 async function readQuestion(request: IncomingMessage): Promise<JsonObject | undefined> {
   const pieces: Buffer[] = [];
   let left = mostBytes;
@@ -139,7 +139,7 @@ async function readQuestion(request: IncomingMessage): Promise<JsonObject | unde
   return isJsonObject(value) ? value : undefined;
 }
 
-/** A client's own words, such as `root@container`: for people. */
+/** A client's own words, such as `root@container`. */
 function whoOf({ headers }: IncomingMessage): string {
   return headers.from ?? headers["user-agent"] ?? "an unnamed client";
 }

@@ -4,9 +4,9 @@ import type { AuthorizedFetchOptions } from "./authorized-fetch.ts";
 import type { Credential } from "./sessions/session.ts";
 
 /**
- * After a login or switch elsewhere, a long-running program must not send one account's data with another's token.
+ * A long-running program must not send one account's data with another's token.
  *
- * @param account - `user`: the service's own id; `label`: the user's name for people
+ * @param account - `user`: the service's own id; `label`: the user's name
  */
 export function tokensOfAccount(
   tokens: TokenManager,
@@ -24,7 +24,7 @@ export function tokensOfAccount(
     async getCredential(options = {}) {
       const held = await tokens.getCredential(options);
       if (isTheirs(held)) return held;
-      // Memory may be outdated; storage counts.
+      // Memory may be outdated.
       const stored =
         options.rejected === undefined
           ? await tokens.getCredential({ ...options, rejected: held.accessToken.reveal() })

@@ -14,7 +14,7 @@ import { presentToken } from "./present-token.ts";
 
 /** Options in addition to those of `fetch`. */
 export interface AuthorizedRequestInit extends runtime.RequestInit {
-  /** Tries after 408, 429, 5xx or no response, for requests that may be repeated; 2 by default, 0 for none. */
+  /** Tries after 408, 429, 5xx or no response, for requests that may be repeated; 2 by default. */
   retries?: number;
   /**
    * The time limit of each try, from the first byte sent to the last byte read, in milliseconds. By default only
@@ -23,13 +23,11 @@ export interface AuthorizedRequestInit extends runtime.RequestInit {
    */
   timeoutMs?: number;
   /**
-   * Where redirects may lead: `"service"`, within the service only, or `"anywhere"`, the default: outside, a plain GET
-   * or HEAD goes without token, body or any header of the request. `redirect` (`"manual"`, `"error"`) is as in `fetch`.
+   * Where redirects may lead: `"service"`, or `"anywhere"`, the default: outside of the service, a plain GET or HEAD
+   * goes without token, body or any header of the request. `redirect` (`"manual"`, `"error"`) is as in `fetch`.
    */
   redirects?: RedirectScope;
-  /**
-   * `"optional"`: when not logged in, the request goes without a token, and the service decides. An error by default.
-   */
+  /** `"optional"`: when not logged in, the request goes without a token. An error by default. */
   login?: "required" | "optional";
 }
 
@@ -49,7 +47,7 @@ export interface AuthorizedFetchOptions {
   random?: () => number;
 }
 
-/** After this time, or instead of a longer wait, the caller gets the failure. */
+/** The caller then gets the failure, instead of a longer wait. */
 const patienceMs = 30_000;
 
 /**
@@ -98,7 +96,7 @@ export function createAuthorizedFetch({
       fetch,
       resourceFetch: fetch,
     } as const;
-    // Body and headers stay within the service, with or without a token (S-013).
+    // Within the service, with or without a token (S-013).
     if (first === undefined) return (await sendThrough(open, { url, init, isService })).response;
     let failures = 0;
     const send = async (credential: Credential): ReturnType<typeof sendThrough> => {
@@ -141,7 +139,7 @@ export function createAuthorizedFetch({
         await clock.sleep(waitMs, { signal });
       }
     };
-    // Usually all: handling refusals here would slow every request.
+    // Handling refusals here would slow every request.
     let answered: Awaited<ReturnType<typeof send>> | undefined = await send(first);
     if (!answered.isRefusal) return answered.response;
     const { response } = await presentToken(first, {
@@ -162,7 +160,7 @@ export function createAuthorizedFetch({
   };
 }
 
-/** Adds the token and removes other credentials, whatever the case of their name. */
+/** Adds the token and removes other credentials. */
 function withToken(
   headers: NonNullable<RequestInit["headers"]> = {},
   token: string,
@@ -173,7 +171,7 @@ function withToken(
     all.set("authorization", authorization);
     return all;
   }
-  // A record, as most requests have. Copied member by member: `fetch` is slow to read a spread object, or `Headers`.
+  // Copied member by member: `fetch` is slow to read a spread object, or `Headers`.
   const all: Record<string, string | readonly string[]> = {};
   for (const [name, value] of Object.entries(headers)) if (name.toLowerCase() !== "authorization") all[name] = value;
   all["authorization"] = authorization;
@@ -185,7 +183,6 @@ function limited(signal: AbortSignal | undefined, timeoutMs: number, clock: Cloc
   return signal === undefined ? limit : AbortSignal.any([signal, limit]);
 }
 
-/** Turns a `Request` back into its `init`. */
 async function unfold(request: Request, init: RequestInit): Promise<RequestInit> {
   const { method, headers, redirect, signal } = request;
   const body = request.body === null || init.body !== undefined ? undefined : await request.arrayBuffer();
@@ -193,7 +190,6 @@ async function unfold(request: Request, init: RequestInit): Promise<RequestInit>
 }
 
 interface Door {
-  /** Undefined when not logged in. */
   readonly token: string | undefined;
   readonly service: string;
   readonly scope: RedirectScope;
@@ -202,7 +198,7 @@ interface Door {
   readonly resourceFetch: runtime.Fetch;
 }
 
-/** Sends a request and follows its redirects, see {@link nextHop}. */
+/** With its redirects, see {@link nextHop}. */
 async function sendThrough(
   { token, service, scope, fetch, resourceFetch }: Door,
   first: Hop,
@@ -249,7 +245,7 @@ function isIdempotent({ method = "GET", headers }: RequestInit): boolean {
   return /^(GET|HEAD|OPTIONS|PUT|DELETE)$/i.test(method) || new Headers(headers).has("idempotency-key");
 }
 
-/** A user who logged in meanwhile did not make this request: it would run in their name. */
+/** A user who logged in meanwhile did not make this request. */
 function anotherUser({ user: before }: Credential, { user: now }: Credential): NotAuthenticatedError {
   const [whose, who] = [before, now].map((user) => user?.email ?? user?.name ?? user?.id ?? "somebody");
   return new NotAuthenticatedError(

@@ -8,14 +8,13 @@ export function refusable(response: Response): { response: Response; isRefusal: 
   return { response, isRefusal: response.status === 401 };
 }
 
-/** A request with a token, and the source of the next token. */
 export interface TokenRequest<T extends Credential> {
-  /** `isRefusal`: a 401 about this token. Another server's says nothing about it. */
+  /** `isRefusal`: a 401 about this token, and not another server's. */
   send(this: void, credential: T): Promise<{ readonly response: Response; readonly isRefusal: boolean }>;
   renew(this: void, rejected: string): Promise<T>;
   /**
-   * Called when the service says that the session itself ended, so a refresh cannot help. Returns when another token
-   * has replaced it, else throws. Absent: that response is returned.
+   * Called when the service says that the session itself ended. Returns when another token has replaced it, else
+   * throws. Absent: that response is returned.
    */
   ended?: (accessToken: string) => Promise<void>;
   /** Throws where a replay must not be sent, or not with that token. */

@@ -6,8 +6,8 @@ import { AuthError, hint, login } from "./errors.ts";
  * Plain `http:` is for this machine only: a bearer token on the wire is the session (RFC 6750 §5.3, RFC 8252 §8.3). A
  * user name would be a password in disguise; a query or a fragment cannot be part of a base.
  *
- * @param source - for the message: an option, the argument ADDRESS, or a variable
- * @returns the URL without a trailing `/`, a path kept
+ * @param source - an option, the argument URL, or a variable
+ * @returns the URL without a trailing `/`
  */
 export function parseServiceUrl(text: string, source: string): string {
   const meant = withScheme(text);
@@ -32,35 +32,32 @@ export function parseServiceUrl(text: string, source: string): string {
   return withoutEndSlashes(url.href);
 }
 
-/** Guesses the URL for a host without a scheme; undefined for everything else. */
+/** Undefined for anything but a host. */
 function withScheme(text: string): string | undefined {
   if (!/^(?:localhost|[\w-]+(?:\.[\w-]+)+)(?::\d+)?(?:\/[\w./~-]*)?$/.test(text) || !URL.canParse(`https://${text}`))
     return undefined;
   return `${isLoopback(new URL(`https://${text}`).hostname) ? "http" : "https"}://${text}`;
 }
 
-/** Not by a pattern, which takes quadratic time on a long row of them. */
+/** A pattern takes quadratic time on a long row of them. */
 export function withoutEndSlashes(address: string): string {
   let end = address.length;
   while (address[end - 1] === "/") end -= 1;
   return address.slice(0, end);
 }
 
-/**
- * Checked as by {@link parseServiceUrl}, but returned as written: it is compared with what the server calls itself (RFC
- * 8414 §3.3).
- */
+/** Returned as written: it is compared with what the server calls itself (RFC 8414 §3.3). */
 export function parseIssuer(text: string, source: string): string {
   parseServiceUrl(text, source);
   return text;
 }
 
-/** For a message, in quotes: without the query, which may hold a secret. */
+/** Without the query, which may hold a secret. */
 export function shownAddress(url: string | URL): string {
   return `"${typeof url === "string" ? url.replace(/[?#].*$/s, "") : url.origin + url.pathname}"`;
 }
 
-/** Whether only the server can read what is sent there: `https:`, or `http:` on this machine. */
+/** Whether only the server can read what is sent there. */
 export function isConfidential(url: URL): boolean {
   return url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname));
 }
@@ -76,8 +73,8 @@ function isLoopback(hostname: string): boolean {
  */
 export function isThisMachine(hostname: string): boolean {
   const name = hostname.replace(/\.$/, "");
-  // RFC 6761 §6.3 gives all names below "localhost" to loopback, and systems add names; a connection to 0.0.0.0 or [::]
-  // ends there as well.
+  // RFC 6761 §6.3 gives all names below "localhost" to loopback, and systems add names; 0.0.0.0 and [::] end there as
+  // well.
   const isName = /\.localhost$|^(?:ip6-)?(?:localhost|loopback)[46]?(?:\.localdomain[46]?)?$/.test(name);
   return (
     isName || isLoopback(name) || /^0\.\d+\.\d+\.\d+$|^\[::\]$|^\[::ffff:(?:7f[0-9a-f]{2}|0):[0-9a-f]+\]$/.test(name)

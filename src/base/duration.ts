@@ -1,4 +1,4 @@
-/** For people, in the largest unit that is exact enough: `1 hour`, `59 minutes`, `36 hours`, `90 days`. */
+/** In the largest unit that is exact enough: `1 hour`, `59 minutes`, `36 hours`, `90 days`. */
 export function duration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 60) return counted(seconds, "second");
@@ -12,7 +12,7 @@ export function counted(count: number, unit: string): string {
   return `${count} ${unit}${count === 1 ? "" : "s"}`;
 }
 
-/** For people, in the local zone: `2026-11-30 at 03:12`. */
+/** In the local zone: `2026-11-30 at 03:12`. */
 export function localTime(ms: number): string {
   return new Date(ms).toLocaleString("sv", { dateStyle: "short", timeStyle: "short" }).replace(" ", " at ");
 }

@@ -3,7 +3,7 @@ import { ownIdentity } from "./identity.ts";
 import { excerpt, redact, withoutSecrets } from "./secret.ts";
 import { printable } from "./text.ts";
 
-// One import for errors and their hints: each import costs a lookup at the start of a command.
+// One import for both: each costs a lookup at the start of a command.
 export { hint, issuersMistake, login, loginAnew };
 export type { Hint } from "./hint.ts";
 
@@ -11,11 +11,11 @@ export type { Hint } from "./hint.ts";
  * Stable names of everything that can go wrong. Branch on these, never on a message. Later versions may have more: a
  * `switch` needs a `default`.
  *
- * - `usage_invalid`, `configuration_invalid`, `consent_required`: the caller can fix it by typing something else.
+ * - `usage_invalid`, `configuration_invalid`, `consent_required`: the caller can fix it.
  * - `network_unavailable`, `service_unavailable`, `lock_unavailable`, `storage_unreachable`: the next try may succeed;
  *   the session, if any, is unchanged.
- * - `refresh_unconfirmed`: a refresh was sent and got no response, so the service may have renewed the session: another
- *   try may succeed, or end it.
+ * - `refresh_unconfirmed`: a refresh got no response, so the service may have renewed the session: another try may
+ *   succeed, or end it.
  * - `not_authenticated`, `session_ended`: a login is needed.
  * - `access_denied`: the user or the service refused.
  * - `service_rejected`: the service refused the request itself (RFC 6749 §5.2 other than a dead grant).
@@ -26,7 +26,7 @@ export type { Hint } from "./hint.ts";
  */
 export type AuthErrorCode = (typeof codes)[number] | (string & {});
 
-/** The codes of this version, for exhaustive tables. @internal */
+/** For exhaustive tables. @internal */
 export type KnownErrorCode = (typeof codes)[number];
 
 const codes = [
@@ -52,11 +52,11 @@ const codes = [
   "keychain_unavailable",
 ] as const;
 
-/** Options of {@link AuthError}. @internal */
+/** @internal */
 export interface AuthErrorOptions {
   /** The next step; a string if it has no command or variable. */
   hint: string | Hint;
-  /** The error that led here. Of a foreign one, name, code, message and stack are kept. Shown only with `--debug`. */
+  /** Of a foreign error, name, code, message and stack are kept. Shown only with `--debug`. */
   cause?: unknown;
 }
 
@@ -69,12 +69,9 @@ const inspect: unique symbol = Symbol.for("nodejs.util.inspect.custom");
 export class AuthError extends Error {
   override readonly name: string = "AuthError";
   readonly code: AuthErrorCode;
-  /**
-   * The next step, in the words of the tool, with the commands that its users type. A member of the error, so that Node
-   * prints it with an uncaught one.
-   */
+  /** The next step, with the commands that the tool's users type. Node prints it with an uncaught error. */
   readonly hint: string;
-  /** The same as data: its words depend on the tool. @internal */
+  /** Its words depend on the tool. @internal */
   declare readonly next: Hint;
 
   /** `message`: lower case, the thing quoted, expected and found; `hint`: the next step. */
@@ -89,7 +86,7 @@ export class AuthError extends Error {
     this.hint = redact(hintText(this.next, { identity: ownIdentity }));
   }
 
-  /** Words the hint for a tool, whose name the throwing code does not know. @internal */
+  /** For a tool, whose name the throwing code does not know. @internal */
   speakFor(context: HintContext): this {
     return Object.assign(this, { hint: redact(hintText(this.next, context)) });
   }
@@ -100,17 +97,17 @@ export class AuthError extends Error {
     return { name, code, message, hint };
   }
 
-  /** For `console.log`: {@link evidence} and the hint. @internal */
+  /** For `console.log`. @internal */
   [inspect](): string {
     const [first = "", ...rest] = evidence(this).split("\n");
     return [first, `  hint: ${this.hint}`, ...rest].join("\n");
   }
 }
 
-/** Longer than any sentence of ours with a path or URL. A service's text may have any length. */
+/** A service's text may have any length. */
 const longest = 2_000;
 
-/** On one line, and not by a pattern with quadratic time on blanks. */
+/** A pattern takes quadratic time on blanks. */
 function sentence(message: string): string {
   const line = message
     .split(/[\r\n]+/)
@@ -192,9 +189,9 @@ export class ServiceError extends AuthError {
   override readonly name: string = "ServiceError";
   /** HTTP status; 0 without a response. */
   readonly status: number;
-  /** The `error` member, such as `invalid_client`; undefined if missing. */
+  /** The `error` member, such as `invalid_client`. */
   readonly error: string | undefined;
-  /** The requested wait (`Retry-After`, RFC 9110 §10.2.3), in milliseconds; undefined if missing. */
+  /** The requested wait (`Retry-After`, RFC 9110 §10.2.3), in milliseconds. */
   readonly retryAfterMs: number | undefined;
 
   constructor(
@@ -207,20 +204,20 @@ export class ServiceError extends AuthError {
   constructor(code: AuthErrorCode, message: string, options: ServiceErrorOptions) {
     super(code, message, options);
     this.status = options.status ?? 0;
-    // Printed by programs and crashes, and may hold anything.
+    // Programs print it, and it may hold anything.
     this.error = options.error === undefined ? undefined : excerpt(printable(options.error), 200);
     this.retryAfterMs = options.retryAfterMs;
   }
 }
 
-/** Whether a text is a code of this library. @internal */
+/** @internal */
 export function isAuthErrorCode(text: unknown): text is KnownErrorCode {
   return (codes as readonly unknown[]).includes(text);
 }
 
 /**
- * Whether a value is an error of this library, or of another copy of the package in the program. That copy has its own
- * classes, so the code decides.
+ * Whether a value is an error of this library. Its code decides, since another copy of the package in the program has
+ * its own classes.
  *
  * @param value - what was caught
  */
@@ -240,12 +237,12 @@ export function isTransient(value: unknown): value is AuthError {
   );
 }
 
-/** The system's name for a failure, such as `ENOENT` or `ECONNREFUSED`; undefined if none. */
+/** The system's name, such as `ENOENT` or `ECONNREFUSED`. */
 export function systemErrorCode(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
-/** For a message: the system's name for the error or its cause (as of `fetch`), else its words. */
+/** The system's name for the error or its cause (as of `fetch`), else its words. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return systemErrorCode(error) ?? (error.cause instanceof Error ? reasonOf(error.cause) : error.message);

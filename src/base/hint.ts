@@ -1,13 +1,13 @@
 import type { Identity, OwnCommands } from "./identity.ts";
 import type * as runtime from "./runtime-types.ts";
 
-/** A command of this tool, without the tool's name, which depends on the program. */
+/** Without the tool's name, which depends on the program. */
 export interface ToolCommand {
   /** Such as `auth login`. */
   readonly command: string;
-  /** Undefined for the profile in use. */
+  /** Undefined: the one in use. */
   readonly profile?: string | undefined;
-  /** Further options and arguments, unquoted. */
+  /** Unquoted. */
   readonly options?: readonly string[];
   /**
    * For a login that starts over: what users of a tool without one must move away, if nothing else can open that
@@ -16,33 +16,29 @@ export interface ToolCommand {
   readonly aside?: string | undefined;
 }
 
-/** A variable of this tool, without its prefix: `ACCESS_TOKEN`. A value to set it, null to unset it. */
+/** Without the tool's prefix: `ACCESS_TOKEN`. Null unsets it. */
 export interface ToolVariable {
   readonly variable: string;
   readonly value?: string | null;
 }
 
-/** A variable by its whole name, such as `HTTPS_PROXY`; null to unset it. */
+/** By its whole name, such as `HTTPS_PROXY`; null unsets it. */
 export interface ForeignVariable {
   readonly set: string;
   readonly value: string | null;
 }
 
-/** A system command, unquoted: `["chmod", "600", path]`. Windows gets its own equivalent. */
+/** Unquoted: `["chmod", "600", path]`. Windows gets its own equivalent. */
 export interface SystemCommand {
   readonly run: readonly string[];
 }
 
-/** Words, or something to type. */
 export type HintPart = string | ToolCommand | ToolVariable | ForeignVariable | SystemCommand;
 
-/**
- * The next step, as data. {@link hintText} words it for the program (its name, its platform) at the end, quoted for the
- * shell.
- */
+/** As data. {@link hintText} words it for the program (its name, its platform), quoted for the shell. */
 export type Hint = readonly HintPart[];
 
-/** From words, commands and other hints: ``hint`Run: ${login(profile)}` ``. */
+/** ``hint`Run: ${login(profile)}` ``. */
 export function hint(text: TemplateStringsArray, ...parts: readonly (HintPart | Hint)[]): Hint {
   return text.flatMap((words, index) => [words, parts[index] ?? ""].flat()).filter((part) => part !== "");
 }
@@ -51,29 +47,24 @@ export function login(profile?: string, ...options: readonly string[]): ToolComm
   return { command: "auth login", profile, options };
 }
 
-/**
- * A login that leaves what cannot be opened where it is. `aside`: the one file in its way, if useless on other machines
- * too.
- */
+/** Leaves what cannot be opened where it is. `aside`: the one file in its way, if useless on other machines too. */
 export function loginAnew(aside?: string): ToolCommand {
   return { command: "auth login", options: ["--force"], aside };
 }
 
-/** For a response that only the operator can correct. */
 export const issuersMistake: Hint = ["Report this to the operator of the issuer"];
 
-/** The program that shows a hint. */
 export interface HintContext {
   readonly identity: Identity;
   /** For quotes and variables; `process.platform` by default. */
   readonly platform?: runtime.Platform;
   /** The profile in use, for a login that names none. */
   readonly profile?: string | undefined;
-  /** To run the same command again. */
+  /** To run again. */
   readonly typed?: TypedCommand | undefined;
 }
 
-/** What the next try must keep: without `--force` it would fail for another reason, without the URL go elsewhere. */
+/** Without `--force` the next try would fail for another reason, without the URL go elsewhere. */
 export interface TypedCommand {
   readonly command: string;
   /** Each an argument, or an option and its value. */
@@ -104,7 +95,7 @@ export function hintText(hint: Hint, { identity, platform = process.platform, pr
           ? (commands.setAside ?? startingOver(part.aside))
           : (ownCommand(part, commands) ?? missingCommand);
       const about = part.profile ?? (part.command === "auth login" ? profile : undefined);
-      // "default" is in use until the user makes another profile: its name would be noise.
+      // "default" is in use until the user makes another profile.
       const named =
         about === undefined || about === "default" || part.options?.includes("--profile") ? [] : ["--profile", about];
       const options = part.options ?? [];
@@ -181,7 +172,7 @@ function onWindows([program = "", ...args]: readonly string[]): readonly string[
   );
 }
 
-/** For the user's shell. PowerShell would run an unquoted value. */
+/** PowerShell would run an unquoted value. */
 function shellAssignment(name: string, value: string | null, platform: string): string {
   // A variable set by mistake may have any character in its name.
   if (value === null)

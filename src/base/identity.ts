@@ -1,4 +1,4 @@
-/** The commands of a tool that has its own instead of this package's; unnamed ones do not exist there. */
+/** A tool's own commands, instead of this package's; unnamed ones do not exist there. */
 export interface OwnCommands {
   readonly login: string;
   /** The login with `setAside`, for sessions that cannot be opened; without it, hints say what to move away. */
@@ -10,27 +10,24 @@ export interface OwnCommands {
   readonly doctor?: string;
 }
 
-/** A tool's name, and what follows from it. */
 export interface Identity {
   /** Names the directory, the keychain entry and the completions: `spec-kitty`. */
   readonly name: string;
   readonly version: string;
-  /** The default service and its registered client; undefined where users name them. */
+  /** Undefined where users name them. */
   readonly service?: string | undefined;
   readonly clientId?: string | undefined;
   /** What users type to run it; the name by default. */
   readonly command: string;
-  /** Instead of `auth login` and others; undefined: this package's commands, after {@link Identity.command}. */
+  /** Undefined: this package's commands, after {@link Identity.command}. */
   readonly commands?: OwnCommands | undefined;
-  /** `User-Agent` of every request (RFC 9110 §10.1.5): `spec-kitty/1.2.0`. */
+  /** `spec-kitty/1.2.0` (RFC 9110 §10.1.5). */
   readonly userAgent: string;
   /** `PROFILE` is `SPEC_KITTY_PROFILE`. */
   variable(name: string): string;
 }
 
 /**
- * The identity of a tool.
- *
  * @param options - `name`: lower-case letters, digits and dashes, as in a package's name; `version`: the tool's own;
  *   `commands`: its own commands, if any
  * @throws TypeError for a name unusable as directory and variable

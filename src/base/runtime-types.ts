@@ -1,7 +1,7 @@
 /**
- * Types of the runtime as a caller's project has them: from lib dom, from `@types/node`, or a minimum. Public
- * signatures take them from here: global names would be errors without lib dom, and a reference to `@types/node` would
- * be a dependency that adds Node's globals to projects that exclude them (`types: []`, the default since TypeScript 6).
+ * Types of the runtime as a caller's project has them: from lib dom, from `@types/node`, or a minimum. Global names
+ * would be errors without lib dom, and a reference to `@types/node` would add Node's globals to projects that exclude
+ * them (`types: []`, the default since TypeScript 6).
  */
 type Global<Name extends string, Otherwise> = typeof globalThis extends {
   readonly [name in Name]: { prototype: infer Instance };

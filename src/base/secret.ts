@@ -1,11 +1,8 @@
-// Not imported: most commands need neither, and an import would load all of WebCrypto too. Not called `crypto`: a bundle
-// that is read as a script shares that name with the global.
+// Most commands need neither, and an import would load all of WebCrypto too. Not called `crypto`: a bundle that is read
+// as a script shares that name with the global.
 const cryptography = (): typeof import("node:crypto") => process.getBuiltinModule("node:crypto");
 
-/**
- * The live secrets of this process, for {@link redact}, and how many objects hold each: every read of a session makes
- * another.
- */
+/** How many objects hold each: every read of a session makes another. */
 const live = new Map<string, number>();
 const forgotten = new FinalizationRegistry<string>((value) => {
   const left = (live.get(value) ?? 0) - 1;
@@ -27,18 +24,17 @@ export class Secret {
     forgotten.register(this, value);
   }
 
-  /** For the request or the seal. */
   reveal(): string {
     return this.#value;
   }
 
-  /** For two values of this process: one from outside needs {@link Secret.matches}. */
+  /** One from outside needs {@link Secret.matches}. */
   equals(other: Secret): boolean {
     return this.#value === other.#value;
   }
 
   /**
-   * Compares with a text from outside, by digests: the time reveals neither the length nor the first wrong character.
+   * By digests: the time reveals neither the length nor the first wrong character.
    * @internal
    */
   matches(found: string): boolean {
@@ -47,7 +43,7 @@ export class Secret {
     return timingSafeEqual(digest(found), digest(this.#value));
   }
 
-  /** A name that does not reveal the value: SHA-256, in hex. Only for values that cannot be guessed. */
+  /** SHA-256, in hex. Only for values that cannot be guessed. */
   fingerprint(): string {
     return cryptography().createHash("sha256").update(this.#value).digest("hex");
   }
@@ -65,8 +61,8 @@ export class Secret {
 const leastLength = 8;
 
 /**
- * Replaces every secret of this process: a service, a proxy or the runtime may quote what it was sent, and error
- * messages end up in logs (S-005). Also finds it encoded for a form body, a URL or JSON.
+ * A service, a proxy or the runtime may quote what it was sent, and error messages end up in logs (S-005). Also finds
+ * secrets encoded for a form body, a URL or JSON.
  */
 export function redact(text: string): string {
   if (text.length < leastLength) return text;
@@ -86,9 +82,7 @@ function spellings(value: string): Iterable<string> {
   return new Set([value, encodeURIComponent(value), inForm, JSON.stringify(value).slice(1, -1)]);
 }
 
-/**
- * The beginning of a foreign text, for a message. Redacted before it is cut: half of a secret would not be recognized.
- */
+/** Redacted before it is cut: half of a secret would not be recognized. */
 export function excerpt(text: string, length: number): string {
   return redact(text).slice(0, length);
 }
@@ -98,8 +92,8 @@ const openParameter =
   /^(audience|binding_ref|client_id|code_challenge_method|count|direction|error|error_description|fields|format|include|lang|limit|locale|offset|order|order_by|page|page_size|per_page|project_slug|prompt|provider|response_type|scope|since|sort|until|version)$/i;
 
 /**
- * A URL for a log, relative ones too: without credentials, and with the values of known harmless parameters only. A
- * list of secret ones cannot be complete (`jwt`, `SAMLResponse`, `sig`, a bare ticket).
+ * A URL for a log: without credentials, and with the values of known harmless parameters only. A list of secret ones
+ * cannot be complete (`jwt`, `SAMLResponse`, `sig`, a bare ticket).
  */
 export function maskedAddress(address: string): string {
   const [, place = "", rest = ""] = /^([^?#]*)(.*)$/s.exec(address) ?? [];
@@ -111,7 +105,7 @@ export function maskedAddress(address: string): string {
   return place.replace(/^((?:[a-z][\w+.-]*:)?[/\\]*)[^/\\]*@/i, "$1[secret]@") + masked;
 }
 
-/** For a log: without this process's secrets, and with every URL as in {@link maskedAddress}. */
+/** For a log: also every URL as in {@link maskedAddress}. */
 export function withoutSecrets(text: string): string {
   return redact(text.replace(/\b(?:https?|wss?):[/\\]{2}[^\s"'<>]+/gi, maskedAddress));
 }

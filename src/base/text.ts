@@ -1,21 +1,21 @@
 /** Moves the cursor, colors or titles the terminal, is invisible, or reverses the reading direction. */
 export const unprintable: RegExp = /(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
-/** Safe to show in a terminal (S-008). */
+/** In a terminal (S-008). */
 export function printable(text: string): string {
   return text.replace(unprintable, "");
 }
 
-/** The same on one line: a line break in a server's text could fake a line of this program. */
+/** A line break in a server's text could fake a line of this program. */
 export function oneLine(text: string): string {
   return printable(text.replace(/\s+/g, " ").trim());
 }
 
-/** A space without a line break, as in a command to paste. */
+/** As in a command to paste. */
 export const noBreak = "\ue000";
 
 /**
- * Broken between words, unlike by the terminal. A label's text stays to the right of it.
+ * A label's text stays to the right of it.
  *
  * @param indent - of further lines without a label, if not their own
  */
@@ -27,8 +27,8 @@ export function wrapped(text: string, columns: number, indent?: number): string 
 }
 
 /**
- * Lines of at most 80 columns. Lines that begin with a space, such as columns and examples, stay as they are, and
- * quoted text stays on one line.
+ * At most 80 columns. Lines that begin with a space, such as columns and examples, stay as they are, and quoted text
+ * stays on one line.
  */
 export function page(text: string, columns: number): string {
   return text.replace(/^(?:- .*(?:\n {2}\S.*)*|\S.*(?:\n(?!- )\S.*)*)/gm, (block) =>
@@ -41,7 +41,7 @@ export function page(text: string, columns: number): string {
 
 function fittedLine(line: string, columns: number, indent: number | undefined): string {
   const [margin = "", label = ""] = /^ *(?:- |(\S+(?: \S+)* {2,}(?=\S)))?/.exec(line) ?? [];
-  // No room next to a label of half a line.
+  // No room next to a label.
   const isWide = margin.length > columns / 2;
   const left = isWide ? margin.length - label.length + 4 : (indent ?? margin.length);
   const lines = isWide ? [...fittedLine(margin.trimEnd(), columns, left).split("\n"), ""] : [];

@@ -5,7 +5,7 @@ import { hint } from "../base/errors.ts";
 import { ownIdentity } from "../base/identity.ts";
 import { reportOn, type Finding } from "./finding.ts";
 
-/** Variables that are read and may be shown: no secrets. */
+/** Not secret. */
 const variables = [
   "SAAS_URL",
   "CLIENT_ID",
@@ -46,7 +46,7 @@ function service({ identity, settings }: App, inUse: ProfileInUse | undefined): 
     const fix = { variable: "SAAS_URL", value: "https://service.example" };
     return report("critical", `neither ${identity.variable("SAAS_URL")} nor a profile names a service`, [fix]);
   }
-  // Set by the tool itself, not by an option or variable.
+  // Not by an option or variable.
   const isBuiltIn = /^[a-z]/.test(service.source);
   if (stored?.session && stored.service !== service.value) {
     // S-001: every command would report "not logged in" there.

@@ -1,10 +1,7 @@
 import { tellsOwners } from "../platform/connection-owner.ts";
 import { reportOn, type Finding } from "./finding.ts";
 
-/**
- * Claims of the security model, by their names in `help security`, that do not hold here, for lack of support by system
- * or runtime.
- */
+/** Claims of the security model, by their names in `help security`, that do not hold here, for lack of support. */
 export function examineDefences(): Finding {
   const report = reportOn("D705", "defenses");
   const missing = [

@@ -13,10 +13,10 @@ import { examineService } from "./service.ts";
 import { examineSession } from "./session.ts";
 import { examineStore } from "./store.ts";
 
-/** For everything: keychain and service are asked at once, each step with its own limit. */
+/** For everything: each step has its own limit. */
 const limitMs = 9_500;
 
-/** Ordered by number. `repair` removes locks of dead holders and files of killed writers; otherwise nothing changes. */
+/** `repair` removes locks of dead holders and files of killed writers; otherwise nothing changes. */
 export async function examine(
   app: App,
   login: LoginEnvironment,

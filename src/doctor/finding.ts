@@ -1,10 +1,10 @@
 import { isAuthError, type Hint } from "../base/errors.ts";
 
-/** One examined subject. No member ever contains a secret. */
+/** No member ever contains a secret. */
 export interface Finding {
-  /** Stable: a subject keeps its number in every version. */
+  /** The same in every version. */
   readonly number: string;
-  /** `critical`: a login or request needs something that does not work. `warning`: it works, but needs attention. */
+  /** `critical`: a login or request needs what does not work. `warning`: it works, but needs attention. */
   readonly severity: "ok" | "note" | "warning" | "critical";
   readonly subject: string;
   readonly sentence: string;
@@ -23,9 +23,7 @@ export function reportOn(number: string, subject: string): Report {
   });
 }
 
-/**
- * A failure as a finding: only a bug may end the doctor. `sentence`: for a foreign error, which means nothing to users.
- */
+/** Only a bug may end the doctor. `sentence`: for a foreign error, which means nothing to users. */
 export function reportFailure(report: Report, error: unknown, sentence?: string, fix?: Hint | string): Finding {
   if (isAuthError(error)) {
     const { next = error.hint ?? fix } = error;

@@ -6,7 +6,6 @@ import { reportFailure, reportOn, repairCommand, type Finding } from "./finding.
 
 const report = reportOn("D501", "lock");
 
-/** Every lock in the directory: its holder, since when, and whether that process can release it. */
 export async function examineLocks(folder: string, repair: boolean): Promise<Finding[]> {
   const paths = new Set<string>();
   for (const { path } of inspectFolder(folder)) {

@@ -11,7 +11,6 @@ import { reportOn, type Finding } from "./finding.ts";
 const oldest = [20, 18] as const;
 const tested = [20, 22, 24, 26];
 
-/** Which login works here, what opens the browser, and what this Node can do. */
 export function examineMachine(login: LoginEnvironment, app: App): Finding[] {
   return [
     reportOn("D701", "login")(
@@ -52,7 +51,7 @@ function webSocket(exists: boolean): Finding {
   return report("note", "this Node.js has it behind a flag", [fix]);
 }
 
-/** No session has this account: reading it finds nothing. */
+/** No session has this account. */
 const probe = "doctor";
 
 const names: Partial<Record<NodeJS.Platform, string>> = {

@@ -56,7 +56,7 @@ async function* examineSteps(
   const tls = reportOn("D204", "TLS");
   let handshake: Handshake | undefined;
   try {
-    // Through a proxy the handshake is inside the tunnel, and the request below reports its failure.
+    // Through a proxy, the request below reports a failing handshake.
     if (url.protocol === "https:" && proxy === undefined) handshake = await tlsHandshake(next, limit());
   } catch (error) {
     const fix = { run: ["openssl", "s_client", "-connect", `${next.host}:${port}`] };
@@ -73,7 +73,7 @@ async function* examineSteps(
     yield responseFinding(response, url);
     yield clockFinding(response, (sentAt + receivedAt) / 2);
   } catch (error) {
-    // The request decides: the system's authorities may trust a certificate that Node's do not.
+    // The request decides: the system's authorities may trust what Node's do not.
     if (handshake) yield certificateFinding(handshake, name, false);
     if (handshake?.failure === undefined)
       yield reportFailure(

@@ -56,7 +56,7 @@ function store({ identity, isKept, sharedStore, local: { keys, folder } }: App, 
   return report("ok", `${folder}, sealed with ${key}`);
 }
 
-/** This program's names in its directory, by prefix. */
+/** By prefix. */
 const ours = /^\.?(keys\b|sessions\b|profiles\.lock\b|queue\b)/;
 
 /** @param stranger - a foreign entry of the directory */
@@ -87,7 +87,7 @@ function fileModes({ path, mode }: Inspected): Finding {
   return report("ok", mode === undefined ? path : `${path} is private (mode ${octal(mode)})`);
 }
 
-/** Locks are readable by all on purpose: another user's process, after `sudo`, must see a holder. */
+/** Locks are readable by all: another user's process, after `sudo`, must see a holder. */
 function otherModes(folder: string, entries: readonly Inspected[]): Finding {
   const report = reportOn("D404", "other files");
   const counted = entries.filter(({ path }) => !/\.lock(?:[./\\]|$)/.test(relative(folder, path)));
@@ -143,7 +143,7 @@ function belongsToAnother({ uid }: Inspected): boolean {
   return uid !== undefined && uid !== process.geteuid?.();
 }
 
-/** For example after `sudo` with the same home directory. */
+/** As after `sudo` with the same home directory. */
 function foreign(finding: Finding, path: string): Finding {
   return { ...finding, fix: hint`sudo chown -R "$(id -u)" ${command(path)}` };
 }

@@ -10,8 +10,8 @@ type Effect = "nothing" | "nothing once answered";
 type Marked = RequestInit & { [effect]?: Effect };
 
 /**
- * For a POST that changes nothing, or is settled once it has a response: an unused code or ticket expires, and a
- * refresh leaves the session with other tokens.
+ * For a POST that changes nothing, or is settled by a response: an unused code or ticket expires, and a refresh leaves
+ * the session with other tokens.
  */
 export function withEffect(what: Effect, init: RequestInit): RequestInit {
   return { ...init, [effect]: what } as Marked;

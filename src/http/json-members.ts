@@ -9,7 +9,7 @@ export interface Kind<T> {
   readonly read: (value: unknown) => T | undefined;
 }
 
-/** A string with visible characters: no user could read a name of blanks and controls. */
+/** With visible characters: no user could read a name of blanks and controls. */
 export const text: Kind<string> = {
   expected: "a string",
   read: (value) => (typeof value === "string" && printable(value).trim() !== "" ? value : undefined),
@@ -21,7 +21,7 @@ export const number: Kind<number> = {
   read: (value) => (typeof value === "number" && Number.isFinite(value) ? value : undefined),
 };
 
-/** A lifetime or interval, in the RFCs' unit. Some servers write its digits as a string. */
+/** Some servers write digits as a string. */
 export const seconds: Kind<number> = {
   expected: "a positive number of seconds",
   read(value) {
@@ -46,7 +46,7 @@ export interface MemberReader {
   required<T>(name: string, kind: Kind<T>): T;
 }
 
-/** `wrong` makes the error for a bad member, without the value: that may be a secret. */
+/** `wrong`: without the value, which may be a secret. */
 export function memberReader(object: JsonObject, wrong: (name: string, expected: string) => Error): MemberReader {
   const required = <T>(name: string, { read, expected }: Kind<T>): T => {
     const value = read(object[name]);
@@ -59,7 +59,7 @@ export function memberReader(object: JsonObject, wrong: (name: string, expected:
   };
 }
 
-/** For optional members: undefined unless there is something visible. */
+/** Undefined unless there is something visible. */
 export function textOf(value: unknown): string | undefined {
   return text.read(value);
 }
@@ -68,10 +68,10 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Far above any response used here, and far below where printing or comparing runs out of stack. */
+/** Far above any response used here, and below where printing or comparing runs out of stack. */
 const deepest = 100;
 
-/** Undefined when it is not JSON, or nested so deeply that later code could run out of stack. */
+/** Undefined when it is not JSON, or nested too deeply. */
 export function parseJson(text: string): unknown {
   try {
     const value: unknown = JSON.parse(text);

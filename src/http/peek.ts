@@ -3,7 +3,7 @@ import type { Clock } from "../platform/clock.ts";
 export interface Peeked {
   /** Up to `maxBytes` and the chunk that crossed them, or what arrived in time. */
   readonly head: Uint8Array;
-  /** The same response with its whole body, for the caller to read or cancel. */
+  /** With its whole body, for the caller to read or cancel. */
   readonly response: Response;
 }
 
@@ -11,8 +11,8 @@ export interface Peeked {
  * Reads the beginning of a body, and leaves the whole to the caller. Not with `Response.clone()`: the unread branch
  * would block the other one on larger bodies.
  *
- * @param limits - `maxBytes` to read at least, unless the body is shorter; by default a short response of the protocol.
- *   Only the beginning of a longer or endless one is read (S-014)
+ * @param limits - `maxBytes` to read at least, unless the body is shorter; by default a short response of the protocol
+ *   (S-014)
  */
 export async function peekBody(
   response: Response,
@@ -57,12 +57,11 @@ export async function peekBody(
   return { head, response: withBody(response, body) };
 }
 
-/** Leaves the rest unread. A broken connection does not matter any more. */
 export async function discardBody({ body }: Response): Promise<void> {
   await body?.cancel().catch(() => undefined);
 }
 
-/** `Response` takes neither URL nor redirection from its caller, so they are set afterwards. */
+/** `Response` takes neither URL nor redirection from its caller. */
 function withBody(response: Response, body: ReadableStream<Uint8Array>): Response {
   const { status, statusText, headers, url, redirected, type } = response;
   return Object.defineProperties(new Response(body, { status, statusText, headers }), {

@@ -2,7 +2,7 @@ import { AuthError } from "../base/errors.ts";
 import { isConfidential, leadsToThisMachine, shownAddress } from "../base/address.ts";
 import { targetOf } from "./token-target.ts";
 
-/** Where redirects may lead: within the service only, or anywhere, there without token, body and headers. */
+/** Where redirects may lead: within the service, or anywhere, there without token, body and headers. */
 export type RedirectScope = "service" | "anywhere";
 
 /** @internal */
@@ -18,7 +18,7 @@ export const mostHops = 20;
 
 /**
  * `fetch` follows redirects by origin, which a service at `https://host/tenant` shares with its neighbors, and takes a
- * 307's body and every header but `Authorization` anywhere (S-013). So each hop is judged here, as every other URL.
+ * 307's body and every header but `Authorization` anywhere (S-013). So each hop is judged here.
  * @internal
  */
 export function nextHop(response: Response, from: Hop, service: string, scope: RedirectScope): Hop | undefined {
@@ -33,7 +33,7 @@ export function nextHop(response: Response, from: Hop, service: string, scope: R
   if (!URL.canParse(location, from.url)) throw refuse("an invalid URL");
   const url = new URL(location, from.url);
   const where = shownAddress(url);
-  // `fetch` would throw, and a name before an `@` is there to be taken for the host.
+  // `fetch` would throw; and a name before an `@` can be taken for the host.
   if (url.username || url.password) throw refuse(`${where} with a user name or password`);
   // A remote service has no business with this machine.
   if (leadsToThisMachine(url, new URL(from.url))) throw refuse(`${where}, this machine`);

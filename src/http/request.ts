@@ -47,7 +47,7 @@ export function form(parameters: Readonly<Record<string, string | undefined>>): 
 
 /**
  * @param maxBytes - 1 MiB by default, far above any response of the protocol
- * @param signal - the request's, whose reason is thrown when it ends the reading; {@link send}'s is known
+ * @param signal - its reason is thrown when it ends the reading; {@link send}'s is known
  */
 export async function readJsonObject(
   response: Response,
@@ -116,10 +116,10 @@ const checkAddress: Hint = hint`Check the URL of the service: ${{ command: "auth
 const checkClient: Hint = hint`Check ${{ variable: "CLIENT_ID" }} and, if there is one, ${{ variable: "CLIENT_SECRET" }}`;
 const checkConfiguration: Hint = hint`Check ${{ variable: "SAAS_URL" }}, ${{ variable: "CLIENT_ID" }} and --scope`;
 
-/** For a request without a response; if the caller's signal ended it, that signal's reason. */
+/** If the caller's signal ended the request, that signal's reason. */
 export function unreachable(url: string, cause: unknown, signal: AbortSignal | undefined): unknown {
   if (signal?.aborted) return signal.reason;
-  // From a fetch that knows more: which proxy refused, which certificate is unknown, and the next step.
+  // From a fetch that knows more, such as which proxy refused.
   if (cause instanceof AuthError) return cause;
   const timedOut = cause instanceof Error && cause.name === "TimeoutError";
   return new ServiceError(
@@ -132,11 +132,11 @@ export function unreachable(url: string, cause: unknown, signal: AbortSignal | u
   );
 }
 
-/** The runtimes' words for no connection at all: no address, no listener, no trust. */
+/** The runtimes' words for no connection at all. */
 const unconnected =
   /^(E(CONNREFUSED|NETUNREACH|HOSTUNREACH|HOSTDOWN|NETDOWN|ADDRNOTAVAIL|ACCES|PERM|NOTFOUND|AI_\w+)|ENOTFOUND|UND_ERR_CONNECT_TIMEOUT|ConnectionRefused|FailedToOpenSocket|.*CERT.*|ERR_(TLS|SSL)_.*|UNABLE_TO_.*)$/;
 
-/** Whether a failed request never left, so that repeating it is safe. In doubt it was sent. */
+/** Then repeating the request is safe. In doubt it was sent. */
 export function wasNeverSent(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const isOwnRefusal =
@@ -149,7 +149,7 @@ export function wasNeverSent(error: unknown): boolean {
   );
 }
 
-/** A response made by a test or program may have no URL. */
+/** A test's response may have no URL. */
 function where(url: string): string {
   return url ? shownAddress(url) : "the service";
 }

@@ -1,18 +1,12 @@
 import { duration } from "../base/duration.ts";
 import type { JsonObject } from "./json-members.ts";
 
-/**
- * Whether a repeated request may get another response: after 408, 429, and 5xx except 501, which says that the service
- * cannot do it at all (RFC 9110 §15.6.2).
- */
+/** 408, 429, and 5xx except 501, by which the service cannot do it at all (RFC 9110 §15.6.2). */
 export function isTransientStatus(status: number): boolean {
   return status === 408 || status === 429 || (status >= 500 && status !== 501);
 }
 
-/**
- * Whether a transient status says that nothing was done. A failing gateway does not know, nor does a service that
- * failed itself.
- */
+/** Whether a transient status says that nothing was done. A failing gateway does not know. */
 export function isRefusalToAct(status: number): boolean {
   return [408, 429, 503].includes(status);
 }
@@ -26,11 +20,11 @@ export function retryAfter(response: Response, body?: JsonObject): number | unde
   if (/^\d+$/.test(header)) return Number(header) * 1000;
   const date = Date.parse(header);
   const sent = Date.parse(response.headers.get("date") ?? "");
-  // Between two of the server's own readings, independent of this machine's clock.
+  // Two of the server's own readings, independent of this machine's clock.
   return Number.isNaN(date) || Number.isNaN(sent) ? undefined : Math.max(0, date - sent);
 }
 
-/** The end of a sentence: `in a moment`, or `in 2 hours` at the service's request. */
+/** `in a moment`, or `in 2 hours` at the service's request. */
 export function whenToRetry(retryAfterMs: number | undefined): string {
   return retryAfterMs === undefined || retryAfterMs < 1000 ? "in a moment" : `in ${duration(retryAfterMs)}`;
 }
@@ -45,7 +39,7 @@ export interface RetryFacts {
 
 /** In milliseconds: what the service asked for, else 1, 2, 4 … 60 s, each shortened by up to a half. */
 export function retryDelay({ attempt, retryAfterMs, random }: RetryFacts): number {
-  // At most a day: timers beyond 25 days fire at once.
+  // Timers beyond 25 days fire at once.
   if (retryAfterMs !== undefined) return Math.min(retryAfterMs, 86_400_000);
   return Math.min(1000 * 2 ** (attempt - 1), 60_000) * (1 - random / 2);
 }

@@ -2,18 +2,17 @@ import { AuthError } from "../base/errors.ts";
 
 export interface Target {
   readonly url: string;
-  /** Whether that is the service: its origin, at or below its path. */
+  /** Its origin, at or below its path. */
   readonly isService: boolean;
 }
 
-/** Harmless as is, as almost every path: no segment begins with a dot, nothing is encoded. */
+/** As almost every path: no segment begins with a dot, nothing is encoded. */
 const plainPath = /^(?:\/[\w~-][\w.~-]*)+\/?(?:\?[\w.~=&-]*)?$/;
 
 /**
  * A path goes to the service. It is appended to the base with a `/` between, so that nothing in it can become a part of
  * the host: `@evil.example` would make the host a user name, `.evil.example` a longer host. Then it is parsed, which
- * resolves `..`, `%2e%2e` and `\` as the sender will, and must still be below the base. `//host` is a host in relative
- * URLs, and is refused.
+ * resolves `..`, `%2e%2e` and `\` as the sender will, and must still be below the base. `//host` is refused.
  *
  * An absolute URL is unchanged. It is the service only with the same origin and a path below the base: on a shared
  * host, the neighbor's path is another service (S-001).
@@ -42,8 +41,8 @@ export function targetOf(input: string | URL, base: string): Target {
 
 /**
  * For servers that decode otherwise: gateways decode once or twice more (`..%2f`, `%252e%252e`), take `\` or invalid
- * UTF-8 for `/`, or drop what follows a `;`. Plain `..` is resolved by now, so any left is meant for such a server,
- * which would take the token to the service's neighbor.
+ * UTF-8 for `/`, or drop what follows a `;`. Plain `..` is resolved by now, so any left would take the token to the
+ * service's neighbor.
  */
 function leadsUpwards(pathname: string): boolean {
   let path = pathname;

@@ -3,10 +3,7 @@ import type { Fetch } from "../base/runtime-types.ts";
 import { maskedAddress, withoutSecrets } from "../base/secret.ts";
 import type { Clock } from "../platform/clock.ts";
 
-/**
- * Headers about the request that hold no secret. A list of secret ones cannot be complete: tools and proxies add their
- * own.
- */
+/** A list of secret ones cannot be complete: tools and proxies add their own. */
 const openHeader =
   /^(accept(-encoding|-language|-ranges)?|age|allow|cache-control|connection|content-(disposition|encoding|language|length|range|type)|date|etag|expires|host|idempotency-key|if-(none-)?match|keep-alive|last-modified|pragma|prefer|(x-)?ratelimit(-[\w-]+)?|retry-after|server|strict-transport-security|transfer-encoding|user-agent|vary|via|x-team-slug)$/i;
 /**
@@ -14,10 +11,9 @@ const openHeader =
  * does.
  */
 const openMember = /\b(?:realm|error|error_description|scope|algs|resource_metadata)=(?:"[^"]*"|[^\s,"]+)/gi;
-/** Headers with the id of a request in the service's logs. */
 const idHeaders = ["x-request-id", "request-id", "x-correlation-id", "x-amzn-requestid", "x-ms-request-id", "cf-ray"];
 
-/** Emits each request while anyone listens. `url`: without its query (S-005). */
+/** `url`: without its query (S-005). */
 export function observed(
   fetch: Fetch,
   clock: Clock,
@@ -48,7 +44,7 @@ function shownHeader(name: string, value: string): string {
   return "[secret]";
 }
 
-/** A line for each request and its response: no body, and no value that may be secret (S-005). */
+/** Without bodies and values that may be secret (S-005). */
 export function traced(fetch: Fetch, clock: Clock, say: (line: string) => void): Fetch {
   let count = 0;
   return async (input, init) => {

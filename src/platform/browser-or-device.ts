@@ -1,12 +1,11 @@
 import { readFileSync, statSync } from "node:fs";
 import { systemErrorCode } from "../base/errors.ts";
 
-/** From {@link readFacts}, or a test. */
 export interface EnvironmentFacts {
   env: Readonly<Record<string, string | undefined>>;
   platform: NodeJS.Platform;
   uid: number | undefined;
-  /** Contents by path; `""` for what exists but is no readable file. Missing files have no member. */
+  /** By path; `""` for what exists but is no readable file. */
   files: Readonly<Record<string, string>>;
   /** Owner of `/dev/console`: on macOS the user at the screen, or root if none. */
   consoleUid: number | undefined;
@@ -15,7 +14,7 @@ export interface EnvironmentFacts {
 
 export interface EnvironmentSignal {
   name: string;
-  /** Raw; `set` where the value adds nothing or is private, such as an IP address. */
+  /** Raw; `set` for one that adds nothing or is private, such as an IP address. */
   value: string;
   meaning: string;
   login: "browser" | "device" | "either";
@@ -23,7 +22,7 @@ export interface EnvironmentSignal {
 
 export interface LoginEnvironment {
   login: "browser" | "device";
-  /** For people, such as `no browser can be shown here: this is an SSH session (SSH_CONNECTION is set)`. */
+  /** Such as `no browser can be shown here: this is an SSH session (SSH_CONNECTION is set)`. */
   reason: string;
   /** All that apply. The first one that does not say `either` decides. */
   signals: readonly EnvironmentSignal[];
@@ -31,7 +30,7 @@ export interface LoginEnvironment {
 
 type Rule = (facts: EnvironmentFacts) => EnvironmentSignal | undefined;
 
-/** The first of these that is set and not empty: shells unset a variable for one command that way. */
+/** Empty counts as not set: shells unset a variable for one command that way. */
 const set =
   (meaning: string, ...names: string[]) =>
   ({ env }: Pick<EnvironmentFacts, "env">): EnvironmentSignal | undefined => {
@@ -57,7 +56,7 @@ const forwardedDisplay: Rule = (facts) => {
 };
 
 const inCi = (facts: Pick<EnvironmentFacts, "env">): EnvironmentSignal | undefined =>
-  // CI=false tells a build that it is not a CI job. The other names are for services that do not set CI.
+  // CI=false tells a build that it is not a CI job. The others are for services that do not set CI.
   /^(false|0|no)$/i.test(facts.env["CI"] ?? "")
     ? undefined
     : set("this is a CI job", "CI", "TF_BUILD", "JENKINS_URL", "TEAMCITY_VERSION", "CODEBUILD_BUILD_ID")(facts);
@@ -70,7 +69,7 @@ export function isCiJob(env: EnvironmentFacts["env"]): boolean {
 const inContainer: Rule = ({ env, files }) => {
   // A toolbox shares the host's network and display, and opens URLs in the host's browser.
   if ("/run/.toolboxenv" in files || env["DISTROBOX_ENTER_PATH"]) return undefined;
-  // systemd's container interface. It counts WSL, and Flatpak itself, as containers: both can show the user's browser.
+  // systemd's container interface. It counts WSL and Flatpak as containers, where both show the user's browser.
   const byName = (text = ""): string | undefined =>
     /^(wsl|flatpak|snap)?$/i.test(text.trim()) ? undefined : text.trim();
   const kinds: [name: string, kind: string | undefined][] = [
@@ -90,8 +89,7 @@ const inContainer: Rule = ({ env, files }) => {
 };
 
 /**
- * 1, 2 or undefined. The kernel's name alone proves nothing: a Docker Desktop container has the same, so containers are
- * ruled out first.
+ * The kernel's name alone proves nothing: a Docker Desktop container has the same, so containers are ruled out first.
  */
 const wsl = ({ env, files, platform }: EnvironmentFacts): 1 | 2 | undefined => {
   const kernel = files["/proc/version"] ?? "";
@@ -105,7 +103,7 @@ const inWsl: Rule = (facts) => {
   const interop = ["", "-late"]
     .map((end) => `/proc/sys/fs/binfmt_misc/WSLInterop${end}`)
     .find((name) => name in facts.files);
-  // Without it, WSL is like any Linux, with a display (WSLg) or not: the rules below decide.
+  // WSL is then like any Linux.
   if (version === undefined || interop === undefined) return undefined;
   return {
     name: interop,
@@ -121,7 +119,7 @@ const inRemoteEditor: Rule = (facts) =>
 
 /**
  * Root by `sudo`, `pkexec` or `su` from another user's session: display servers refuse root without that user's cookie,
- * and browsers do not run as root. A graphical session of root's has none of these traces.
+ * and browsers do not run as root.
  */
 const rootForAnother: Rule = ({ env, uid }) => {
   const traces = {
@@ -155,8 +153,7 @@ const onScreen: Rule = ({ env, platform, uid, consoleUid }) => {
         };
   }
   if (platform === "darwin") {
-    // No variable is reliable: SECURITYSESSIONID and XPC_FLAGS vary with version and program. The window server's user
-    // owns the console device, and `open` works only for that user.
+    // No variable is reliable: SECURITYSESSIONID and XPC_FLAGS vary. `open` works only for the owner of the console.
     if (consoleUid === undefined || (consoleUid === uid && uid !== 0))
       return {
         name: "/dev/console",
@@ -180,13 +177,12 @@ const onScreen: Rule = ({ env, platform, uid, consoleUid }) => {
 
 /** In order of precedence. */
 const rules: readonly Rule[] = [
-  // A choice; everything below is a guess. Editors' servers set it too, to a program that opens the user's browser.
+  // A choice; everything below is a guess. Editors' servers set it too.
   ({ env }) =>
     env["BROWSER"]
       ? { name: "BROWSER", value: env["BROWSER"], meaning: "BROWSER names one", login: "browser" }
       : undefined,
-  // From specific to general, so that the reason has the usual name: a codespace is also a container, a dev container a
-  // remote editor, a cloud shell may be reached by SSH.
+  // From specific to general, so that the reason has the usual name: a codespace is also a container.
   inCi,
   set("this is a GitHub codespace", "CODESPACES"),
   set("this is a Gitpod workspace", "GITPOD_WORKSPACE_ID"),
@@ -241,7 +237,7 @@ export function readFacts(env: EnvironmentFacts["env"]): EnvironmentFacts {
     try {
       return [[path, readFileSync(path, "utf8")]];
     } catch (error) {
-      // A directory (`/run/WSL`) or closed to this user: that it exists is enough.
+      // A directory (`/run/WSL`), or closed to this user: it exists.
       return /^(EISDIR|EACCES)$/.test(systemErrorCode(error) ?? "") ? [[path, ""]] : [];
     }
   };

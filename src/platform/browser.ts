@@ -11,11 +11,11 @@ import type { Environment } from "./paths.ts";
 export type BrowserOutcome = { launched: string } | { failed: string };
 
 interface BrowserOptions {
-  /** Without secrets, also for the browser: it lives on for days with helpers and extensions. */
+  /** Without secrets: a browser lives on for days, with helpers and extensions. */
   env: Environment;
   platform: NodeJS.Platform;
   clock: Clock;
-  /** Whether other users of this machine may read the URL in the browser's command line. */
+  /** Whether other users may read the URL in the browser's command line. */
   mayBeRead: boolean;
 }
 
@@ -23,8 +23,8 @@ interface BrowserOptions {
 const earlyExitMs = 1_000;
 
 /**
- * Does not wait for the browser to end. Refuses anything but `https:` and loopback `http:`: other schemes start other
- * programs (S-007), and plain http would show the login to the network.
+ * Refuses anything but `https:` and loopback `http:`: other schemes start other programs (S-007), and plain http would
+ * show the login to the network. Does not wait for the browser to end.
  *
  * @returns the program that took it, or why each candidate failed
  */
@@ -40,7 +40,7 @@ export async function openBrowser(address: string, options: BrowserOptions): Pro
   const isShown = options.platform !== "win32" && options.platform !== "darwin";
   if (isShown && !options.mayBeRead) return { failed: "its command line would show the URL to other users" };
   const failures: string[] = [];
-  // `href`: the parser has percent-encoded quotes, spaces and all that is not ASCII.
+  // `href` percent-encodes quotes, spaces and all that is not ASCII.
   for (const command of browserCommands(url.href, options.platform, options.env)) {
     const failure = await launch(command, options);
     if (failure === undefined) return { launched: command.program };
@@ -57,8 +57,8 @@ async function launch(
   if (found === undefined) return "not found";
   const settled = new AbortController();
   const ended = new Promise<string | undefined>((resolve) => {
-    // Detached, without our streams: Ctrl-C is not for the browser, nor its output for this terminal. Not in the
-    // working directory, where a launcher script might look for programs.
+    // Detached, without our streams: Ctrl-C is not for the browser. Not in the working directory, where a launcher
+    // script might look for programs.
     const child = spawn(found, [...args], {
       env,
       cwd: dirname(found),
@@ -84,7 +84,7 @@ export interface BrowserCommand {
   input?: string;
 }
 
-/** In order: the user's `BROWSER`, then the platform's. `address`: already checked (S-007). */
+/** The user's `BROWSER`, then the platform's. `address`: already checked (S-007). */
 export function browserCommands(address: string, platform: NodeJS.Platform, env: Environment): BrowserCommand[] {
   return [
     ...chosenBrowsers(platform, env).map((program) => ({ program, args: [address] })),
@@ -95,7 +95,7 @@ export function browserCommands(address: string, platform: NodeJS.Platform, env:
 /** `BROWSER` is a list separated by colons, as for xdg-open; on Windows, with `C:\…`, one program. */
 function chosenBrowsers(platform: NodeJS.Platform, env: Environment): string[] {
   const value = env["BROWSER"] ?? "";
-  // Never split at spaces: "/opt/my browser/run" is one program, and nothing in it is an option.
+  // Never split at spaces: "/opt/my browser/run" is one program without options.
   return (platform === "win32" ? [value] : value.split(":")).filter((program) => program.trim() !== "");
 }
 
@@ -115,7 +115,7 @@ function systemBrowsers(address: string, platform: NodeJS.Platform, env: Environ
     }
     default: {
       const desktop = [opened("xdg-open"), opened("gio", "open")];
-      // Under WSL the browser is on the Windows side: by wslview if installed, else as Windows does it.
+      // Under WSL the browser is on the Windows side.
       const wsl = env["WSL_DISTRO_NAME"] !== undefined || env["WSL_INTEROP"] !== undefined;
       return wsl
         ? [opened("wslview"), ...desktop, opened("rundll32.exe", "url.dll,FileProtocolHandler")]

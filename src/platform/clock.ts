@@ -1,13 +1,14 @@
 import type * as runtime from "../base/runtime-types.ts";
 
-/** The only source of time in `src/`: nothing else reads a clock or starts a timer. Tests pass their own. */
+/** The only source of time in `src/`: tests pass their own. */
 export interface Clock {
-  /** Wall clock: milliseconds since 1970, as the machine is set. */
+  /** Wall clock, in milliseconds since 1970. */
   now(): number;
   /** Milliseconds since an arbitrary start; never set back, may stop while the machine sleeps. */
   monotonic(): number;
   /**
    * Rejects with the signal's reason once it aborts.
+   *
    * @param ms - milliseconds
    * @param options - `background`: does not keep the process alive
    */
@@ -18,7 +19,7 @@ export interface Clock {
 
 export const systemClock: Clock = {
   now: () => Date.now(),
-  // Not `performance.now()`, whose first use loads modules: a millisecond of every command.
+  // Not `performance.now()`: loading its modules takes a millisecond.
   monotonic() {
     const [seconds, nanoseconds] = process.hrtime();
     return seconds * 1000 + nanoseconds / 1e6;
@@ -42,7 +43,7 @@ export const systemClock: Clock = {
     const end = (): void =>
       controller.abort(new DOMException("The operation was aborted due to timeout", "TimeoutError"));
     // One turn later: a process that was stopped or asleep finds its timers due before it reads what came meanwhile,
-    // perhaps the only response to a refresh there will be. And `AbortSignal.timeout` would keep Deno alive.
+    // perhaps the only response to a refresh. And `AbortSignal.timeout` would keep Deno alive.
     setTimeout(() => setImmediate(end), ms).unref();
     return controller.signal;
   },

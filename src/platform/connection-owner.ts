@@ -4,20 +4,19 @@ import type { Clock } from "./clock.ts";
 import { userBehindRoot } from "./user-behind-root.ts";
 
 /**
- * Of this user or root; of another user; or `unknown`, where the system does not tell. A peer that is gone counts as
- * another user's: its owner is unknown, and no client waits. Otherwise one could send a request and reset the
- * connection before the check.
+ * Of this user or root; of another user; or `unknown`, where the system does not tell. A peer that is gone is
+ * `foreign`: otherwise one could send a request and reset the connection before the check.
  */
 export type ConnectionOwner = "own" | "foreign" | "unknown";
 
 export type Ends = Partial<Pick<Socket, "remoteAddress" | "remotePort" | "localAddress" | "localPort">>;
 
-/** Whether the system lists connections with owners, readable for this process. */
+/** Whether this process can read the owners of connections. */
 export function tellsOwners(): boolean {
   return process.platform === "linux" && textOf("/proc/net/tcp") !== "";
 }
 
-/** The second has sockets of IPv6 that speak IPv4. It is rarely needed, and an empty one takes milliseconds too. */
+/** The second has IPv6 sockets that speak IPv4. It is rarely needed, and takes milliseconds even if empty. */
 const tables = ["/proc/net/tcp", "/proc/net/tcp6"];
 
 /** Requests per lookup without a rest. */
@@ -29,8 +28,8 @@ const maxRestMs = 500;
  * and where that is unreadable or lacks the port, which listens already. Later, a missing peer is hiding.
  *
  * The kernel writes the whole list for each reader, and any user can make it long: 17,000 rows take tens of
- * milliseconds. So one look serves all that wait, and all looks together take a tenth of the time, or a 64th of a look
- * per request.
+ * milliseconds. So one look serves all that wait, and looks take at most a tenth of the time, or a 64th of a look per
+ * request.
  */
 export function connectionOwners(
   port: number,
@@ -68,14 +67,13 @@ export function connectionOwners(
     });
 }
 
-/** Root can do everything anyway, and port forwarders into containers are often root's. */
+/** Port forwarders into containers are often root's. */
 function trustedUsers(): (uid: number) => boolean {
   const me = process.geteuid?.();
   const user = me === 0 ? userBehindRoot() : me;
   return (uid) => uid === 0 || uid === user;
 }
 
-/** Undefined where the other end is not listed. */
 function ownerOf(
   socket: Ends,
   rows: readonly Connection[],
@@ -85,14 +83,11 @@ function ownerOf(
   const there = endpoints(socket.remoteAddress, socket.remotePort);
   const here = endpoints(socket.localAddress, socket.localPort);
   const peer = rows.find(({ local, remote }) => there.includes(local) && here.includes(remote));
-  // A closed socket counts as root's, so only an open one says who owns it.
+  // A closed socket counts as root's: only an open one has an owner.
   return peer && (peer.isOpen && isTrusted(peer.uid) ? "own" : "foreign");
 }
 
-/**
- * Both ends of a loopback connection are on one list, except where Windows forwards its own to WSL: its users are not
- * Linux's.
- */
+/** Both ends of a loopback connection are listed, except where Windows forwards its own to WSL. */
 function missingOwner(): ConnectionOwner {
   return /microsoft/i.test(textOf("/proc/sys/kernel/osrelease")) ? "unknown" : "foreign";
 }
@@ -105,7 +100,7 @@ interface Connection {
   readonly uid: number;
 }
 
-/** The rows with the port at either end. The others, perhaps many, are not parsed. */
+/** The rows with the port at either end: the others may be many. */
 function connectionsOn(table: string, port: number): Connection[] {
   const row = new RegExp(`^ *\\d+: (?:\\S+ )?\\S+:${hex(port, 4)} .*`, "gm");
   return [...textOf(table).matchAll(row)].map(([text]) => {
@@ -114,7 +109,7 @@ function connectionsOn(table: string, port: number): Connection[] {
   });
 }
 
-/** Empty on other systems, in a container that hides it, or where the runtime may not read it. */
+/** Empty on other systems, and where it is hidden or unreadable. */
 function textOf(path: string): string {
   try {
     return readFileSync(path, "latin1");
@@ -123,7 +118,7 @@ function textOf(path: string): string {
   }
 }
 
-/** As the kernel writes them: words of four bytes in the machine's order; IPv4 also inside of IPv6. */
+/** As the kernel writes them: words of four bytes in the machine's order; IPv4 also within IPv6. */
 function endpoints(address = "", port = 0): string[] {
   const v4 = /(?:^|:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(address)?.slice(1).map(Number);
   const suffix = `:${hex(port, 4)}`;

@@ -3,11 +3,10 @@ import { posix, win32 } from "node:path";
 import type { Environment } from "./paths.ts";
 
 /**
- * The absolute path of a program, from such a path or from a bare name in `PATH`; undefined when there is none.
+ * The absolute path of a program, from such a path or from a bare name in `PATH`; undefined if there is none.
  *
  * Every program is started by this path (S-016). The system itself would look for a bare name in the working directory,
- * perhaps another user's project: Windows first, and all systems where an entry of `PATH` is relative or empty. So a
- * relative path is no program either.
+ * perhaps another user's project: Windows first, and all systems where an entry of `PATH` is relative or empty.
  *
  * @param platform - decides how paths are written, and which endings a name may lack
  */
@@ -27,7 +26,7 @@ export function findProgram(
     .find(canRun);
 }
 
-/** A Windows path without a drive is on the current drive, and so of the working directory. */
+/** A Windows path without a drive depends on the working directory. */
 function isAbsolute(path: string, platform: NodeJS.Platform): boolean {
   return platform === "win32" ? /^(?:[a-z]:[\\/]|[\\/]{2})/i.test(path) : path.startsWith("/");
 }

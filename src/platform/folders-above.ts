@@ -17,9 +17,9 @@ const sticky = 0o1000;
 
 /**
  * The parent directories in which another user can replace the path. As sshd does for `authorized_keys` (StrictModes),
- * but up to the root instead of the home, and accepting the user's own group. Not for Windows, where modes say nothing.
+ * but up to the root, and accepting the user's own group. Not for Windows, where modes say nothing.
  *
- * @param path - the directory; if links lead to it, the parents of each link count too
+ * @param path - if links lead to it, the parents of each link count too
  * @throws the file system's error, when one of them cannot be examined
  */
 export function openFoldersAbove(path: string): readonly OpenFolder[] {
@@ -32,9 +32,9 @@ export function openFoldersAbove(path: string): readonly OpenFolder[] {
 
 /**
  * Refuses a place for sessions where another user can put a directory of their own: below one that all can write to
- * (unless sticky), or one of another user. Group-writable ones are left to the doctor, which warns.
+ * (unless sticky), or one of another user. Of group-writable ones, the doctor warns.
  *
- * @param path - the directory; it need not exist yet
+ * @param path - need not exist yet
  * @throws {@link AuthError} `storage_unsafe`
  */
 export function checkFoldersAbove(path: string): void {
@@ -61,12 +61,12 @@ export function checkFoldersAbove(path: string): void {
   }
 }
 
-/** What another user could change to have another file read: the file, and {@link openFoldersAbove} it. */
+/** What another user could change to have another file read. */
 export function openWayTo(path: string, isFolder = false): readonly OpenFolder[] {
   return [...openEntry(path, isFolder), ...openFoldersAbove(path)];
 }
 
-/** Adds the directories in which the system looks a path up: its parents, and those of each link's target. */
+/** Its parents, and those of each link's target. */
 function addFoldersOnTheWay(path: string, folders: Set<string>, links: Set<string>): void {
   const above = dirname(path);
   if (above === path) return;
@@ -81,15 +81,13 @@ function foreignLink(path: string): OpenFolder[] {
   return isTrustedOwner(uid) ? [] : [{ path, uid, mode: mode & 0o7777 }];
 }
 
-/** Whether the owner of a parent can do no more than root and this user. */
 export function isTrustedOwner(uid: number): boolean {
   return uid === 0 || uid === process.geteuid?.() || (uid === unmapped && isUnmapped());
 }
 
 /**
- * Whether {@link unmapped} stands for an owner that cannot be shown (a sandbox, a rootless container), almost always
- * root outside of it. Where that number is mapped, it is the user `nobody`, as which servers run other people's
- * requests.
+ * Whether {@link unmapped} stands for an owner outside of a sandbox or rootless container, almost always root. Where
+ * the number is mapped, it is the user `nobody`, as which servers run other people's requests.
  */
 function isUnmapped(): boolean {
   const ranges = rowsOf("/proc/self/uid_map", /\s+/);
@@ -107,12 +105,12 @@ function openEntry(path: string, isFolder: boolean): OpenFolder[] {
   return isTrusted && (!others || (isFolder && (mode & sticky) !== 0)) ? [] : [{ path, uid, mode: mode & 0o7777 }];
 }
 
-/** On macOS, Homebrew's directories belong to the administrators' group, whose members can become root. */
+/** On macOS, members of the administrators' group, who own Homebrew's directories, can become root. */
 function isTrustedGroup(gid: number): boolean {
   return gid === 0 || (process.platform === "darwin" && gid === 80) || isOwnGroup(gid);
 }
 
-/** A group named after the user (Debian, Fedora) without other members, in its list or as their first group. */
+/** Named after the user (Debian, Fedora), without other members in its list or by their first group. */
 function isOwnGroup(gid: number): boolean {
   const user = userName();
   // A group stored elsewhere may be anybody's.

@@ -5,16 +5,15 @@ import { findProgram } from "./find-program.ts";
 import type { Environment } from "./paths.ts";
 
 /**
- * The output of git, which alone knows where its configuration is. No shell. Throws the failure of the process, with
- * `code` `ENOENT` where there is no git.
+ * The output of git, which alone knows where its configuration is.
  *
  * @param env - names the home directory and the `PATH`: a program with an environment of its own must not have its
  *   user's files changed
+ * @throws the failure of the process, with `code` `ENOENT` where there is no git
  */
 export async function runGit(args: readonly string[], env: Environment): Promise<string> {
   const found = findProgram("git", env);
   if (found === undefined) throw Object.assign(new Error("there is no git in PATH"), { code: "ENOENT" });
-  // Not in the working directory: its repository has a configuration too, and on Windows may have libraries that git
-  // would load.
+  // Not in the working directory: its repository has a configuration too, and on Windows perhaps libraries for git.
   return (await promisify(execFile)(found, [...args], { env, cwd: dirname(found) })).stdout;
 }

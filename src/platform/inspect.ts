@@ -1,7 +1,6 @@
 import { lstatSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 
-/** An entry of a directory, without opening it. */
 export interface Inspected {
   readonly path: string;
   readonly kind: "file" | "folder" | "link" | "other";
@@ -10,12 +9,10 @@ export interface Inspected {
   readonly uid: number | undefined;
 }
 
-/** A queue may have a file for each event; a longer list is useless. */
+/** A queue may have a file for each event. */
 const mostEntries = 10_000;
 
-/**
- * A directory and everything below it, the directory first. Links are not followed; what cannot be seen is left out.
- */
+/** A directory and everything below it. Links are not followed; what cannot be seen is left out. */
 export function inspectFolder(path: string): readonly Inspected[] {
   const top = described(path, true);
   if (top === undefined) return [];

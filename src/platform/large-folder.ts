@@ -4,7 +4,7 @@ import { systemErrorCode } from "../base/errors.ts";
 import { unwritable } from "./unwritable.ts";
 import { unreadable } from "./private-files.ts";
 
-/** One by one, so that no directory takes much memory; none when it does not exist. */
+/** One by one, to save memory; none if the directory does not exist. */
 export function* namesIn(folder: string): Generator<string, void> {
   let directory: Dir;
   try {
@@ -37,8 +37,7 @@ export function firstNames(folder: string, limit: number, wanted: (name: string)
 }
 
 /**
- * Removes files, eight at a time; missing ones are no error. With callbacks: for a hundred thousand files, promises
- * take more memory than the contents.
+ * Missing ones are no error. With callbacks: for a hundred thousand files, promises take more memory than the contents.
  */
 export function removeFiles(paths: readonly string[]): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -58,7 +57,7 @@ export function removeFiles(paths: readonly string[]): Promise<void> {
   });
 }
 
-/** `time`: of the last change, in milliseconds since 1970. */
+/** `time`: in milliseconds since 1970. */
 export function removeFilesBefore(folder: string, time: number): void {
   for (const name of namesIn(folder)) {
     const path = join(folder, name);

@@ -5,8 +5,8 @@ import { findProgram } from "./find-program.ts";
 import type { Environment } from "./paths.ts";
 
 /**
- * The output of a program that the user named, started by its absolute path, without a shell. Its stdin is empty, and
- * its stderr is ours: messages are for the user, and may hold what must not be in an error.
+ * The output of a program that the user named by its absolute path. Its stdin is empty, its stderr ours: messages are
+ * for the user, and may hold what must not be in an error.
  *
  * @param env - without secrets of this process
  * @param mostBytes - more output ends the program
@@ -38,13 +38,13 @@ export async function outputOf(
 }
 
 /**
- * Runs a user's command on this terminal, to its end. Signals of the terminal reach it directly, to obey or not.
+ * Runs a user's command on this terminal, whose signals reach it directly.
  *
  * @returns its exit code, as in a shell
  * @throws the system's error when it cannot be started
  */
 export function runCommand([program = "", ...args]: readonly string[], env: Environment): Promise<number> {
-  // A typed path in the working directory is no bare name that the directory could fake.
+  // A path in the working directory is no bare name that the directory could fake.
   const typed = basename(program) === program ? program : resolvePath(program);
   const found = findProgram(typed, env);
   if (found === undefined) return Promise.reject(notThere());

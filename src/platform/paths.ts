@@ -6,16 +6,15 @@ import type { Identity } from "../base/identity.ts";
 // Not imported: see private-files.ts.
 const { lstatSync, realpathSync } = process.getBuiltinModule("node:fs");
 
-/** As `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** In {@link configFolder}: the ways to open the sessions. */
+/** In {@link configFolder}. */
 export const keysFile = "keys";
 
 /**
- * The directory of everything stored: named by the variable `…_CONFIG_DIR`, else the platform's place.
+ * The directory of everything stored: by the variable `…_CONFIG_DIR`, else the platform's place.
  *
- * @param home - returns the home directory; may throw, and is called only if needed
+ * @param home - may throw, and is called only if needed
  * @internal
  */
 export function configFolder(
@@ -30,7 +29,7 @@ export function configFolder(
   const chosen = env[variable];
   if (chosen) return absolute(path, chosen, variable);
   if (platform === "win32" && env["APPDATA"]) return path.join(env["APPDATA"], name);
-  // The XDG base directory specification says to ignore a relative path.
+  // The XDG specification says to ignore a relative path.
   const xdg = env["XDG_CONFIG_HOME"];
   if (platform !== "win32" && platform !== "darwin" && xdg && path.isAbsolute(xdg)) return path.join(xdg, name);
   const folder = homeFolder(path, home, "the session", hint`Set ${{ variable: "CONFIG_DIR" }} to a directory of yours`);
@@ -57,17 +56,17 @@ function homeFolder(path: typeof posix, home: () => string, what: string, remedy
   try {
     folder = home();
   } catch {
-    // No HOME, and a user number without a name, as in a container.
+    // No HOME, and a user without a name, as in a container.
   }
   if (path.isAbsolute(folder)) return folder;
   throw new AuthError("configuration_invalid", `there is no home directory to store ${what} in`, { hint: remedy });
 }
 
 /**
- * A directory for what belongs to this machine and user, and must not travel with the configuration, which people
- * synchronize and put under version control: `XDG_STATE_HOME`, else the platform's place.
+ * For what must not travel with the configuration, which people synchronize and put under version control:
+ * `XDG_STATE_HOME`, else the platform's place.
  *
- * @param home - returns the home directory; may throw, and is called only if needed
+ * @param home - may throw, and is called only if needed
  * @internal
  */
 export function stateFolder(
@@ -92,7 +91,7 @@ export function stateVariable(platform: NodeJS.Platform): string {
   return platform === "win32" ? "LOCALAPPDATA" : platform === "darwin" ? "HOME" : "XDG_STATE_HOME";
 }
 
-/** The name of this process's user; the number if it has none, as in many containers. */
+/** The number if the user has no name, as in many containers. */
 export function userName(): string {
   try {
     return userInfo().username;
@@ -101,12 +100,12 @@ export function userName(): string {
   }
 }
 
-/** Deeper than any project; a bound for a file system without a reachable root. */
+/** A bound for a file system without a reachable root. */
 const maxLevels = 64;
 
 /**
- * Finds the file that suggests a profile for a directory tree: from the directory up to the home directory or the root.
- * It decides nothing, since a clone may bring it along (S-010). Never fails: what is hidden is not there.
+ * Finds the file that suggests a profile for a directory tree, up to the home directory or the root. It decides
+ * nothing, since a clone may bring it along (S-010). Never fails.
  *
  * @param home - the last directory to look in; undefined when unknown
  */
@@ -122,7 +121,7 @@ export function findProfileFile(
     try {
       if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) return path;
     } catch {
-      // The next one.
+      // Try the next one.
     }
     const parent = dirname(folder);
     folder = folder === last || parent === folder ? undefined : parent;

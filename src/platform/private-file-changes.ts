@@ -18,23 +18,23 @@ import { explained, explanationOf } from "./unwritable.ts";
 const looked = new Set<string>();
 
 /**
- * Makes sure that a directory exists (mode 0700), that only this user can change it, and that no other user can replace
- * it. Otherwise root in another user's home, as after `sudo -E`, would write wherever that user's links lead.
+ * Makes sure that a directory exists (mode 0700), and that no other user can change or replace it. Otherwise root in
+ * another user's home, as after `sudo -E`, would write wherever that user's links lead.
  *
- * @throws {@link AuthError} `storage_unsafe` when others can do that, `storage_unwritable` when it cannot be created
+ * @throws {@link AuthError} `storage_unsafe`, or `storage_unwritable` when it cannot be created
  */
 export function ensurePrivateFolder(path: string): void {
   explained(path, () => {
     if (!looked.has(path)) checkFoldersAbove(path);
     makeFolder(path);
-    // Again: in a directory such as /tmp, another user may just have made the missing one.
+    // Again: in /tmp, another user may just have made the missing one.
     if (!looked.has(path)) checkFoldersAbove(path);
   });
   checkFolder(path);
   looked.add(path);
 }
 
-/** Not `recursive`, which never returns where mkdir below an existing parent says ENOENT (/proc). */
+/** Not `recursive`: that never returns where mkdir below an existing parent says ENOENT (/proc). */
 function makeFolder(path: string): void {
   if (statSync(path, { throwIfNoEntry: false }) !== undefined) return;
   const parent = dirname(path);
@@ -51,7 +51,7 @@ function makeFolder(path: string): void {
  * Takes the disk space for a private file's next content, so that a full disk shows before a refresh token is spent.
  * Removes what killed writers left.
  *
- * @throws {@link AuthError} `storage_unwritable` when the directory or the disk refuses; so does its `commit`
+ * @throws {@link AuthError} `storage_unwritable`; so does its `commit`
  */
 export async function reservePrivateFile(path: string, bytes: number): Promise<Reservation> {
   const folder = dirname(path);
@@ -83,12 +83,10 @@ export async function reservePrivateFile(path: string, bytes: number): Promise<R
   };
 }
 
-/** {@link replaceFile} in a checked directory. */
 export function replacePrivateFile(path: string, content: string | Uint8Array, options?: ReplaceOptions): void {
   explained(path, () => replaceFile(path, content, options));
 }
 
-/** Does nothing when there is none. */
 export function removePrivateFile(path: string): void {
   explained(path, () => {
     rmSync(path, { force: true });
@@ -96,12 +94,11 @@ export function removePrivateFile(path: string): void {
   });
 }
 
-/** With all its files. Does nothing when there is none. */
 export function removePrivateFolder(path: string): void {
   explained(path, () => rmSync(path, { recursive: true, force: true }));
 }
 
-/** Renames a private file in its directory to an unused name, which it returns. */
+/** Renames a private file to an unused name, which it returns. */
 export function moveAside(path: string): string {
   let aside = `${path}.1`;
   for (let number = 2; existsSync(aside); number += 1) aside = `${path}.${number}`;

@@ -3,8 +3,7 @@ import { dirname } from "node:path";
 import { AuthError, reasonOf, systemErrorCode, hint, type Hint } from "../base/errors.ts";
 import type { SystemCommand, ToolVariable } from "../base/hint.ts";
 
-// Not imported: Node would then evaluate every property of the module and load streams, promises and readline, which
-// takes longer than reading the file.
+// Not imported: Node would evaluate every property of the module and load streams, promises and readline.
 const { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, statfsSync, statSync } =
   process.getBuiltinModule("node:fs");
 
@@ -18,12 +17,11 @@ const posix = process.platform !== "win32";
 /** In bytes. */
 export const maxBytes: number = 16 * 1024 * 1024;
 
-/** Names another directory. */
 export const folderVariable: ToolVariable = { variable: "CONFIG_DIR" };
 
 /**
- * Checks that only this user can change a directory, if it exists. A link to one is the user's own arrangement (dot
- * files under version control); its target counts.
+ * Checks that only this user can change a directory, if it exists. A link to one is the user's own (dot files under
+ * version control); its target counts.
  *
  * @throws {@link AuthError} `storage_unsafe` or `storage_unreadable`
  */
@@ -34,8 +32,7 @@ export function checkFolder(path: string): void {
   if (!stats.isDirectory()) throw unsafe(path, "is not a directory", otherFolder);
   if (!posix) return;
   if (stats.uid !== process.geteuid?.()) throw foreign(path, stats);
-  // Anyone who can write in the directory can replace our file, whatever its mode. A sticky one, such as /tmp, is meant
-  // for all.
+  // Anyone who can write in the directory can replace our file. A sticky one, such as /tmp, is meant for all.
   const fix = (stats.mode & 0o1000) !== 0 ? otherFolder : modeRemedy(path, "700");
   if ((stats.mode & 0o022) !== 0) throw unsafe(path, `can be changed by others (mode ${octal(stats)})`, fix);
 }
@@ -53,8 +50,7 @@ function statsOf(path: string): Stats | undefined {
 }
 
 /**
- * Reads a private file, after checking the opened file (so that nothing can be swapped in between): a plain file, this
- * user's, closed to all others.
+ * Checks the opened file, so that nothing can be swapped in between: plain, this user's, closed to all others.
  *
  * @returns undefined when there is no such file
  * @throws {@link AuthError} `storage_unsafe` with the `chmod` that fixes it, also for a symbolic link; or
@@ -81,13 +77,13 @@ export function readPrivateFile(path: string): Buffer | undefined {
   }
 }
 
-/** Keep `open` from following a link, and from waiting at a named pipe. */
+/** Not through a link, and without waiting at a named pipe. */
 export const safeFlags: number = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 /**
- * Opens a plain file, or says what else it is. Where the system has the flags they are enough. Windows has none, and
- * Deno follows links itself unless it has every permission: so lstat comes first, and on Deno the opened file must be
- * the same.
+ * Opens a plain file, or says what else it is. The flags are enough, where the system has them. Windows has none, and
+ * Deno follows links unless it has every permission: so lstat comes first, and on Deno the opened file must be the
+ * same.
  *
  * @throws the file system's error
  */
@@ -106,13 +102,13 @@ export function openPlainFile(path: string, flags: number): number | "a symbolic
     if (!("Deno" in globalThis)) return fd;
     const { ino, dev } = fstatSync(fd, { bigint: true });
     if (ino === seen.ino && dev === seen.dev) return fd;
-    // Most likely a file of ours that was just replaced: open the next one.
+    // Most likely a file of ours, just replaced.
     closeSync(fd);
   }
   throw Object.assign(new Error("it keeps being replaced"), { code: "EBUSY" });
 }
 
-/** Opened with the checks of {@link readPrivateFile}; undefined when there is no such file. */
+/** As {@link readPrivateFile} checks; undefined when there is no such file. */
 export function openPrivateFile(path: string, flags: number): number | undefined {
   checkFolder(dirname(path));
   let fd: ReturnType<typeof openPlainFile>;
@@ -137,7 +133,6 @@ export function openPrivateFile(path: string, flags: number): number | undefined
   }
 }
 
-/** Checks an opened file: plain, this user's, closed to all others. */
 export function checkPrivateFile(path: string, stats: Stats): void {
   if (posix && stats.uid !== process.geteuid?.()) throw foreign(path, stats);
   if (!stats.isFile()) throw unsafe(path, "is not a plain file", moveAway(path));
@@ -158,20 +153,19 @@ export function modeRemedy(
   try {
     type = typeOf(path);
   } catch {
-    // Then it has modes, like most.
+    // It has modes, like most.
   }
   return type !== undefined && typesWithoutModes.has(type)
     ? ["Mount its file system, which has no modes, with the option umask=077"]
     : hint`Run: ${{ run: ["chmod", mode, path] }}`;
 }
 
-/** Changes whenever the file is replaced; undefined when there is none. */
+/** Changes when the file is replaced; undefined when there is none. */
 export function fileMark(path: string): string | undefined {
   const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   return stats && `${stats.ino}:${stats.mtimeNs}:${stats.size}`;
 }
 
-/** A failure to read or list, with the next step. */
 export function unreadable(path: string, cause: unknown): AuthError {
   return new AuthError("storage_unreadable", `"${path}" cannot be read (${reasonOf(cause)})`, {
     hint: hint`Look at it: ${list(dirname(path), path)}`,
@@ -189,12 +183,11 @@ function foreign(path: string, stats: Stats): AuthError {
 
 const otherFolder: Hint = hint`Set ${folderVariable} to a directory of yours`;
 
-/** For something else in place of a file that only this program names. */
+/** For something else in place of our file. */
 export function moveAway(path: string): Hint {
   return hint`Move it: ${{ run: ["mv", path, `${path}.old`] }}`;
 }
 
-/** Shows who may change something. */
 function list(...paths: string[]): SystemCommand {
   return { run: ["ls", "-ld", ...paths] };
 }

@@ -9,7 +9,7 @@ import { checkFolder } from "./private-files.ts";
 
 export interface SocketPlace {
   readonly path: string;
-  /** Call this once something listens: sets who may connect. */
+  /** Call this once something listens. */
   open(): void;
   remove(): void;
 }
@@ -21,10 +21,9 @@ const longestPath = 103;
  * A socket path that only this user can connect to.
  *
  * The directory keeps others out (0700): systems may ignore the mode of a socket (unix(7)), which exists only once
- * something listens. On Windows only its creator and administrators can write to a named pipe of Node's, by the default
- * descriptor.
+ * something listens. On Windows only its creator and administrators can write to a named pipe of Node's.
  *
- * @param isShared - other users may connect too, as in a container with the directory mounted. They cannot list it
+ * @param isShared - other users may connect too, as in a container with the directory mounted
  */
 export function privateSocket(
   name: string,
@@ -34,7 +33,7 @@ export function privateSocket(
     const path = `\\\\.\\pipe\\${name}-${randomBytes(12).toString("hex")}`;
     return { path, open: () => undefined, remove: () => undefined };
   }
-  // Gone at logout and in no backup, if the system has it and it is this user's.
+  // Gone at logout and in no backup.
   const runtime = env["XDG_RUNTIME_DIR"];
   const parents = [...(runtime !== undefined && isAbsolute(runtime) && isPrivate(runtime) ? [runtime] : []), tmpdir()];
   const parent = parents.find(
@@ -54,7 +53,7 @@ function isPrivate(folder: string): boolean {
   return isAccepted(() => checkFolder(folder)) && existsSync(folder);
 }
 
-/** Whether no other user can replace the directory with one of their own. */
+/** Whether no other user can replace the directory. */
 function isOutOfReach(folder: string, name: string): boolean {
   return isAccepted(() => checkFoldersAbove(join(folder, name)));
 }

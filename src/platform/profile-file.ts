@@ -1,12 +1,12 @@
 import { closeSync, constants, fstatSync, readFileSync } from "node:fs";
 import { openPlainFile } from "./private-files.ts";
 
-/** Names have at most 64 characters; a longer file is something else. */
+/** Names have at most 64 characters. */
 const maxBytes = 1024;
 
 /**
- * The text of the file that suggests a profile. Never fails, never waits: anything but a small file, such as a named pipe or a link to a
- * user's file, counts as empty.
+ * Never fails, never waits: anything but a small file, such as a named pipe or a link to a user's file, counts as
+ * empty.
  */
 export function readProfileFile(path: string): string {
   let fd: ReturnType<typeof openPlainFile> | undefined;

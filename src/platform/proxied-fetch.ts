@@ -11,12 +11,11 @@ import { bypassProxy, type ProxyServer } from "./proxy.ts";
  * `fetch` through a proxy: a tunnel for `https:` (CONNECT, RFC 9110 §9.3.6), the whole URL for `http:` (RFC 9112
  * §3.2.2).
  *
- * The global `fetch` takes a proxy from Node 22.21 on, by a variable read at the start of the process, and from 24.14
- * on by a setting of the whole process, which a library must not change. `node:http` and `node:tls` work the same
- * everywhere. Each request has its own connection.
+ * The global `fetch` takes a proxy from Node 22.21 on, by a variable read at the start, and from 24.14 on by a setting
+ * of the whole process, which a library must not change.
  *
- * As with `fetch`, the target's certificate is verified, the body is streamed, and the signal ends it all. Unlike with
- * `fetch`, redirects are never followed: without `redirect: "manual"` they are errors.
+ * As with `fetch`, the certificate is verified, the body is streamed, and the signal ends it all. Redirects are never
+ * followed: without `redirect: "manual"` they are errors.
  */
 export async function proxiedFetch(proxy: ProxyServer, url: URL, init: RequestInit = {}): Promise<Response> {
   const signal = init.signal ?? undefined;
@@ -68,7 +67,7 @@ function withWholeAddress(proxy: ProxyServer, url: URL, options: RequestOptions)
   return askProxy(proxy, { ...options, path: url.origin + url.pathname + url.search });
 }
 
-/** The proxy sees the host's name and ciphertext, and its credentials stay with it. */
+/** The proxy sees the host's name and ciphertext. */
 async function throughTunnel(proxy: ProxyServer, url: URL, options: RequestOptions): Promise<ClientRequest> {
   const authority = `${url.hostname}:${url.port || "443"}`;
   const socket = await new Promise<Duplex>((resolve, reject) => {
@@ -152,7 +151,7 @@ function unreachable(proxy: ProxyServer, url: URL, cause: unknown): ServiceError
 
 /**
  * The host to connect to, and the name for its certificate. The handshake takes names, not IP addresses (RFC 6066 §3);
- * if unset, it would be the header `Host`, which for a proxy is the target's.
+ * if unset, it would take the header `Host`, which for a proxy is the target's.
  */
 function endpoint(hostname: string): { host: string; servername: string } {
   const host = hostname.replace(/^\[|\]$/g, "");

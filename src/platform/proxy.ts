@@ -8,7 +8,7 @@ export interface ProxyServer {
   readonly variable: string;
   /** Such as `http://proxy.example:3128`: without secrets. */
   readonly address: string;
-  /** The URL with user name and password; undefined when there are none. */
+  /** With user name and password; undefined when there are none. */
   readonly href: Secret | undefined;
   readonly authorization: Secret | undefined;
 }
@@ -17,9 +17,9 @@ export interface ProxyServer {
  * By curl's conventions: `https_proxy` for `https:` and `wss:`, `http_proxy` for `http:` and `ws:`; lower case takes
  * precedence, empty counts as not set, no scheme means `http:`.
  *
- * Requests to this machine never go through a proxy: there "127.0.0.1" would be the proxy's machine, and a service's
- * tokens would go to whatever listens on it. Nor do requests to entries of `no_proxy`: `*`, a host and everything below
- * it (`example.com`, `.example.com`, `*.example.com`), an address or a range (`10.0.0.0/8`), each but a range with an
+ * Requests to this machine never go through a proxy: there "127.0.0.1" would be the proxy's machine, and tokens would
+ * go to whatever listens on it. Nor do requests to entries of `no_proxy`: `*`, a host and everything below it
+ * (`example.com`, `.example.com`, `*.example.com`), an address or a range (`10.0.0.0/8`), each but a range with an
  * optional port; separated by commas or blanks.
  */
 export function proxyFor(url: URL, env: Environment): ProxyServer | undefined {
@@ -29,7 +29,7 @@ export function proxyFor(url: URL, env: Environment): ProxyServer | undefined {
   return exempt.split(/[\s,]+/).some((entry) => matches(entry.toLowerCase(), url)) ? undefined : parse(found);
 }
 
-/** The end of a hint: how to bypass the proxy for a URL. */
+/** The end of a hint. */
 export function bypassProxy({ hostname }: URL): string {
   return `bypass the proxy: add ${hostname} to NO_PROXY`;
 }
@@ -40,9 +40,9 @@ interface GlobalProxy {
 }
 
 /**
- * The global `WebSocket` has no proxy setting. Node 24.14 and later: the proxy is set while `open` runs, when a
- * WebSocket chooses its route; from 22.21 on: a variable, read at the start of the process. Elsewhere it is an error: a
- * direct connection was not requested.
+ * The global `WebSocket` has no proxy setting. From Node.js 24.14 on the proxy is set while `open` runs, when a
+ * WebSocket chooses its route; from 22.21 on by a variable, read at the start. Elsewhere it is an error: a direct
+ * connection was not requested.
  *
  * @param open - begins the connection before it returns, such as `() => new WebSocket(url)`
  */
@@ -117,7 +117,7 @@ function matches(entry: string, url: URL): boolean {
 }
 
 function parse({ name, value }: Variable): ProxyServer {
-  // Without the value: it may hold a password.
+  // The value may hold a password.
   const refuse = (why: string): AuthError =>
     new AuthError("configuration_invalid", `${name} ${why}`, {
       hint: hint`Set the URL of the proxy: ${{ set: name, value: "http://proxy.example:3128" }}`,

@@ -10,7 +10,7 @@ export interface Endpoint {
 
 export interface Handshake {
   readonly protocol: string;
-  /** OpenSSL's code if Node's own authorities do not cover the certificate; else undefined. */
+  /** OpenSSL's code if Node's own authorities do not cover the certificate. */
   readonly failure: string | undefined;
   readonly subject: string;
   readonly issuer: string;
@@ -22,7 +22,7 @@ export function endpointOf({ protocol, hostname, port }: URL): Endpoint {
 }
 
 /**
- * By the same lookup as for every connection of this process.
+ * By the lookup of every connection here.
  *
  * @param signal - ends the wait, but not the system's lookup, which cannot be canceled
  */
@@ -42,7 +42,7 @@ export async function openConnection({ host, port }: Endpoint, signal: AbortSign
 }
 
 export async function tlsHandshake({ host, port }: Endpoint, signal: AbortSignal): Promise<Handshake> {
-  // Unverified on purpose, to show a failing certificate. Nothing is ever sent.
+  // Unverified, to show a failing certificate. Nothing is ever sent.
   const socket: TLSSocket = connectTls({
     host,
     port,

@@ -1,6 +1,6 @@
 /**
- * The one way to replace a file: new content goes to a temporary file in the same directory, which is then renamed over
- * the old one, atomically (rename(2)). Readers see the old file or the new one, never a part, even after a kill.
+ * The one way to replace a file: a temporary file in the same directory is renamed over the old one, atomically
+ * (rename(2)). Readers see the old file or the new one, never a part, even after a kill.
  *
  * Synchronous from the response to a refresh to the rename: a process killed in between loses the session, and a flush
  * in another thread takes longer on a busy machine. What comes before and after does not hold up the process: a server
@@ -22,11 +22,11 @@ import {
 import { basename, dirname, join } from "node:path";
 import { AuthError, systemErrorCode } from "../base/errors.ts";
 
-/** Disk space for the next content of a file, taken before it is known. */
+/** Disk space for the next content of a file. */
 export interface Reservation {
-  /** Replaces the file. Rejects with the file system's error; the old file is then still there. */
+  /** Rejects with the file system's error; the old file is then still there. */
   commit(content: string | Uint8Array): Promise<void>;
-  /** Releases the space. Does nothing after {@link Reservation.commit}. */
+  /** Does nothing after {@link Reservation.commit}. */
   discard(): void;
 }
 
@@ -43,10 +43,8 @@ export interface ReplaceOptions {
  * no such mode: a power failure right after a rename may restore the old file.
  */
 export const mayFlush: boolean = (process as { permission?: unknown }).permission === undefined;
-/** Opens a file for synchronous writes where it cannot be flushed. */
 export const writesThrough: number = mayFlush ? 0 : (constants.O_DSYNC ?? 0);
 
-/** A temporary file, until it takes the place of another. */
 interface Temporary {
   readonly fd: number;
   fill(content: string | Uint8Array): void;
@@ -57,7 +55,7 @@ interface Temporary {
 
 function openTemporary(path: string, flags: number): Temporary {
   const temporary = temporaryPath(path);
-  // The name cannot be guessed, and must be new, so that no link is followed.
+  // The name cannot be guessed, and must be new: no link is followed.
   const ours = constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | (constants.O_NOFOLLOW ?? 0);
   const fd = openSync(temporary, ours | flags, 0o600);
   let isOpen = true;
@@ -87,7 +85,7 @@ function openTemporary(path: string, flags: number): Temporary {
   };
 }
 
-/** Reveals a full disk before anything irreversible. More than `bytes` can be written if there is space. */
+/** Reveals a full disk before anything irreversible. Any more than `bytes` needs space on `commit`. */
 export async function reserveFile(path: string, bytes: number): Promise<Reservation> {
   const file = openTemporary(path, writesThrough);
   let isSpent = false;
@@ -119,7 +117,6 @@ export async function reserveFile(path: string, bytes: number): Promise<Reservat
   };
 }
 
-/** A file's new content, known already, in its place. */
 export function replaceFile(
   path: string,
   content: string | Uint8Array,
@@ -149,8 +146,8 @@ export function temporaryPath(path: string): string {
 const inUse: readonly string[] = ["EPERM", "EACCES", "EBUSY"];
 
 /**
- * On Windows retries every 10 ms for 2 s while another process has the file open: Windows refuses to replace or rename
- * such a file, and to open a removed one that is still open elsewhere.
+ * Retries every 10 ms for 2 s while another process has the file open: Windows then refuses to replace or rename it,
+ * and to open a removed one.
  *
  * The content, such as a refreshed session, may exist nowhere else, so blocking this process is fine.
  *
@@ -167,7 +164,6 @@ export function retryWhileInUse<T>(action: () => T, platform: NodeJS.Platform = 
   }
 }
 
-/** Our errors have the system's as cause. */
 function isInUse(error: unknown): boolean {
   return inUse.includes(systemErrorCode(error instanceof AuthError ? error.cause : error) ?? "");
 }
@@ -211,7 +207,7 @@ function isUnflushable(error: unknown): boolean {
   return systemErrorCode(error) === "EINVAL";
 }
 
-/** Temporary files of writers killed before the rename. `of`: only those of this file. */
+/** Of writers killed before the rename. `of`: only those of this file. */
 export function leftTemporaries(
   folder: string,
   { recursive = false, of }: { recursive?: boolean; of?: string } = {},

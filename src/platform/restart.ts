@@ -3,7 +3,7 @@ import { AuthError } from "../base/errors.ts";
 
 /**
  * The two processes share a channel without messages: it closes when this process is interrupted or killed. A forwarded
- * signal would be the second one where Ctrl-C reached both, and cut short what the first began.
+ * signal would be the second one where Ctrl-C reached both.
  *
  * @param signal - ends the other process, which learns of it by {@link starterSignal}
  */

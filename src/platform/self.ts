@@ -1,7 +1,7 @@
 import { devNull } from "node:os";
 import type { Environment } from "./paths.ts";
 
-/** Set for a process started to run a text, which must never start another. */
+/** Set for a process that runs a text: it must never start another. */
 const marker = "IN_KEYCHAIN_PROCESS";
 
 /** How to start this executable with a program as text; or why not. */
@@ -14,7 +14,7 @@ const { Bun, Deno } = globalThis as {
   readonly Deno?: { readonly build?: { readonly standalone?: boolean } };
 };
 
-/** Set in an executable made by Bun, whose modules are in a file system of its own, `/$bunfs`. */
+/** An executable made by Bun has its modules in a file system of its own, `/$bunfs`. */
 export const bunExecutable: string | undefined = Bun?.isStandaloneExecutable ? process.execPath : undefined;
 
 let isServed = false;
@@ -32,10 +32,10 @@ export function isSelfStart(): boolean {
 /**
  * Decides how to run a text in a process of its own.
  *
- * A bare runtime (`node`, Bun, Deno) takes `-e`. An embedding executable would not know that option, and do its own
- * work a second time. Bun's executables turn into Bun by a variable. All others (Node's single executables,
- * `deno compile`, pkg; Electron, whose switch can be removed) are started only if the program checks first
- * ({@link isSelfStart}): reading a key must not run a program twice.
+ * A bare runtime (`node`, Bun, Deno) takes `-e`. An embedding executable would do its own work a second time. Bun's
+ * executables turn into Bun by a variable. All others (Node's single executables, `deno compile`, pkg; Electron, whose
+ * switch can be removed) are started only if the program checks first ({@link isSelfStart}): reading a key must not run
+ * a program twice.
  */
 export function selfStart(text: string): SelfStart {
   if (process.env[marker] !== undefined) return { impossible: "this process was itself started as one" };
@@ -46,7 +46,7 @@ export function selfStart(text: string): SelfStart {
     process.versions["electron"] !== undefined;
   if (isProgram && !isServed)
     return { impossible: `"${process.execPath}" is a single executable whose program does not call serveSelf()` };
-  // As itself, Bun would run what a `bunfig.toml` next to the executable names, as in a directory for downloads.
+  // Otherwise Bun would run what a `bunfig.toml` next to the executable names, as in a directory for downloads.
   const bunOptions = Bun === undefined ? [] : ["--no-env-file", `--config=${devNull}`];
   return {
     args: [...bunOptions, "--input-type=commonjs", "-e", text],

@@ -1,12 +1,11 @@
 import type { Server, Socket } from "node:net";
 
 // Far more than a browser opens (six), and than another user can open during a request. A limit for each peer would
-// separate nobody: 127.0.0.0/8 is everybody's.
+// separate nobody: any user has all of 127.0.0.0/8.
 const mostSilent = 256;
 
 /**
- * Closes silent connections beyond a limit, oldest first: they would use up this process's descriptors, and it could
- * neither accept a client nor send a request.
+ * Closes silent connections beyond a limit, oldest first: they would use up this process's descriptors.
  *
  * @returns call it with each connection that is not silent any more
  */

@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 
-/** Yields pieces as they come. A reader may stop early; the signal ends it with its reason. */
+/** A reader may stop early; the signal ends it with its reason. */
 export async function* standardInput(input: Readable, signal: AbortSignal): AsyncGenerator<Buffer> {
   signal.throwIfAborted();
   const stop = (): void => void input.destroy(signal.reason as Error);

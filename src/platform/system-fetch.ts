@@ -6,7 +6,7 @@ import type { Environment } from "./paths.ts";
 
 /**
  * `fetch` as this machine is set up: its proxy variables and its trusted authorities. Without such a variable it is the
- * global `fetch`, and nothing else is loaded.
+ * global `fetch`.
  *
  * The system's certificates are read only after a server showed one that Node's list does not cover, since that takes
  * 50 to 300 ms on Linux, longer than most commands. The request is then sent again: the handshake failed, so no byte
@@ -23,7 +23,7 @@ export function systemFetch(env: Environment, { userAgent }: Identity): Fetch {
       : (await import("./proxied-fetch.ts")).proxiedFetch(proxy, url, init);
   };
   const direct = (input: string | URL, init: RequestInit): Promise<Response> => {
-    // Its parser is WebAssembly. Before Node 24 a `fetch` without it ends the process, past any `catch`.
+    // `fetch` parses with WebAssembly. Before Node 24 a `fetch` without it ends the process, past any `catch`.
     if (!("WebAssembly" in globalThis)) {
       throw new AuthError("configuration_invalid", "fetch needs WebAssembly, and --jitless turns it off", {
         hint: "Run Node.js without --jitless",
@@ -47,7 +47,7 @@ export function systemFetch(env: Environment, { userAgent }: Identity): Fetch {
   };
 }
 
-/** For connections that Node's permission model refuses for good; undefined for any other failure. */
+/** Node's permission model refuses connections for good. */
 function notPermitted(error: unknown): AuthError | undefined {
   if (!(error instanceof Error) || systemErrorCode(error.cause) !== "ERR_ACCESS_DENIED") return undefined;
   return new AuthError("configuration_invalid", "the permission model of Node.js does not allow connections here", {
@@ -64,12 +64,12 @@ function withUserAgent(init: RequestInit = {}, userAgent: string): RequestInit {
     return { ...init, headers: all };
   }
   for (const name in headers) if (name.toLowerCase() === "user-agent") return init;
-  // Member by member: `fetch` is slow to read the result of a spread.
+  // `fetch` is slow to read the result of a spread.
   const all = Object.assign({}, headers, { "user-agent": userAgent });
   return Object.assign({}, init, { headers: all });
 }
 
-/** OpenSSL's codes for a chain without a known authority. A wrong name or date is not among them. */
+/** OpenSSL's, for a chain without a known authority; not for a wrong name or date. */
 const unknownAuthorityCodes = new Set([
   "DEPTH_ZERO_SELF_SIGNED_CERT",
   "SELF_SIGNED_CERT_IN_CHAIN",
@@ -91,7 +91,7 @@ interface CertificateStore {
 
 let system: Promise<boolean> | undefined;
 
-/** Adds the system's authorities to this process's, `NODE_EXTRA_CA_CERTS` included. False where Node cannot. */
+/** Adds the system's authorities and `NODE_EXTRA_CA_CERTS` to this process's. False where Node cannot. */
 function useSystemCertificates(): Promise<boolean> {
   return (system ??= import("node:tls").then((tls) => {
     const { getCACertificates, setDefaultCACertificates } = tls as Partial<CertificateStore>;

@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 export interface Terminal {
   readonly isInteractive: boolean;
   /**
-   * Asks one question on stderr.
+   * On stderr.
    *
    * @returns undefined at the end of input, which is no consent
    */
@@ -13,14 +13,13 @@ export interface Terminal {
   onLine(callback: (line: string) => void, signal: AbortSignal): void;
 }
 
-/** Of each input, the last question, once it is settled. */
+/** The last question of each input, once it is settled. */
 const questions = new WeakMap<Readable, Promise<void>>();
 const nothing = (): void => undefined;
 
 export function terminalOf(process: {
   readonly stdin: Readable & { readonly isTTY?: boolean };
   readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
-  /** Whether the user may be asked, given a terminal. */
   readonly mayAsk: boolean;
 }): Terminal {
   const lines = (callback: (line: string) => void, signal: AbortSignal): void => {
@@ -33,7 +32,7 @@ export function terminalOf(process: {
     reader.on("error", nothing);
     const stop = (): void => {
       reader.close();
-      // Reading would keep the process alive.
+      // Reading keeps the process alive.
       process.stdin.pause();
       (process.stdin as { unref?: () => void }).unref?.();
     };
@@ -52,18 +51,18 @@ export function terminalOf(process: {
         done.abort();
         finish();
       };
-      /** Moves the cursor off the question's line. */
+      /** Off the question's line. */
       const giveUp = (finish: () => void): void => settle(() => (process.stderr.write("\n"), finish()));
       const onEnd = (): void => giveUp(() => resolve(undefined));
       const onAbort = (): void => giveUp(() => reject(signal?.reason));
-      // It says so once, and may have done so to an earlier question.
+      // That event comes once, perhaps during an earlier question.
       if (stdin.readableEnded || stdin.destroyed) return onEnd();
       stdin.once("end", onEnd).once("error", onEnd);
       signal?.addEventListener("abort", onAbort, { once: true });
       lines((line) => settle(() => resolve(line.trim())), done.signal);
     });
   return {
-    // On demand: opening standard input costs more than all the work of most commands.
+    // Opening standard input costs more than all the work of most commands.
     get isInteractive() {
       return process.mayAsk && process.stdin.isTTY === true && process.stderr.isTTY === true;
     },
@@ -81,7 +80,7 @@ export function terminalOf(process: {
 
 /**
  * Whether a script started this process: shells give each typed command its own process group, while a script's
- * commands share one. Only Linux says so (proc_pid_stat(5)); elsewhere false.
+ * commands share one. Only Linux tells (proc_pid_stat(5)).
  */
 export function isOfScript(): boolean {
   try {

@@ -3,7 +3,7 @@ import { AuthError, reasonOf, systemErrorCode, hint, type Hint } from "../base/e
 import { userName } from "./paths.ts";
 import { folderVariable, moveAway } from "./private-files.ts";
 
-/** Explains the system's errors for a change at `path`. Bugs of this program are thrown unchanged. */
+/** Explains the system's errors for a change at `path`; throws bugs unchanged. */
 export function explained<T>(path: string, action: () => T): T {
   try {
     return action();
@@ -12,12 +12,11 @@ export function explained<T>(path: string, action: () => T): T {
   }
 }
 
-/** A file system failure with the next step; any other error as it is. */
 export function explanationOf(path: string, cause: unknown): unknown {
   return systemErrorCode(cause) === undefined ? cause : unwritable(path, cause);
 }
 
-/** A failure to write, with the next step. An error that has one is returned unchanged. */
+/** Returns an error with a next step unchanged. */
 export function unwritable(path: string, cause: unknown): AuthError {
   if (cause instanceof AuthError) return cause;
   const said = reasonOf(cause);
@@ -26,10 +25,7 @@ export function unwritable(path: string, cause: unknown): AuthError {
   return new AuthError("storage_unwritable", `"${path}" cannot be written: ${why}`, { hint: next, cause });
 }
 
-/**
- * For what can be fixed. Otherwise the file system lacks something (ENOTSUP of a network volume, say): hence the hint
- * above.
- */
+/** For what can be fixed. Otherwise the file system lacks something, such as ENOTSUP of a network volume. */
 function explanations(path: string): Partial<Record<string, [reason: string, next: Hint]>> {
   const folder = dirname(path);
   const anotherTime = hint`Try again; if that does not help, set ${folderVariable} to a directory on a local disk`;
@@ -57,7 +53,7 @@ function otherFolder(which: string): Hint {
   return hint`Set ${folderVariable} to a directory${which && ` ${which}`}`;
 }
 
-/** It may be another user's, after `sudo` with the same home directory. */
+/** After `sudo` with the same home directory, it is root's. */
 function makeItYours(folder: string): Hint {
   const user = userName();
   if (process.platform === "win32")

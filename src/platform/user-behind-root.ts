@@ -1,12 +1,12 @@
 import { fstatSync, readFileSync } from "node:fs";
 import { isatty } from "node:tty";
 
-/** The kernel's value for a process outside of any login. */
+/** The kernel's value outside of any login. */
 const nobody = 0xffff_ffff;
 
 /**
  * The user who became root, and whose browser a login opens: by sudo and pkexec, by the kernel's `loginuid`, or by the
- * owner of the terminal. Undefined if none: a login of root's own, or a container.
+ * owner of the terminal. Undefined in a login of root's own, and in a container.
  */
 export function userBehindRoot(env: Readonly<Record<string, string | undefined>> = process.env): number | undefined {
   const said = [() => env["SUDO_UID"], () => env["PKEXEC_UID"], loginUser, terminalOwner];

@@ -10,12 +10,9 @@ import { moveFile, temporaryPath } from "./replace-file.ts";
  * The one door for files that the user names (S-016). A cloned directory may choose them, as with `docs/*.md`: there
  * `spec.md` may be a link to `/proc/self/environ`, whose secrets the service would get, or to a user's file that the
  * output would replace. So links lead nowhere but into their own directory, and input is a plain file, up to a limit.
- * Modes do not matter: such files hold no secrets of ours.
  */
 
 /**
- * Reads a file that the user named.
- *
  * @param most - in bytes; a longer one is not read to its end
  * @throws {@link AuthError} `usage_invalid` for what this door refuses; otherwise the file system's error
  */
@@ -28,7 +25,7 @@ export function readUserFile(path: string, most: number): Buffer {
     });
   try {
     requireAt(place, fd);
-    // A claim only: files in /proc say 0, and others may grow.
+    // Files in /proc say 0, and others may grow.
     const { size } = fstatSync(fd);
     const pieces: Buffer[] = [];
     let left = most + 1;
@@ -70,7 +67,7 @@ function requireAt(place: string, fd: number): void {
   });
 }
 
-/** Resolves a path by links that stay in their directories. The end need not exist, unless by a link. */
+/** The end need not exist, unless by a link. */
 function placeOf(path: string): string {
   // Links above the working directory are the user's own: no clone reaches there.
   const whole = resolve(realpathSync("."), path);
@@ -109,21 +106,20 @@ function isOfSystem(folder: string): boolean {
 
 export interface UserFileWriter {
   write(piece: Uint8Array): Promise<void>;
-  /** Replaces the file. */
   commit(): Promise<void>;
-  /** Leaves the file unchanged. Does nothing after `commit`. */
+  /** Does nothing after `commit`. */
   discard(): Promise<void>;
 }
 
 /**
- * Opens a file that the user named, for a whole replacement: readers see the old one or the new one. Anything but a
- * plain file, such as a device, is written in place.
+ * For a whole replacement: readers see the old file or the new one. Anything but a plain file, such as a device, is
+ * written in place.
  */
 export async function openUserFile(path: string): Promise<UserFileWriter> {
   // Given by a shell, as in `-o >(sort)`.
   const place = /^\/dev\/(stdout|stderr|fd\/\d+)$/.test(path) ? path : placeOf(path);
   const found = await lstat(place).catch(() => undefined);
-  // Its reader would be that user, who can put one wherever everybody can write.
+  // Its reader would be that user: anyone can put one where everybody can write.
   if (found?.isFIFO() && !isTrustedOwner(found.uid)) {
     throw new AuthError("usage_invalid", `"${path}" is a pipe of another user (uid ${found.uid})`, {
       hint: "Name a file in a directory that only you can change",
@@ -146,7 +142,7 @@ export async function openUserFile(path: string): Promise<UserFileWriter> {
     isOpen = false;
   };
   return {
-    // Unlike `write`, this writes all of it.
+    // `write` may write only a part.
     write: (piece) => file.writeFile(piece),
     async commit() {
       await close();

@@ -13,7 +13,7 @@ const path = "/api/dossier/push-content/";
 const timeoutMs = 30_000;
 /** @internal */
 export const mostArtifactBytes: number = 524_288;
-/** After more refusals the artifact is given up. */
+/** Then the artifact is given up. */
 const maxRetries = 20;
 const maxDelaySeconds = 300;
 const extensions = [".md", ".json", ".yaml", ".yml", ".csv"];
@@ -25,14 +25,14 @@ export interface ArtifactInput {
   target_branch: string;
   mission_type: string;
   manifest_version: string;
-  /** Within the mission, with `/` between its parts. */
+  /** Within the mission, separated by `/`. */
   artifact_path: string;
   /** UTF-8, at most 524,288 bytes. */
   content: Uint8Array;
 }
 
 /**
- * The request that will be sent, checked while the caller can still fix it.
+ * Checked while the caller can still fix it.
  * @internal
  */
 export function artifactItem({ content, ...about }: ArtifactInput, id: string, now: number): QueueItem {
@@ -45,7 +45,7 @@ export function artifactItem({ content, ...about }: ArtifactInput, id: string, n
     throw refuse(`is ${content.length} bytes long`, `Upload at most ${mostArtifactBytes} bytes`);
   let body: string;
   try {
-    // A byte order mark stays: the service compares hashes of the bytes.
+    // The service compares hashes of the bytes, a byte order mark included.
     body = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(content);
   } catch {
     throw refuse("is not valid UTF-8", "Save it as UTF-8 and upload it again");
@@ -56,7 +56,7 @@ export function artifactItem({ content, ...about }: ArtifactInput, id: string, n
 }
 
 /**
- * One at a time; the caller holds the scope's lock. The position in the queue is the time of the next try, so that one
+ * One at a time; the caller holds the scope's lock. The position in the queue is the time of the next try, so that an
  * artifact that has to wait does not block the others.
  *
  * @returns why it ended early
@@ -98,9 +98,9 @@ export async function drainArtifacts(scope: QueueScope, options: DrainOptions): 
 type UploadVerdict =
   | { kind: "stored" }
   | { kind: "refused"; reason: string }
-  /** Tried again later; with a failure, so are the others. */
+  /** With a failure, so are the others. */
   | { kind: "later"; reason: string; retryAfterMs?: number | undefined; failure?: AuthError }
-  /** Neither the artifact's fault nor the service's: unchanged. */
+  /** Neither the artifact's fault nor the service's. */
   | { kind: "stop"; failure: AuthError };
 
 async function upload(text: string, options: DrainOptions): Promise<UploadVerdict> {
@@ -127,7 +127,7 @@ function judgeUpload({ status, body, retryAfterMs }: ServiceAnswer): UploadVerdi
   if (status >= 200 && status < 300) return { kind: "stored" };
   const failure = drainFailure(status, retryAfterMs, "an artifact");
   if (status === 401) return { kind: "stop", failure };
-  // The service lacks something that the upload needs, and may get it.
+  // The service may get what the upload needs.
   if ((status === 404 && code !== "namespace_not_found") || status === 501) return { kind: "later", reason };
   return isTransientStatus(status) ? { kind: "later", reason, retryAfterMs, failure } : { kind: "refused", reason };
 }

@@ -3,10 +3,10 @@ import { type AuthError, ServiceError } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 
 export interface BackgroundOptions {
-  /** Drains once; returns why it ended early, if it did. Rejects only when `signal` aborts. */
+  /** Returns why it ended early, if it did. Rejects only when `signal` aborts. */
   drain: (signal: AbortSignal) => Promise<AuthError | undefined>;
   clock: Clock;
-  /** Between drains without wake-up or failure, in milliseconds. */
+  /** In milliseconds, between drains without wake-up or failure. */
   intervalMs: number;
   /** For a process that does nothing else. */
   keepAlive: boolean;
@@ -16,10 +16,7 @@ export interface BackgroundOptions {
 }
 
 export interface Background {
-  /**
-   * Drains once more after a running drain. After a failure the back-off comes first: a busy program must not hammer a
-   * service that asked it to wait.
-   */
+  /** Drains once more after a running drain; after a failure, not before the back-off that the service asked for. */
   wake(): void;
   /**
    * Starts no further drain; `deadline` cuts the running one short.
@@ -29,7 +26,7 @@ export interface Background {
   stop(deadline: AbortSignal): Promise<boolean>;
 }
 
-/** How long a drain may hold up an otherwise finished process, and how often to look. */
+/** How long a drain may hold up a finished process, and how often to look. */
 const patienceMs = 5000;
 const lookEveryMs = 500;
 
@@ -105,12 +102,12 @@ export function startBackground({
   };
 }
 
-/** Not the program's own work: a request of this library, and standard streams. */
+/** Requests of this library, and standard streams. */
 const ours = ["TCPSocketWrap", "TCPConnectWrap", "PipeWrap", "TTYWrap"];
 
 /**
- * The runtime cannot tell which part of the program has the connection: good enough for a background wait, not for
- * correctness.
+ * Good enough for a background wait, not for correctness: the runtime cannot tell which part of the program has the
+ * connection.
  */
 export function onlyOneConnectionLeft(): boolean {
   const active = process.getActiveResourcesInfo();

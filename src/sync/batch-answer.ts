@@ -3,7 +3,7 @@ import { isJsonObject, parseJson, type JsonObject } from "../http/json-members.t
 import { whenToRetry, isTransientStatus } from "../http/retry.ts";
 import { type ServiceAnswer, serviceText } from "./service-request.ts";
 
-/** Events without a verdict stay queued unchanged. */
+/** Others stay queued unchanged. */
 export type EventVerdict =
   | { kind: "delivered" | "duplicate" | "pending" }
   | {
@@ -15,9 +15,9 @@ export type EventVerdict =
     };
 
 export interface BatchVerdict {
-  /** By `event_id`; only sent ones. */
+  /** Only sent ones, by `event_id`. */
   events: ReadonlyMap<string, EventVerdict>;
-  /** Continue with the next batch, resend this one in halves, or end the pass with {@link BatchVerdict.failure}. */
+  /** Resend this batch in halves, or end the pass with {@link BatchVerdict.failure}. */
   next: "continue" | "halve" | "stop";
   failure?: AuthError;
 }

@@ -26,7 +26,6 @@ export interface PackOptions {
   /** Read anew for each batch: a response may lower them. */
   limits: Readonly<BatchLimits>;
   skip: ReadonlySet<string>;
-  /** Called for a file with something other than events. */
   onDamaged: (file: BatchFile) => Promise<void>;
 }
 
@@ -42,7 +41,7 @@ export function batchPacker(
   return async () => {
     const files: BatchFile[] = [];
     const items: QueueItem[] = [];
-    // An event emitted while a drain closed its file may be in two files, and is sent once.
+    // An event emitted while a drain closed its file may be in two.
     const packed = new Set<string>();
     let bytes = head.length + tail.length;
     for (next ??= names.next().value; next !== undefined; next = names.next().value) {
@@ -61,7 +60,7 @@ export function batchPacker(
       }
       files.push(file);
     }
-    // Processes may write to a shared file out of order, and a large event in between has its own file.
+    // Processes may write to a shared file out of order.
     items.sort((a, b) => a.order - b.order);
     return items.length === 0 ? undefined : { items, files, body: await compress(items) };
   };
@@ -75,7 +74,7 @@ export function sizeOf(items: readonly QueueItem[]): number {
   return items.reduce((sum, { text }) => sum + Buffer.byteLength(text) + 1, 0);
 }
 
-/** Finds damage here: for one line that is no event the service would refuse the whole batch. */
+/** For one line that is no event, the service would refuse the whole batch. */
 async function readFile(
   queue: QueueFolder,
   name: string,

@@ -10,13 +10,13 @@ import { type DrainCounts, drainEvents, type Rejection } from "./event-drain.ts"
 import type { Account, QueueScope, SyncQueue } from "./queue.ts";
 import { type ServiceAccess, syncHealth } from "./service-request.ts";
 
-/** The result of a drain of all that an account may send. */
+/** The result of a drain. */
 export interface DrainReport {
   events: DrainCounts;
   artifacts: DrainCounts;
   /** Events and artifacts that still wait for this account. */
   left: number;
-  /** Why the drain ended early; undefined at the end of the queue. The rest waits unchanged. */
+  /** Why the drain ended early. The rest waits unchanged. */
   failure: AuthError | undefined;
 }
 
@@ -29,7 +29,7 @@ export interface DrainAccountOptions extends ServiceAccess {
 }
 
 /**
- * Sends all that waits for the current account, and for the user's other teams, each to its team.
+ * Also for the user's other teams, each its own.
  * @internal
  */
 export async function drainAccount(
@@ -44,14 +44,14 @@ export async function drainAccount(
   for (const scope of scopes) {
     const failure = await drainScope(scope, limits, report, options);
     report.failure ??= failure;
-    // A missing membership concerns one team; every other failure concerns all.
+    // A missing membership concerns one team; every other failure all.
     if (failure !== undefined && failure.code !== "access_denied") break;
   }
   report.left = scopes.reduce((sum, scope) => sum + waiting(scope), 0);
   return report;
 }
 
-/** Adds to the report. Returns why it ended early. */
+/** Returns why it ended early. */
 async function drainScope(
   scope: QueueScope,
   limits: BatchLimits,
@@ -84,7 +84,7 @@ async function drainScope(
   }
 }
 
-/** Entries in a scope. @internal */
+/** @internal */
 export function waiting({ events, artifacts }: QueueScope): number {
   return events.count() + artifacts.count();
 }

@@ -5,18 +5,17 @@ import type { LamportClock } from "./lamport-clock.ts";
 import type { Account, Origin, QueueScope, SyncQueue } from "./queue.ts";
 import { createUlidSource } from "./ulid.ts";
 
-/** The result of emitting an event. */
 export type EmitReport =
   /** On disk: it will be sent whatever happens to this process. */
   | { outcome: "queued"; event: EventEnvelope }
-  /** The service would not accept it; each problem names a key, expected and found. */
+  /** Not acceptable to the service; each problem names a key, expected and found. */
   | { outcome: "refused"; problems: readonly string[] }
   /** Not queued: lost unless the caller emits it again. */
   | { outcome: "failed"; error: AuthError };
 
 /** An open connection that sends events at once. */
 export interface LiveChannel {
-  /** True once the service has confirmed the event, false without a connection for that account. */
+  /** True once the service has confirmed the event; false without a connection for that account. */
   deliver(event: EventEnvelope, account: Account): Promise<boolean>;
 }
 
@@ -27,16 +26,16 @@ export interface EmitterOptions {
   clock: Clock;
   /** From {@link nodeId}. */
   nodeId: string;
-  /** The profile in use and its account; called for every group of events, since they change while a process runs. */
+  /** Called for every group of events: profile and account change while a process runs. */
   origin: () => Promise<Origin>;
-  /** The project; the event's own members take precedence. */
+  /** The event's own members take precedence. */
   context?: Partial<ProjectContext>;
   live?: LiveChannel | undefined;
   onQueued?: () => void;
 }
 
 const capacity = 100_000;
-/** Other processes use the same queue, so it is counted again after this many events. */
+/** Other processes use the same queue, so it is counted again. */
 const countEvery = 1000;
 const groupSize = 1000;
 
@@ -54,8 +53,8 @@ function queueFull(): AuthError {
 export type Emitter = (input: EventInput) => Promise<EmitReport>;
 
 /**
- * Validates, queues, and only then sends live. Never throws or rejects: an event must not break the caller's work.
- * Events emitted during a write are written together next: one step of the Lamport clock and one flush for all.
+ * Validates, queues, and only then sends live. Never rejects: an event must not break the caller's work. Events emitted
+ * during a write are written together next: one step of the Lamport clock and one flush for all.
  * @internal
  */
 export function createEmitter({
@@ -135,7 +134,7 @@ export function createEmitter({
 
   return async (input) => {
     try {
-      // A copy, as JSON: the caller may change the input.
+      // The caller may change the input.
       const copy = {
         ...context,
         ...input,

@@ -9,28 +9,27 @@ import { requestService, type ServiceAccess, type ServiceAnswer } from "./servic
 
 const path = "/api/v1/events/batch/";
 const timeoutMs = 60_000;
-/** Refusals before an event is given up. */
+/** Then an event is given up. */
 const maxTries = 20;
-/** So many single refusals in a row mean that the events are not to blame. */
+/** In a row: then the events are not to blame. */
 const maxRefusedSingly = 8;
 
-/** A rejected event or artifact. */
 export interface Rejection {
   /** The `event_id`, or an artifact's id in the queue. */
   id: string;
-  /** The service's reason; undefined if none. */
+  /** The service's reason. */
   category: string | undefined;
   reason: string;
-  /** Given up, and now in the dead-letter directory; false while it waits for another try. */
+  /** Now in the dead-letter directory; false while it waits for another try. */
   givenUp: boolean;
 }
 
-/** Results of a drain, by number of events or artifacts. */
+/** Numbers of events or artifacts. */
 export interface DrainCounts {
   delivered: number;
-  /** Delivered earlier, says the service. */
+  /** Delivered earlier. */
   duplicates: number;
-  /** Undecided by the service; still queued. */
+  /** Still queued, without the service's verdict. */
   pending: number;
   rejected: number;
 }
@@ -39,7 +38,7 @@ export interface DrainCounts {
 export interface DrainOptions extends ServiceAccess {
   clock: Clock;
   limits: BatchLimits;
-  /** Whether we still hold the queue's lock; called before each request. */
+  /** Called before each request. */
   held: () => boolean;
   counts: DrainCounts;
   onRejected?: ((rejection: Rejection) => void) | undefined;
@@ -51,7 +50,7 @@ export interface DrainOptions extends ServiceAccess {
  * event is sent again, and the service answers `duplicate`: the `event_id` makes delivery exactly once.
  *
  * While one batch is being sent, the next is read and compressed and the previous one removed: memory holds two batches
- * and some file names, however long the queue.
+ * and some file names.
  *
  * @returns why it ended early: no token, no response, or one that says so
  * @internal
@@ -62,7 +61,7 @@ export async function drainEvents(
 ): Promise<AuthError | undefined> {
   const { counts } = options;
   const limits = { ...options.limits };
-  // A judged event is not sent again in this drain: twenty tries are twenty drains.
+  // Twenty tries are twenty drains.
   const judged = new Set<string>();
   const headers = {
     "content-type": "application/json",
@@ -86,7 +85,6 @@ export async function drainEvents(
     }
   };
 
-  /** Sends events, in halves at the service's request, and collects verdicts. */
   const send = async (
     items: readonly QueueItem[],
     body: Buffer,
@@ -137,7 +135,7 @@ export async function drainEvents(
       const verdict = verdicts.get(item.id);
       const retries = (item.retries ?? 0) + (verdict?.kind === "rejected" ? 1 : 0);
       const givenUp = verdict?.kind === "rejected" && (verdict.final || retries >= maxTries);
-      // Gives it its own file before the shared one is removed.
+      // Before the shared file is removed.
       const [own = entry.name] =
         items.length > 1 ? await queue.add([{ ...item, retries: givenUp ? retries - 1 : retries }]) : [];
       if (verdict?.kind !== "rejected") continue;
@@ -179,8 +177,7 @@ export async function drainEvents(
       await settling;
       settling = settle(batch, verdicts);
       settling.catch(() => undefined); // Reported by the next await.
-      // A service that judges nothing is not asked a hundred times: its first such response ends the pass, or the
-      // second in a row.
+      // A service that judges nothing is not asked a hundred times.
       if (verdicts.size === 0 && !hadVerdicts) break;
       hadVerdicts = verdicts.size > 0;
       batch = following;

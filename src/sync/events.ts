@@ -31,7 +31,7 @@ const oneOf =
   (value) =>
     typeof value === "string" && known.includes(value) ? undefined : `expected one of ${known.join(", ")}`;
 
-/** Known events with their required payload keys. More keys are allowed. */
+/** Required keys of each event's payload; more are allowed. */
 const payloads = {
   WPStatusChanged: { wp_id: workPackage, from_lane: oneOf(...lanes), to_lane: oneOf(...lanes) },
   WPCreated: { wp_id: workPackage, title: text, mission_slug: text },
@@ -70,11 +70,9 @@ const contextKeys = [
 export interface EventInput extends Partial<ProjectContext> {
   /** Such as `WPStatusChanged`; unknown types are refused. */
   event_type: string;
-  /** The id of the event's subject, such as `WP01`. */
+  /** The subject's id, such as `WP01`. */
   aggregate_id: string;
-  /**
-   * By default from the event type: `Mission` for missions and for errors outside a work package, else `WorkPackage`.
-   */
+  /** By default `Mission` for missions and for errors outside a work package, else `WorkPackage`. */
   aggregate_type?: string;
   /** Each event type requires some keys, and allows more. */
   payload: Readonly<Record<string, unknown>>;
@@ -84,7 +82,7 @@ export interface EventInput extends Partial<ProjectContext> {
   causation_id?: string | null;
 }
 
-/** An event as it is queued and sent, by the service's names: the caller's input and the emitter's additions. */
+/** An event as it is queued and sent, in the service's words. */
 export interface EventEnvelope extends ProjectContext, Required<Omit<EventInput, keyof ProjectContext>> {
   /** A ULID: the event's idempotency key. */
   event_id: string;
@@ -99,10 +97,7 @@ export interface EventEnvelope extends ProjectContext, Required<Omit<EventInput,
   team_slug: string | null;
 }
 
-/**
- * All problems of an event: sentences with key, expected and found. The input's types are not trusted: it may come from
- * a command line.
- */
+/** The input's types are not trusted: it may come from a command line. */
 export function eventProblems(input: EventInput): string[] {
   const problems: string[] = [];
   const check = (key: string, value: unknown, expected: string | undefined): void => {
@@ -151,7 +146,6 @@ export function eventEnvelope(input: EventInput, stamp: EventStamp): EventEnvelo
   };
 }
 
-/** Identifies machine and user without revealing either: 12 hex digits of a hash. */
 export function nodeId(hostname: string, username: string): string {
   return createHash("sha256").update(`${hostname}:${username}`).digest("hex").slice(0, 12);
 }
@@ -167,7 +161,7 @@ function defaultAggregateType(input: EventInput): (typeof aggregateTypes)[number
   return input.event_type === "ErrorLogged" && workPackage(input.aggregate_id) ? "Mission" : "WorkPackage";
 }
 
-/** As JSON, shortened: a wrong payload may be a whole document. */
+/** Shortened: a wrong payload may be a whole document. */
 function quoted(value: unknown): string {
   if (value === undefined) return "missing";
   try {

@@ -9,7 +9,7 @@ export interface Heartbeat {
   end(): void;
 }
 
-/** Missing pings in a row, and the shortest silence that counts. */
+/** In a row. */
 const missing = 3;
 const leastMs = 120_000;
 /** Well below the longest delay of a timer. */
@@ -17,8 +17,7 @@ const longestSleepMs = 3_600_000;
 
 /**
  * A vanished service may not close the connection: TCP would report that after a quarter of an hour, and WebSocket
- * clients cannot ping. The service's ping interval is unspecified, so the longest pause so far counts; before the
- * second ping there is none.
+ * clients cannot ping. The service's ping interval is unspecified, so the longest pause so far counts.
  */
 export function heartbeat(clock: Clock): Heartbeat {
   const lost = new AbortController();

@@ -4,14 +4,11 @@ import { ensurePrivateFolder, replacePrivateFile } from "../platform/private-fil
 import { readPrivateFile } from "../platform/private-files.ts";
 import { acquireProcessLock } from "../platform/process-lock/process-lock.ts";
 
-/** A machine-wide Lamport clock: each event of any process gets the next number. */
+/** Machine-wide: each event of any process gets the next number. */
 export interface LamportClock {
-  /** Advances by `count`; returns the caller's first number. */
+  /** @returns the caller's first number */
   tick(count: number): Promise<number>;
-  /**
-   * Advances past a received event's number: max(local, seen) + 1. Implausible numbers are ignored, or a message with
-   * 2^53 would stop this clock for good.
-   */
+  /** max(local, seen) + 1. Implausible numbers are ignored, or a message with 2^53 would stop this clock for good. */
   observe(seen: number): Promise<void>;
 }
 
@@ -19,10 +16,10 @@ export interface LamportClock {
 const highestPlausible = 2 ** 48;
 
 /**
- * In the queue's directory. Under a lock, the number is in the file before it is given out: no number is used twice,
- * even after a kill. That survives a power failure too, if the file system keeps the order of renames: the event is
- * flushed after its number was renamed into place. Flushing the number itself would cost a quarter of an event's time,
- * and {@link parse} handles an empty file.
+ * Under a lock, the number is in the file before it is given out: none is used twice, even after a kill. That survives
+ * a power failure too, if the file system keeps the order of renames: the event is flushed after its number was renamed
+ * into place. Flushing the number itself would cost a quarter of an event's time, and {@link parse} handles an empty
+ * file.
  */
 export function createLamportClock(folder: string, clock: Clock): LamportClock {
   const path = join(folder, "lamport-clock");

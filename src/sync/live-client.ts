@@ -9,23 +9,22 @@ import { type LiveFrame, parseFrame } from "./live-message.ts";
 import { type Account, isSameAccount } from "./queue.ts";
 
 /**
- * The state of the connection. `Reconnecting` after a loss; `OfflineBatchMode` when that lasts: events go in batches,
+ * The state of the connection: `Reconnecting` after a loss; `OfflineBatchMode` when that lasts: events go in batches,
  * and the client still tries to connect. `Offline` before the start and after the end.
  */
 export type LiveState = "Connected" | "Reconnecting" | "Offline" | "OfflineBatchMode";
 
-/** A report of a live connection. */
 export type LiveMessage =
   | Exclude<LiveFrame, { kind: "ping" }>
   | { kind: "state"; state: LiveState; reason: AuthError | undefined };
 
 /** @internal */
 export interface LiveClientOptions extends Pick<ConnectionOptions, "clock" | "WebSocket" | "through"> {
-  /** The current account; called for every connection, since it may change. */
+  /** Called for every connection, since it may change. */
   account: (signal: AbortSignal) => Promise<Account>;
-  /** A new ticket for a team, for each connection. */
+  /** For each connection anew. */
   ticket: (team: string, signal: AbortSignal, account: Account) => Promise<WebSocketTicket>;
-  /** Receives everything that arrives and every change of state. Its errors are ignored. */
+  /** Its errors are ignored. */
   onMessage?: (message: LiveMessage) => void;
   buildId?: string;
   /** From 0 to 1, for jitter; `Math.random` by default. */
@@ -48,7 +47,6 @@ export interface LiveClient {
    * Connects, and reconnects after each loss with a new ticket.
    *
    * @param signal - ends it, as {@link LiveClient.close} does
-   * @returns once it was ended
    * @throws {@link AuthError} as soon as another try cannot help: not logged in, session expired or revoked, team
    *   denied, two fresh tickets in a row refused, or a runtime without WebSocket
    */
@@ -56,8 +54,8 @@ export interface LiveClient {
   /**
    * Sends an event, if its account is the connected one.
    *
-   * @returns true once the service says that it has the event; false after 10 seconds without that, harmlessly: the
-   *   event is queued, and its `event_id` makes a second delivery a duplicate
+   * @returns true once the service says that it has the event; false for another account's, or after 10 seconds,
+   *   harmlessly: the event is queued, and its `event_id` makes a second delivery a duplicate
    */
   deliver(event: EventEnvelope, account: Account): Promise<boolean>;
   close(): void;
@@ -191,15 +189,12 @@ class Live implements LiveClient {
   }
 }
 
-/** min(0.5·2ⁿ, 30) s, shortened by up to a half, so that clients do not return all at once after a restart. */
+/** min(0.5·2ⁿ, 30) s, shortened by up to a half: not all clients return at once after a restart. */
 function reconnectDelay({ attempt, random }: RetryFacts): number {
   return Math.min(500 * 2 ** (attempt - 1), 30_000) * (1 - random / 2);
 }
 
-/**
- * Whether another try may succeed. A refused ticket may have expired, so one more is tried; two refusals in a row are a
- * denial.
- */
+/** A refused ticket may have expired, so one more is tried; two refusals in a row are a denial. */
 function mayRetry(error: AuthError, previous: AuthError | undefined): boolean {
   if (error instanceof ServiceError && error.status === 401)
     return !(previous instanceof ServiceError && previous.status === 401);

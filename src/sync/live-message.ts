@@ -1,28 +1,26 @@
 import { isJsonObject, parseJson, type JsonObject } from "../http/json-members.ts";
 
-/** The service's response to an event sent over the connection. */
 export interface LiveAnswer {
   eventId: string;
   /** `accepted`, `duplicate` or `rejected`; other words count as rejected. */
   status: string;
-  /** Such as `schema_mismatch`; undefined when the service does not say. */
+  /** Such as `schema_mismatch`. */
   category: string | undefined;
   retryable: boolean;
 }
 
-/** A frame from the service. */
 export type LiveFrame =
   | { kind: "snapshot"; workPackages: readonly unknown[] }
   | { kind: "event"; event: Readonly<Record<string, unknown>> }
   | { kind: "ping"; timestamp: unknown }
   | { kind: "answer"; answer: LiveAnswer }
-  /** Unknown: ignored, since a newer service may send more. */
+  /** A newer service may send more. */
   | { kind: "ignored"; why: string };
 
 /** Parsing longer ones would block the program for seconds. */
 const longestFrame = 16 * 1024 * 1024;
 
-/** One WebSocket frame. Never throws: the connection continues. */
+/** Never throws: the connection continues. */
 export function parseFrame(data: unknown): LiveFrame {
   if (typeof data !== "string") return ignored("it is not text");
   if (data.length > longestFrame) return ignored(`it has ${data.length} characters`);

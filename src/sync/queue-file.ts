@@ -7,7 +7,7 @@ import { firstNames } from "../platform/large-folder.ts";
 import { replacePrivateFile } from "../platform/private-file-changes.ts";
 import { checkPrivateFile, openPrivateFile, readPrivateFile, safeFlags } from "../platform/private-files.ts";
 
-/** Parsed from a file name, so that 100,000 events are listed and counted without opening a file. */
+/** Parsed from its name, so that 100,000 events are counted without opening a file. */
 export interface QueueEntry {
   readonly name: string;
   readonly order: number;
@@ -34,7 +34,7 @@ export function queueEntryName({ order, id, count, retries }: Omit<QueueEntry, "
   return `${positionName(order)}-${id}-${count}-${retries}.jsonl`;
 }
 
-/** Zero-padded, so that text sorts as numbers do. */
+/** Zero-padded: text then sorts as numbers do. */
 export function positionName(order: number): string {
   return String(order).padStart(16, "0");
 }
@@ -52,7 +52,6 @@ export function isOpenFile(name: string): boolean {
   return name.endsWith(openSuffix);
 }
 
-/** A file whose content never changes again. */
 export function isClosedFile(name: string): boolean {
   return name.endsWith(".jsonl");
 }
@@ -65,7 +64,7 @@ export function countItems(folder: string, name: string): number {
   return isOpenFile(name) ? readLines(join(folder, name)).length : (queueEntry(name)?.count ?? 0);
 }
 
-/** Removes the end mark, and later lines, from a finished file for people. */
+/** From a file for people. */
 export function removeEndMark(path: string): void {
   const text = readText(path);
   if (text.includes(`\n${endMark}\n`))
@@ -78,10 +77,9 @@ export function removeEndMark(path: string): void {
 }
 
 /**
- * Appends and flushes a line, without a lock: a single write at the end of a file is whole, whatever others write
- * (POSIX `write`, `O_APPEND`). A drain renames a file, writes the end mark, and only then reads it. A writer whose file
- * was renamed checks on which side of the mark its line is, and writes a late one to a new file. So no line is lost or
- * doubled.
+ * A single write at the end of a file is whole, whatever others write (POSIX `write`, `O_APPEND`), so no lock is
+ * needed. A drain renames a file, writes the end mark, and only then reads it. A writer whose file was renamed checks
+ * on which side of the mark its line is, and writes a late one to a new file. So no line is lost or doubled.
  *
  * The line break comes first: a line torn by a full disk or a power failure damages no later one.
  */
@@ -121,8 +119,8 @@ async function isInTime(file: FileHandle, text: string): Promise<boolean> {
 }
 
 /**
- * Closes open files: the new name with the count first, then the mark, then the reading, see {@link appendLine}. For
- * one process at a time.
+ * The new name with the count first, then the mark, then the reading, see {@link appendLine}. For one process at a
+ * time.
  */
 export function closeOpenFiles(folder: string): void {
   for (const name of firstNames(folder, Infinity, isOpenFile)) {

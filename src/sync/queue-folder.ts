@@ -28,7 +28,7 @@ export interface QueueItem {
   /** Its idempotency key: letters and digits only. */
   id: string;
   text: string;
-  /** Refusals so far; 0 by default. */
+  /** Refusals; 0 by default. */
   retries?: number;
 }
 
@@ -36,19 +36,19 @@ export interface QueueItem {
 const fileSize = 52_000;
 /** The most characters of an item in a shared file: {@link fileSpan} of these still fit a batch. */
 const smallItem = 2000;
-/** Enough for the disk, few enough for a limit of 256 open files. */
+/** Few enough for a limit of 256 open files. */
 const writesAtOnce = 32;
-/** Names held at a time. Each portion reads the directory again, 0.1 s for 100,000 files. */
+/** Each portion reads the directory again, 0.1 s for 100,000 files. */
 const namesAtOnce = 10_000;
 /** An older unfinished file was left by a dead process; milliseconds. */
 const abandonedAfterMs = 60 * 60 * 1000;
 
 /**
- * A directory of items that any number of processes add to, list and remove from without a lock. Items added together
- * are in one file, or a few, one a line. Each file is written in another directory, flushed, and renamed into place,
- * and never changes. A kill at any moment leaves a whole file or none, and at worst an unfinished one for
- * {@link QueueFolder.removeAbandoned}. Items appended one by one share files with their neighbors until
- * {@link QueueFolder.closeOpenFiles}.
+ * Items that any number of processes add, list and remove without a lock. Items added together are in one file, or a
+ * few, one a line. Each file is written in another directory, flushed, and renamed into place, and never changes. A
+ * kill at any moment leaves a whole file or none, and at worst an unfinished one for {@link
+ * QueueFolder.removeAbandoned}. Items appended one by one share files with their neighbors until {@link
+ * QueueFolder.closeOpenFiles}.
  *
  * `npm run bench` checks the goal: 100,000 events drain in less than 150 MB of memory, at half the rate or more of a
  * bare loop of `fetch`, emitted together or one by one. Hence counts in names, shared files, names in portions and
@@ -68,7 +68,7 @@ export class QueueFolder {
   }
 
   /**
-   * Adds items, all or none unless the process dies in between. On disk when the promise resolves.
+   * All or none, unless the process dies in between; on disk when the promise resolves.
    *
    * @returns the names of their files
    */
@@ -102,7 +102,7 @@ export class QueueFolder {
   }
 
   /**
-   * Adds one item. On disk when the promise resolves.
+   * On disk when the promise resolves.
    *
    * @returns the file's name, if the item has its own
    */
@@ -130,7 +130,7 @@ export class QueueFolder {
     return firstNames(this.#waiting, Infinity, isClosedFile);
   }
 
-  /** Reads names in portions. Does not see files added before the current one. */
+  /** In portions. Does not see files added before the current one. */
   *namesBefore(position: number): Generator<string, undefined> {
     const end = positionName(position);
     for (let after = ""; ; ) {
@@ -153,7 +153,6 @@ export class QueueFolder {
     return isEmptyFolder(this.#waiting);
   }
 
-  /** Nothing waits and nothing was given up. */
   isUnused(): boolean {
     return this.isEmpty() && isEmptyFolder(this.#dead);
   }
@@ -171,19 +170,19 @@ export class QueueFolder {
     return readLines(join(this.#waiting, name));
   }
 
-  /** After delivery. A missing file is no error. */
+  /** A missing file is no error. */
   async remove(names: readonly string[]): Promise<void> {
     await removeFiles(names.map((name) => join(this.#waiting, name)));
   }
 
-  /** Counts a refusal, and moves the file to position `order`, if given. */
+  /** Moves the file to position `order`, if given. */
   retry(entry: QueueEntry, order: number = entry.order): void {
     this.#move(entry.name, join(this.#waiting, queueEntryName({ ...entry, order, retries: entry.retries + 1 })));
   }
 
   /**
-   * Moves a file to the dead-letter directory, without its end mark; the user may move it back. The reason is written
-   * first: without a file it is harmless.
+   * To the dead-letter directory, without its end mark; the user may move it back. The reason is written first: without
+   * a file it is harmless.
    */
   giveUp(entry: QueueEntry, reason: string): void {
     ensurePrivateFolder(this.#dead);
@@ -203,7 +202,7 @@ export class QueueFolder {
     syncFolder(other.#waiting);
   }
 
-  /** Unfinished files of dead processes: writing one does not take an hour. */
+  /** Writing a file does not take an hour. */
   removeAbandoned(): void {
     removeFilesBefore(this.#unfinished, this.#clock.now() - abandonedAfterMs);
   }
@@ -218,7 +217,7 @@ export class QueueFolder {
   }
 }
 
-/** Spreads items over files. A refused one keeps its own file, whose name counts the refusals. */
+/** A refused item keeps its own file, whose name counts the refusals. */
 function inFiles(items: readonly QueueItem[]): { name: string; text: string }[] {
   const groups: QueueItem[][] = [];
   let size = 0;

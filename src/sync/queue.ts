@@ -8,30 +8,30 @@ import { acquireProcessLock } from "../platform/process-lock/process-lock.ts";
 import { firstNames, namesIn } from "../platform/large-folder.ts";
 import { QueueFolder } from "./queue-folder.ts";
 
-/** The owner of events: service, user and team decide the token and the team for sending. */
+/** The owner of events: decides the token and the team for sending. */
 export interface Account {
   service: string;
   /** The service's id of the user, `user_id` of `/api/v1/me`. */
   user: string;
   /** Null for an account without teams. */
   team: string | null;
-  /** Such as the email address; for messages only, never stored. */
+  /** Such as the email address; never stored. */
   label?: string | undefined;
 }
 
-/** The source of an event: the account, or what is known without one. @internal */
+/** The account of an event, or what is known without one. @internal */
 export interface Origin {
   /** The profile in use, or another name for the emitter. */
   profile: string;
-  /** Named by the profile or the environment; null if neither. */
+  /** By the profile or the environment; null if neither names one. */
   service: string | null;
-  /** Of that profile; undefined if none, or unknown here. */
+  /** Undefined if none, or unknown here. */
   account: Account | undefined;
 }
 
-/** The queue of one account, or of none yet. @internal */
+/** One account's, or none's yet. @internal */
 export interface QueueScope {
-  /** The only account to send for; undefined before the profile's first login. */
+  /** Undefined before the profile's first login. */
   readonly account: Account | undefined;
   readonly events: QueueFolder;
   readonly artifacts: QueueFolder;
@@ -39,7 +39,7 @@ export interface QueueScope {
 }
 
 /**
- * The queue on disk: a directory for each account, so that its events are never sent as another.
+ * A directory for each account, so that its events are never sent as another.
  *
  * Events emitted without a login belong to the account that last used the queue on their profile, and wait for its
  * return, even if another logs in first. Without such an account they wait in a directory of profile and service, until
@@ -51,7 +51,7 @@ export class SyncQueue {
   readonly #root: string;
   readonly #clock: Clock;
 
-  /** `root`: the directory `queue` in the configuration directory; created when needed. */
+  /** `root`: created when needed. */
   constructor(root: string, clock: Clock) {
     this.#root = root;
     this.#clock = clock;
@@ -67,8 +67,7 @@ export class SyncQueue {
   }
 
   /**
-   * Assigns to `account` what the profile emitted before its first login. Call this after a login and before a drain;
-   * it does nothing without changes or a queue.
+   * Assigns to `account` what the profile emitted before its first login. Call this after a login and before a drain.
    */
   async bind(profile: string, account: Account): Promise<void> {
     if (firstNames(this.#root, 1, () => true).length === 0) return;
@@ -96,7 +95,7 @@ export class SyncQueue {
     }
   }
 
-  /** Scopes of all accounts where something waits or was given up. */
+  /** Where something waits or was given up. */
   scopes(): QueueScope[] {
     const scopes: QueueScope[] = [];
     for (const name of namesIn(this.#root)) {
@@ -107,7 +106,7 @@ export class SyncQueue {
     return scopes;
   }
 
-  /** An account's own scope, and those of the user's other teams, each sent to its team. */
+  /** And those of the user's other teams. */
   scopesOf(account: Account): QueueScope[] {
     return this.scopes().filter(
       (scope) => scope.account?.service === account.service && scope.account.user === account.user,
@@ -148,12 +147,11 @@ export class SyncQueue {
   }
 }
 
-/** A directory name for any file system, the same in every process. */
+/** For any file system, the same in every process. */
 function hash(...parts: readonly (string | null)[]): string {
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);
 }
 
-/** For events of a profile before its first account. */
 function unassigned(profile: string, service: string | null): string {
   return hash("profile", profile, service);
 }
@@ -162,7 +160,7 @@ export function isSameAccount(a: Account | undefined, b: Account): boolean {
   return a?.service === b.service && a.user === b.user && a.team === b.team;
 }
 
-/** Undefined for a damaged file, which the account of its directory then replaces. */
+/** The account of its directory then replaces a damaged file. */
 function parseAccount(text: string): Account | undefined {
   const { service, user, team = null } = Object(parseJson(text)) as Record<string, unknown>;
   if (typeof service !== "string" || typeof user !== "string" || (team !== null && typeof team !== "string"))

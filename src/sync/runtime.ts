@@ -11,13 +11,11 @@ import { createLamportClock } from "./lamport-clock.ts";
 import { type Account, type Origin, SyncQueue } from "./queue.ts";
 import { createUlidSource } from "./ulid.ts";
 
-/** A background report that no caller waits for. */
 export type SyncNotice =
   | { kind: "emitted"; report: EmitReport }
   | { kind: "rejected"; rejection: Rejection }
   | { kind: "drained"; report: DrainReport };
 
-/** Options of a process's synchronization. */
 export interface SyncOptions {
   /** The project in every event; none by default. */
   context?: Partial<ProjectContext>;
@@ -27,14 +25,14 @@ export interface SyncOptions {
   intervalMs?: number;
   /** Whether the background keeps the process alive; false by default. */
   keepAlive?: boolean;
-  /** Receives everything from the background. Its errors are ignored. */
+  /** Receives the background's reports. Its errors are ignored. */
   onNotice?: (notice: SyncNotice) => void;
 }
 
 /** @internal */
 export interface SyncRuntimeOptions extends SyncOptions, Pick<EmitterOptions, "clock" | "nodeId" | "origin"> {
   folder: string;
-  /** An account's authorized fetch, with its tokens only. */
+  /** With the account's tokens only. */
   fetch: (account: Account) => AuthorizedFetch | Promise<AuthorizedFetch>;
   /**
    * Asks the service for the token's owner, if the origin has no account; undefined when not logged in. For drains,
@@ -48,19 +46,18 @@ export interface SyncRuntimeOptions extends SyncOptions, Pick<EmitterOptions, "c
   };
 }
 
-/** Options of {@link SyncRuntime.flush}. */
 export interface FlushOptions {
-  /** Ends it; what was sent stays sent, the rest waits in the queue. */
+  /** Ends the flush; what was sent stays sent, the rest waits in the queue. */
   signal?: runtime.AbortSignal | undefined;
   /** The wait for another process that drains the same queue, in milliseconds; 60,000 by default. */
   waitMs?: number;
   onProgress?: (sent: Readonly<Pick<DrainReport, "events" | "artifacts">>) => void;
 }
 
-/** The time for the last flush at the end of the process, in milliseconds. */
+/** At the end of the process, in milliseconds. */
 const finalFlushMs = 5000;
 
-/** The synchronization of one process: emits, drains in the background, and flushes at the end. */
+/** The synchronization of one process: emits, drains in the background, and flushes at the end of the process. */
 export interface SyncRuntime {
   /** For reading. @internal */
   readonly queue: SyncQueue;
@@ -68,20 +65,22 @@ export interface SyncRuntime {
   emit(input: EventInput): Promise<EmitReport>;
   /**
    * Queues an artifact.
-   * @throws {@link AuthError} `usage_invalid` when the service would never accept it, `storage_unwritable` when it cannot be queued
+   *
+   * @throws {@link AuthError} `usage_invalid` when the service would never accept it, `storage_unwritable` when it
+   *   cannot be queued
    */
   upload(input: ArtifactInput): Promise<void>;
-  /** Drains in the background, and once more at the end of the process. Does nothing if already started. */
+  /** Drains in the background, and once more at the end of the process. */
   start(): void;
   /**
    * Sends now what waits for the current account.
-   * @returns what was sent and what is left; without an account, a report that says so
+   * @returns without an account, a report that says so
    * @throws the signal's reason, and {@link AuthError} when the queue cannot be read or written
    */
   flush(options?: FlushOptions): Promise<DrainReport>;
   /**
-   * Ends the background and flushes once more, 5 seconds at most. Never rejects, never changes the exit code: unsent
-   * events are on disk. `process.exit()` or a signal skips this, and loses nothing either.
+   * Ends the background and flushes once more, 5 seconds at most. Never rejects. `process.exit()` or a signal skips
+   * this, and loses nothing: unsent events are on disk.
    */
   stop(): Promise<void>;
 }
@@ -115,7 +114,7 @@ class Runtime implements SyncRuntime {
   }
 
   async upload({ content, ...about }: ArtifactInput): Promise<void> {
-    // A copy at once: the caller may change the content.
+    // The caller may change the content.
     const input = { ...about, content: Buffer.from(content) };
     const { artifactItem } = await import("./artifacts.ts");
     const item = artifactItem(input, this.#nextId(), this.#options.clock.now());
@@ -179,7 +178,6 @@ class Runtime implements SyncRuntime {
     }
   }
 
-  /** The account of a token, or why there is none. */
   async #ownerOf(origin: Origin, signal: AbortSignal | undefined): Promise<Account | AuthError> {
     try {
       return (

@@ -9,7 +9,6 @@ import type { BatchLimits } from "./batch.ts";
 
 export interface ServiceAccess {
   fetch: AuthorizedFetch;
-  /** Ends the wait; the caller gets its reason. */
   signal?: AbortSignal | undefined;
 }
 
@@ -19,7 +18,7 @@ export interface ServiceAnswer {
   retryAfterMs: number | undefined;
 }
 
-/** Returns the response, whatever its status, read to its end within `timeoutMs`. */
+/** Whatever the status, read to its end within `timeoutMs`. */
 export async function requestService(
   path: string,
   init: AuthorizedRequestInit,
@@ -45,10 +44,9 @@ export function serviceText(value: unknown): string | undefined {
   return line === "" ? undefined : line;
 }
 
-/** Whether the service would accept events now. */
 export interface SyncHealth {
   state: "connected" | "authentication_failed" | "denied" | "unexpected" | "unreachable";
-  /** The protocol's limits, or the service's lower ones. */
+  /** The protocol's, or the service's lower ones. */
   limits: BatchLimits;
 }
 
@@ -83,7 +81,7 @@ export async function syncHealth(access: ServiceAccess): Promise<SyncHealth> {
   }
 }
 
-/** The service can only lower a limit, and not to nothing. */
+/** A limit can only be lowered, and not to nothing. */
 function lower(limit: number, said: unknown): number {
   return typeof said === "number" && said >= 1 ? Math.min(limit, Math.floor(said)) : limit;
 }

@@ -9,13 +9,13 @@ export const ulidPattern: RegExp = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 
 /**
  * 48 bits of time in milliseconds, 80 random bits. Ids of one source always grow, also within a millisecond and after
- * the clock was set back: then by one. On overflow the carry goes into the time, which keeps the order where the
- * specification demands a failure.
+ * the clock was set back: then by one. On overflow the carry goes into the time, where the specification demands a
+ * failure.
  */
 export function createUlidSource(clock: Clock): () => string {
   let last = -1n;
   return () => {
-    // A custom clock may return fractions of a millisecond.
+    // A custom clock may return fractions.
     const now = BigInt(Math.floor(clock.now()));
     last = now > last >> 80n ? (now << 80n) | BigInt(`0x${randomBytes(10).toString("hex")}`) : last + 1n;
     let text = "";

@@ -3,55 +3,50 @@ import { randomUUID } from "node:crypto";
 import { AuthError } from "../base/errors.ts";
 import { type TrackerAccess, trackerResult, type TrackerResult } from "./request.ts";
 
-/** The tracker and project of a call. */
 export interface Routing {
   /** Such as `linear` or `jira`. */
   provider: string;
-  /** The project's binding; takes precedence over its name. */
+  /** Takes precedence over the project. */
   bindingRef?: string | undefined;
-  /** The project, if there is no binding. */
+  /** If there is no binding. */
   projectSlug?: string | undefined;
 }
 
-/** Options of every call. */
 export interface CallOptions {
-  /** Ends the call; an accepted operation continues. */
+  /** An accepted operation continues. */
   signal?: runtime.AbortSignal | undefined;
 }
 
-/** Options of a call with effects. */
 export interface WriteOptions extends CallOptions {
-  /** A UUID; repeat it to repeat a call with an unknown result. A new one by default. */
+  /** A UUID, the same to repeat a call with an unknown result. A new one by default. */
   idempotencyKey?: string;
 }
 
-/** The tracker's calls, by name and parameters. */
 export interface TrackerCalls {
   /** Whether the provider is connected, and the last exchange. */
   status: Routing;
   /** Which tracker field corresponds to which of ours. */
   mappings: Routing;
-  /** What a project can be bound to: boards, teams, repositories. */
+  /** Boards, teams, repositories. */
   resources: Routing;
-  /** The tracker's items, 100 at a time by default; the result's `next_cursor` gets the next ones. */
+  /** 100 at a time by default; the result's `next_cursor` gets the next ones. */
   pull: Routing & { limit?: number; cursor?: string; filters?: TrackerResult };
   push: Routing & { items: readonly unknown[] };
-  /** A whole exchange: a pull unless told otherwise, then a push. */
+  /** A pull unless told otherwise, then a push. */
   run: Routing & { pullFirst?: boolean; limit?: number };
-  /** Finds issues by text or key, 20 at most by default. */
+  /** By text or key, 20 at most by default. */
   searchIssues: Routing & { queryText?: string; queryKey?: string; limit?: number };
-  /** The binding's tickets, 20 at most by default. */
+  /** 20 at most by default. */
   listTickets: Routing & { limit?: number };
   /** Candidates to bind a project to, each with a `candidate_token`. */
   bindResolve: { provider: string; projectIdentity: TrackerResult };
-  /** Binds a project to a candidate. */
   bindConfirm: { provider: string; candidateToken: string; projectIdentity: TrackerResult };
-  /** Whether a binding is still valid for a project. */
+  /** Whether it is still valid for the project. */
   bindValidate: { provider: string; bindingRef: string; projectIdentity: TrackerResult };
 }
 
 /**
- * The hosted tracker. If the service does the work later, the client waits, so that every call returns its result.
+ * The hosted tracker. If the service does the work later, the client waits for the result.
  *
  * All calls throw {@link TrackerError} for refusals of the service or its provider, {@link NotAuthenticatedError} for a
  * 401, {@link AuthError} `usage_invalid` without a required `bindingRef` or `projectSlug`, `timed_out` for an operation
@@ -116,7 +111,7 @@ export function trackerClient(access: TrackerAccess): TrackerClient {
   return Object.fromEntries(Object.entries(requests).map(([name, request]) => [name, call(request)])) as TrackerClient;
 }
 
-/** The binding, else the project: never both, so that the service need not choose. */
+/** Never both, so that the service need not choose. */
 function routed(
   { provider, bindingRef, projectSlug }: Routing,
   need: "required" | "optional" = "required",

@@ -4,13 +4,13 @@ import { printable } from "../base/text.ts";
 import { type JsonObject, textOf } from "../http/json-members.ts";
 import { whenToRetry, isTransientStatus } from "../http/retry.ts";
 
-/** What the service says about a tracker failure. Missing facts are undefined or false. */
+/** Missing facts are undefined or false. */
 export interface TrackerFacts {
   /** HTTP status; 200 when an accepted operation failed later. */
   readonly status: number;
-  /** The service's name for the failure, such as `binding_stale`. */
+  /** Such as `binding_stale`. */
   readonly errorCode: string | undefined;
-  /** The service's kind of failure, such as `request`. */
+  /** Such as `request`. */
   readonly category: string | undefined;
   readonly retryable: boolean;
   /** Whether a person has to act first, such as reconnect the provider. */
@@ -21,12 +21,11 @@ export interface TrackerFacts {
 }
 
 /**
- * The tracker refused or failed, in the service's words. For a 401, which only a login fixes, it is the `cause` of a
+ * The tracker's refusal or failure, in the service's words. For a 401, which only a login fixes, it is the `cause` of a
  * {@link NotAuthenticatedError}; {@link trackerFacts} finds it there.
  */
 export class TrackerError extends ServiceError implements TrackerFacts {
   override readonly name: string = "TrackerError";
-  /** As in {@link TrackerFacts}, like all below. */
   readonly errorCode: string | undefined;
   readonly category: string | undefined;
   readonly retryable: boolean;

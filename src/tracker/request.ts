@@ -15,7 +15,6 @@ export interface TrackerAccess {
   random?: () => number;
 }
 
-/** A JSON object from the tracker. */
 export type TrackerResult = Readonly<Record<string, unknown>>;
 
 /** @internal */
@@ -23,7 +22,7 @@ export interface TrackerRequest {
   method: "GET" | "POST";
   /** Below `/api/v1/tracker/`, with the required trailing slash. */
   path: string;
-  /** A GET's query or a POST's JSON body. Undefined members are left out. */
+  /** A GET's query or a POST's JSON body. */
   parameters?: TrackerResult;
   /** The same on every resend, so that the work is done once. */
   idempotencyKey?: string | undefined;
@@ -33,12 +32,12 @@ export interface TrackerRequest {
 const timeoutMs = 30_000;
 /** A result may hold hundreds of issues with all their comments. */
 const maxResultBytes = 64 * 1024 * 1024;
-/** The limit of an operation; a 429 with a longer wait is an error at once. */
+/** Of an operation; a 429 with a longer wait is an error at once. */
 const longestWaitMs = 300_000;
 const longestPauseMs = 30_000;
 
 /**
- * Sends one request and waits for its result, also after a 202.
+ * Waits for the result, also after a 202.
  * @internal
  */
 export async function trackerResult(request: TrackerRequest, access: TrackerAccess): Promise<TrackerResult> {
@@ -46,7 +45,7 @@ export async function trackerResult(request: TrackerRequest, access: TrackerAcce
   return status === 202 ? resultOfOperation(result["operation_id"], access, request.signal) : result;
 }
 
-/** Once more after a 429; no other retries, by the tracker's own rule. */
+/** By the tracker's own rule: once more after a 429, no other retries. */
 async function send(
   request: TrackerRequest,
   { fetch, clock, team }: TrackerAccess,

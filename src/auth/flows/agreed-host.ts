@@ -20,7 +20,11 @@ export function foreignHost(
   return origin === new URL(server.issuer).origin || trustedHosts.includes(host) ? undefined : host;
 }
 
-/** Throws `consent_required` for a {@link foreignHost}. Call this before the user or a request is sent anywhere. */
+/**
+ * Call this before the user or a request is sent anywhere.
+ *
+ * @throws {@link AuthError} `consent_required` for a {@link foreignHost}
+ */
 export function requireAgreedHost(
   request: Pick<LoginRequest, "service" | "server" | "trustedHosts">,
   flow: AuthFlow,

@@ -32,21 +32,25 @@ export interface BrowserLoginOptions extends Omit<ExchangeOptions, "timeoutMs"> 
   port?: number | undefined;
   ownerOf?: ListenOptions["ownerOf"];
   timeoutMs: number;
-  /** Called before anything is opened and before the wait. */
+  /** Called before anything is opened. */
   announce: (address: string, redirectUri: string) => void;
   /** `mayBeRead`: other users may read the URL in a command line. */
   open?: ((address: string, mayBeRead: boolean) => Promise<BrowserOutcome>) | undefined;
   /** A warning only: the URL is on the screen. */
   openFailed: (reason: string) => void;
-  /** Errors of `take` are shown to the user, and the wait goes on. */
+  /** The user sees errors of `take`, and the wait goes on. */
   pasted?: ((take: (line: string) => void, signal: AbortSignal) => void) | undefined;
-  /** The browser shows success only afterwards. Returns the account's name. */
+  /**
+   * The browser shows success only afterwards.
+   *
+   * @returns the account's name
+   */
   store: (session: Session) => Promise<string>;
 }
 
 /**
- * Authorization code with PKCE over a loopback callback (RFC 8252, RFC 7636), with a pushed request where the server
- * requires it (RFC 9126).
+ * Authorization code with PKCE over a loopback callback (RFC 8252, RFC 7636), pushed where the server requires it (RFC
+ * 9126).
  */
 export async function browserLogin(options: BrowserLoginOptions): Promise<Session> {
   const { request, fetch, clock, identity, signal, redirectHost, port } = options;

@@ -12,7 +12,7 @@ import type { TokenSource } from "../token-manager/token-source.ts";
 /**
  * Asks the service whether a session is valid, and stores its user and teams.
  *
- * @returns whether it could be asked: not if no endpoint names the user and there is nothing to refresh
+ * @returns false if no endpoint names the user and there is nothing to refresh
  */
 export async function checkSession({
   store,
@@ -54,7 +54,11 @@ export async function checkSession({
   return true;
 }
 
-/** For an access token of no session here. Throws {@link NotAuthenticatedError} when it is refused. */
+/**
+ * For an access token of no session here.
+ *
+ * @throws {@link NotAuthenticatedError} when it is refused
+ */
 export async function userOfToken(
   credential: Credential,
   { origin, kind }: TokenSource,

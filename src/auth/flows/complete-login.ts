@@ -15,8 +15,8 @@ import { endSession } from "./end-session.ts";
 import type { LoginRequest } from "./login-request.ts";
 
 /**
- * Identifies the user, and has the session stored. On failure, the tokens are revoked as far as the server allows: a
- * session that cannot be found again must not stay valid.
+ * Identifies the user, and has the session stored. On failure the tokens are revoked: a session that cannot be found
+ * again must not stay valid.
  */
 export async function completeLogin<T>(
   tokens: TokenResponse,
@@ -41,7 +41,7 @@ export async function completeLogin<T>(
       user: { teams, ...user },
       server,
     } = await findUser(tokens, request, idToken, { ...options, fetch: resourceFetch(common, options) });
-    // No login vouches for a token from elsewhere, and its user is unknown.
+    // No login vouches for a token from elsewhere.
     if (how.isBorrowed && user.isUnnamed) throw notKnown(request);
     // A server that grants what was requested may omit the scope (RFC 6749 §5.1).
     const scope = tokens.scope ?? request.scope;
@@ -66,7 +66,7 @@ export async function completeLogin<T>(
   } catch (error) {
     // A token from elsewhere is not ours to revoke.
     if (how.isBorrowed) throw error instanceof AuthError && isRefusal(error.cause) ? notKnown(request) : error;
-    // Without the signal, which may have ended the login: the tokens must still be revoked.
+    // Without the signal, which may have ended the login.
     const ending: ExchangeOptions = { fetch: options.fetch, clock: options.clock, timeoutMs: 3_000 };
     await endSession({ ...common, server: request.server }, ending).catch(() => undefined);
     throw error;
@@ -79,7 +79,7 @@ function notKnown({ server, clientId, service }: LoginRequest): NotAuthenticated
   );
 }
 
-/** Validated before its access token is used for anything. */
+/** Before its access token is used for anything. */
 async function idTokenClaims(
   { id_token, access_token }: TokenResponse,
   { server, clientId: client_id, isOpenId }: LoginRequest,
@@ -141,7 +141,7 @@ async function userOfService(
   { server, isDiscovered }: LoginRequest,
   claims: IdTokenClaims | undefined,
 ): Promise<UserInfo | undefined> {
-  // Gateways refuse unknown paths as well; one that asks for this kind of token has the endpoint.
+  // Gateways refuse unknown paths too; one that asks for this kind of token has the endpoint.
   const isElsewhere =
     isDiscovered && isBareRefusal(response) && (server.userinfo_endpoint !== undefined || claims !== undefined);
   if (!isElsewhere)
@@ -150,7 +150,7 @@ async function userOfService(
   return undefined;
 }
 
-/** The next login there may be another user's: nothing is continued across logins. */
+/** The next login there may be another user's: nothing is continued. */
 function unnamedUser({ issuer }: AuthorizationServer, scope: string): UserInfo {
   const id = `unnamed:${randomBytes(9).toString("base64url")}`;
   return { id, name: scope ? `${issuer} (${scope})` : issuer, isUnnamed: true, teams: [] };

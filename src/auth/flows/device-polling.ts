@@ -10,13 +10,13 @@ export interface ClockReading {
 
 export interface PollWait {
   readonly kind: "wait";
-  /** In milliseconds, from the reading. */
+  /** From the reading. */
   readonly ms: number;
   readonly intervalMs: number;
-  /** The server's: longer than `intervalMs` where this client's cap applies. */
+  /** The server's, if longer than this client's cap. */
   readonly announcedMs: number;
   readonly failures: number;
-  /** At the reading; for now, see {@link timeLeft}. */
+  /** At the reading; see {@link timeLeft}. */
   readonly leftMs: number;
   readonly reading: ClockReading;
 }
@@ -28,7 +28,7 @@ interface PollFailed {
   readonly error: unknown;
 }
 
-/** NFR-003: an unattended terminal polls no longer, whatever the code's lifetime. */
+/** NFR-003: whatever the code's lifetime. */
 const maxLifetimeMs = 15 * 60_000;
 /** FR-018: a cautious server must not delay an approved user, unless it insists with `slow_down`. */
 const maxIntervalMs = 10_000;
@@ -40,8 +40,8 @@ const slowDownMs = 5000;
 /**
  * The first poll waits too (RFC 8628 §3.5): no user approves a code unseen.
  *
- * @param authorization - lifetime and interval from the server, in seconds
- * @param reading - the clocks before the request, so that the code does not live longer here than at the server
+ * @param authorization - in seconds
+ * @param reading - the clocks before the request: the code must not live longer here than at the server
  */
 export function startPolling(
   { expires_in, interval }: Pick<DeviceAuthorization, "expires_in" | "interval">,
@@ -54,7 +54,7 @@ export function startPolling(
 }
 
 /**
- * @param reading - the clocks at the response, where the interval starts: the next poll is never too early
+ * @param reading - the clocks at the response, where the interval starts
  * @param random - from 0 to 1, spreads clients that lost the same server
  */
 export function nextPoll(
@@ -71,7 +71,7 @@ export function nextPoll(
   const { intervalMs, announcedMs } = state;
   const next = { intervalMs, announcedMs, failures: 0, leftMs: timeLeft(state, reading), reading };
   const toldMs = error.retryAfterMs ?? 0;
-  // The error takes precedence over the status: some servers send `slow_down` with 429, and it lasts.
+  // The error takes precedence over the status: some servers send `slow_down` with 429.
   switch (error.error) {
     case "authorization_pending":
       return wait(next, intervalMs, error);
@@ -85,29 +85,26 @@ export function nextPoll(
     case "access_denied":
       return failed("access_denied", "the login was denied", error);
     case "invalid_grant":
-      // Also said after a connection broke under the tokens: a code is good for one response.
+      // Also after a connection broke under the tokens: a code is good for one response.
       return failed("service_rejected", "the service no longer accepts the code", error);
   }
-  // A transient failure is waited out: the user may be entering the code now.
+  // The user may be entering the code now.
   if (!isTransient(error)) return { kind: "failed", error };
   const failures = state.failures + 1;
   if (error.retryAfterMs !== undefined) return wait({ ...next, failures }, Math.max(intervalMs, toldMs), error);
-  // Added to the interval, since RFC 8628 §3.5 wants polls to become rarer from the first timeout on; but never past
-  // the code's lifetime, or the last chance is lost.
+  // RFC 8628 §3.5 wants polls to become rarer from the first timeout on; but past the code's lifetime the last chance
+  // is lost.
   const backOffMs = Math.min(retryDelay({ attempt: failures, random }), next.leftMs - 2 * intervalMs);
   return wait({ ...next, failures }, intervalMs + Math.max(0, backOffMs), error);
 }
 
-/**
- * By the clock that advanced further. The monotonic one may stop during sleep while the code ages; the wall clock may
- * be set back.
- */
+/** By the clock that advanced further: the monotonic one may stop during sleep, the wall clock may be set back. */
 export function timeLeft({ leftMs, reading: then }: PollWait, reading: ClockReading): number {
   const passed = Math.max(reading.monotonic - then.monotonic, reading.wall - then.wall, 0);
   return Math.max(0, leftMs - passed);
 }
 
-/** A poll after the code's expiry cannot succeed: the login fails now. */
+/** A poll after the code's expiry cannot succeed. */
 function wait(state: Omit<PollWait, "kind" | "ms">, ms: number, cause?: ServiceError): PollState {
   return ms < state.leftMs ? { kind: "wait", ms, ...state } : expired(cause);
 }

@@ -34,7 +34,6 @@ export async function endSession(session: EndableSession, exchange: ExchangeOpti
   });
 }
 
-/** The service's own `POST /api/v1/logout`. */
 export function logoutRequest(endpoint: string, session: EndableSession, exchange: ExchangeOptions): Promise<Response> {
   const headers = { authorization: `Bearer ${session.accessToken.reveal()}` };
   return send(endpoint, { method: "POST", headers }, { ...exchange, fetch: resourceFetch(session, exchange) });

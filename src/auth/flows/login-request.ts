@@ -5,11 +5,11 @@ import type { Profile } from "../sessions/session.ts";
 
 /** Settled before the user is sent anywhere. */
 export interface LoginRequest extends Pick<KnownServer, "server" | "isDiscovered">, Client, Pick<Profile, "service"> {
-  /** Whether the service may have the default service's API, which names the user. */
+  /** Whether the service may have the default service's API. */
   readonly hasOwnApi: boolean;
   readonly isOpenId: boolean;
   readonly scope: string;
-  /** A new key for each login, to bind the tokens to. */
+  /** A new one for each login. */
   readonly dpopKey: Secret | undefined;
   readonly resource: string | undefined;
   readonly trustedHosts: readonly string[];

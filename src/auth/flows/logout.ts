@@ -10,14 +10,14 @@ import { TokenManager } from "../token-manager/token-manager.ts";
 import { presentToken, refusable } from "../present-token.ts";
 import { endSession, logoutRequest, logoutResponse } from "./end-session.ts";
 
-/** The local session is gone unless `not-logged-in`. `hasNewLogin`: a login made meanwhile stays. */
+/** `hasNewLogin`: a login made meanwhile stays. The local session is gone unless `not-logged-in`. */
 export type LogoutOutcome = EndOutcome & { readonly hasNewLogin?: boolean };
 
 type EndOutcome =
   | { readonly kind: "not-logged-in" }
-  /** The server ended the session, now or before. `tokens`: the results of single revocations. */
+  /** Now or before. `tokens`: the results of single revocations. */
   | { readonly kind: "ended"; readonly tokens?: readonly Revocation[] }
-  /** Only the local session was removed: by `force`, or after `error`; it may live on at the server. */
+  /** By `force`, or after `error`; the session may live on at the server. */
   | { readonly kind: "local"; readonly error?: AuthError; readonly tokens?: readonly Revocation[] };
 
 /** Ends the session at the server, then removes it here, whatever the response. */
@@ -44,11 +44,11 @@ export async function logout(
   return { ...outcome, hasNewLogin: after?.session !== undefined };
 }
 
-/** Says more than the disk's error: whether the remaining session is still valid. */
+/** Says whether the remaining session is still valid. */
 function stillStored(cause: AuthError, profile: string, { kind }: EndOutcome): AuthError {
   const hasEnded = kind === "ended";
   const again = { command: "auth logout", options: [...(hasEnded ? ["--force"] : []), "--profile", profile] };
-  // Not the hint of a failed write, to use another directory: the session would stay in this one.
+  // Not to use another directory: the session would stay in this one.
   return new AuthError(
     cause.code,
     `the session ${hasEnded ? "has ended at the service, but is" : "is"} still stored here: ${cause.message}`,
@@ -59,14 +59,13 @@ function stillStored(cause: AuthError, profile: string, { kind }: EndOutcome): A
   );
 }
 
-/** No longer stored, so it gets a store in memory, where it can be refreshed once more if needed. */
+/** In memory, so that it can be refreshed once more if needed. */
 export async function endReplacedSession(replaced: Session, exchange: ExchangeOptions): Promise<EndOutcome> {
   const { clock, fetch } = exchange;
   const profile = "replaced";
   const service = replaced.server.issuer;
   const store = new MemoryStore(clock);
   await store.change(profile, () => ({ service, clientId: replaced.clientId, team: undefined, session: replaced }));
-  // The session is no longer the user's, so its events concern nobody.
   const events = { emit: () => undefined, isHeard: () => false, on: () => () => undefined };
   const tokens = new TokenManager({
     store,
@@ -88,7 +87,7 @@ async function endAtServer(stored: Session, tokens: TokenManager, exchange: Exch
     const told = results.length === 0 ? {} : { tokens: results };
     return error === undefined ? { kind: "ended", ...told } : { kind: "local", error, ...told };
   } catch (error) {
-    // Interrupted by the user: the session stays here too.
+    // The session stays here too.
     if (!(error instanceof AuthError) || error.code === "interrupted") throw error;
     return isGrantDead(error) ? { kind: "ended" } : { kind: "local", error };
   }
@@ -109,7 +108,7 @@ async function endAtServer(stored: Session, tokens: TokenManager, exchange: Exch
 
   async function inUse(need: { rejected?: string } = {}): Promise<Session> {
     const current = await tokens.getSession({ ...need, ...(exchange.signal && { signal: exchange.signal }) });
-    // A login made meanwhile stays, and the session before it is gone here (S-003).
+    // A login made meanwhile stays (S-003).
     if (current.id !== stored.id)
       throw new AuthError("session_ended", "a new login has replaced the session", {
         hint: hint`To end that one: ${{ command: "auth logout" }}`,
@@ -118,7 +117,7 @@ async function endAtServer(stored: Session, tokens: TokenManager, exchange: Exch
   }
 }
 
-/** The server refused the refresh token: no session is left. */
+/** Then no session is left. */
 function isGrantDead({ code, cause }: AuthError): boolean {
   return code === "session_ended" && judgeRefreshFailure(cause) === "dead";
 }

@@ -6,7 +6,7 @@ import { discoverAuthorizationServer } from "../oauth/discovery.ts";
 import { challengedResource, wellKnownResource, type ProtectedResource } from "../oauth/protected-resource.ts";
 
 export type NamedAddress =
-  /** `issuer`: publishes metadata; `service`: does not, and has the default endpoints' API. */
+  /** `issuer`: publishes metadata; `service`: has the default endpoints' API. */
   | { readonly kind: "issuer" | "service"; readonly known: KnownServer }
   | { readonly kind: "resource"; readonly resource: ProtectedResource };
 
@@ -15,7 +15,7 @@ export type NamedAddress =
  * spelling becomes the issuer: nobody else can publish there.
  */
 export async function identifyAddress(address: string, exchange: ExchangeOptions): Promise<NamedAddress> {
-  // First: a resource may be its own issuer, or next to it, and would not get its tokens as one.
+  // First: a resource may be its own issuer, and would not get its tokens as one.
   const challenged = await challengedResource(address, exchange);
   if (challenged !== undefined) return { kind: "resource", resource: challenged };
   const askedAt = exchange.clock.now();

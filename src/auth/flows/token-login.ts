@@ -8,8 +8,8 @@ import { completeLogin } from "./complete-login.ts";
 import type { LoginRequest } from "./login-request.ts";
 
 /**
- * Takes over a login made elsewhere, by its refresh or access token. Nothing tells which it is, so the first is tried
- * first: the token endpoint knows no access tokens, and passes on nothing.
+ * Takes over a login made elsewhere, by its refresh or access token. The first is tried first: the token endpoint knows
+ * no access tokens, and passes on nothing.
  *
  * @param request - with the client that the token was issued to
  * @throws {@link NotAuthenticatedError} when it is neither; {@link ServiceError} as a login
@@ -24,7 +24,7 @@ export async function tokenLogin({
   request: LoginRequest;
   store: (session: Session) => Promise<unknown>;
 }): Promise<Session> {
-  // No key: the refresh token has none, or it would be useless here.
+  // A refresh token with a key would be useless here.
   const unbound = { ...request, dpopKey: undefined };
   const refreshed = await asRefreshToken(token, unbound, exchange);
   if (refreshed !== undefined)

@@ -6,26 +6,22 @@ export interface Awaited {
   /** Host and port of the redirect URI. */
   readonly authority: string;
   readonly redirectPath: string;
-  /** Where the browser is started. */
   readonly startPath: string;
-  /** For the query of a redirect: `authorizationResponse` with this login's state. */
+  /** `authorizationResponse` with this login's state. */
   readonly judge: (params: URLSearchParams) => AuthorizationResponse | UnrelatedRedirect;
   readonly ownerOf: (socket: Ends) => Promise<ConnectionOwner>;
 }
 
 type Received =
-  /** The first response to this login. */
   | { kind: "response"; response: AuthorizationResponse }
-  /** The browser started here. */
   | { kind: "start"; owner: ConnectionOwner }
-  /** The page of an outcome. */
   | { kind: "page"; path: string }
   | { kind: "unrelated" }
   | { kind: "refused"; status: 403 | 405 | 421 | 425; headers: Readonly<Record<string, string>>; why: string };
 
 /**
- * Decides which request completes a login: the first to meet every condition, in this order. Every program and every
- * page can reach the port. So nothing in a request is trusted unchecked, and expensive checks come last.
+ * The first request to meet every condition, in this order, completes a login. Every program and every page can reach
+ * the port. So nothing in a request is trusted unchecked, and expensive checks come last.
  */
 export async function receivedRequest(
   request: Pick<IncomingMessage, "method" | "url" | "headers"> & { readonly socket: Ends },
@@ -37,7 +33,7 @@ export async function receivedRequest(
   // could read its responses, but the browser still sends `Host: evil.example`.
   if (request.headers.host?.toLowerCase() !== authority) return refused(421, "the Host is not a loopback name");
 
-  // 2. The origin. A redirect is a navigation, which has none; only scripts and forms send it.
+  // 2. The origin. A redirect, as a navigation, has none; scripts and forms do.
   const { origin } = request.headers;
   if (origin !== undefined && origin !== `http://${authority}`)
     return refused(403, "cross-origin requests are refused");
@@ -50,14 +46,14 @@ export async function receivedRequest(
   const isStart = path === startPath;
   if (!isStart && path !== redirectPath) return { kind: "page", path };
 
-  // 5. The state, known only to the service and this login's browser; or the start path, which that browser's command
-  // line shows. A prefetching browser does not count: the user has seen nothing, and it is opened again later.
+  // 5. The state, known only to the service and this login's browser; or the start path, in that browser's command
+  // line. A prefetching browser does not count: the user has seen nothing, and it is opened again later.
   const isEarly = /prefetch/i.test(`${request.headers["sec-purpose"] ?? request.headers["purpose"] ?? ""}`);
   if (isStart && isEarly) return refused(425, "the page is not visible yet");
   const response = isStart ? undefined : judge(new URLSearchParams(query));
   if (response?.kind === "unrelated") return { kind: "unrelated" };
 
-  // 6. The owner of the connection. Last: it takes a look at all connections of the machine.
+  // 6. The owner of the connection: it takes a look at all connections of the machine.
   const owner = await ownerOf(request.socket);
   if (owner === "foreign") return refused(403, "the connection is another user's");
   return response === undefined ? { kind: "start", owner } : { kind: "response", response };

@@ -3,21 +3,18 @@ import { hint, login } from "../../base/errors.ts";
 import { hintText } from "../../base/hint.ts";
 import type { Identity } from "../../base/identity.ts";
 
-/** The end of a login, for its browser tab. Texts may come from the server, unescaped. */
+/** Texts may come from the server, unescaped. */
 export type CallbackOutcome =
   /** `account`: such as `alice@example.com (Acme Corp)`. */
   | { kind: "success"; account: string }
-  /** The user or the server refused; `said`: the server's words. */
+  /** `said`: the server's words. */
   | { kind: "denied"; said?: string | undefined }
-  /** The redirect arrived but the login failed; `said`: the server's words; `reason`: ours. */
+  /** `said`: the server's words; `reason`: ours. */
   | { kind: "failed"; said?: string | undefined; reason?: string | undefined }
-  /** No redirect arrived in time. */
   | { kind: "expired" };
 
-/** An outcome, or a request that played no part in one. */
 type CallbackPage = CallbackOutcome | { kind: "wrong-state" } | { kind: "already-used" } | { kind: "opened-before" };
 
-/** The tool, and the host of the issuer. */
 export interface PageOwner {
   readonly identity: Identity;
   readonly issuer: string;
@@ -46,13 +43,12 @@ blockquote{padding-left:.75rem;border-left:3px solid var(--line)}
 code{display:inline-block;padding:.1rem .35rem;background:var(--back);border:1px solid var(--line);border-radius:4px;font:.95em ui-monospace,monospace}
 `;
 
-// Only the hashed style is allowed: text past the escaping could not run, load anything, send a form, or be framed for
-// a click.
+// Only the hashed style: text past the escaping could not run, load anything, send a form, or be framed for a click.
 const policy =
   `default-src 'none'; style-src 'sha256-${createHash("sha256").update(style).digest("base64")}'; ` +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/** Nothing from the callback port is stored, sniffed, or passed on to another site. */
+/** Nothing is stored, sniffed, or passed on to another site. */
 const commonHeaders: Readonly<Record<string, string>> = {
   "cache-control": "no-store",
   "content-security-policy": policy,
@@ -63,8 +59,8 @@ const commonHeaders: Readonly<Record<string, string>> = {
 const marks = { good: "M7 12.5l3.5 3.5L17 9", bad: "M8 8l8 8M16 8l-8 8", note: "M12 7v6M12 16.5v.1" } as const;
 
 /**
- * Self-contained, without script, for light and dark. Names its tool, since the user may have several logins open, and
- * sets quotes of the server apart.
+ * Self-contained, without script. Names its tool, since the user may have several logins open, and sets quotes of the
+ * server apart.
  */
 export function callbackPage(page: CallbackPage, owner: PageOwner): RenderedPage {
   const { status, mark, title, lines } = wording(page, owner);
@@ -188,8 +184,8 @@ function wording(
 }
 
 /**
- * For HTML. Removes control and format characters, which could invisibly reverse a name (bidirectional override) or
- * split it. Limits the length, which the server chooses.
+ * Removes control and format characters, which could invisibly reverse a name (bidirectional override) or split it. The
+ * server chooses the length.
  */
 function escaped(text: string): string {
   const entities: Readonly<Record<string, string>> = {

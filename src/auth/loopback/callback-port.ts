@@ -1,22 +1,21 @@
 import type { Server } from "node:net";
 import { AuthError, reasonOf, hint, login } from "../../base/errors.ts";
 
-/** In the redirect URI. The IP address is the rule (RFC 8252 §8.3); some servers have registered only the name. */
+/** The IP address is the rule (RFC 8252 §8.3); some servers have registered only the name. */
 export type RedirectHost = "127.0.0.1" | "localhost";
 
 const searched = Array.from({ length: 11 }, (_, index) => 28888 + index);
 const ephemeral = 0;
 
-/** The possible ports: the chosen one, else those that are searched. */
 export function callbackPorts(port: number | undefined): readonly number[] {
   return port === undefined ? searched : [port];
 }
 
 /**
- * Takes a loopback port: the first free one of 28888–28898, else one from the system. With `localhost` also on `[::1]`:
- * a browser may try either, and any program could take the other and receive the code.
+ * The first free one of 28888–28898, else one from the system. With `localhost` also on `[::1]`: a browser may try
+ * either, and any program could take the other and receive the code.
  *
- * @param createServer - makes a server that does not listen yet; called for each IP address and try
+ * @param createServer - called for each IP address and try
  * @param port - this port only
  * @throws {@link AuthError} `usage_invalid` when `port` cannot be taken, `configuration_invalid` when none can
  */
@@ -32,7 +31,7 @@ export async function takeCallbackPort<S extends Server>(
     try {
       return await take(createServer, redirectHost, candidate);
     } catch (error) {
-      // In use, reserved, not permitted: the next port may be fine.
+      // The next port may be fine.
       reason = error;
     }
   }

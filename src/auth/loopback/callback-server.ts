@@ -19,24 +19,23 @@ import { type RedirectHost, takeCallbackPort } from "./callback-port.ts";
 import { pastedParameters, pasteRefused } from "./pasted-address.ts";
 
 export interface ListenOptions {
-  /** For the query of a redirect: `authorizationResponse` with this login's state. */
+  /** `authorizationResponse` with this login's state. */
   judge: (params: URLSearchParams) => AuthorizationResponse | UnrelatedRedirect;
-  /** Of the redirect URI; `/callback` by default. */
+  /** `/callback` by default. */
   path?: string | undefined;
-  /** In the redirect URI; `127.0.0.1` by default. */
+  /** `127.0.0.1` by default. */
   redirectHost?: RedirectHost | undefined;
-  /** This port only; by default the first free one of 28888–28898, else any. */
+  /** By default the first free one of 28888–28898, else any. */
   port?: number | undefined;
   clock: Clock;
   owner: PageOwner;
-  /** The owner of a connection; by default from the system. */
+  /** By default from the system. */
   ownerOf?: (socket: Ends) => Promise<ConnectionOwner>;
 }
 
 export interface CallbackListener {
   /** For the authorization request and, unchanged, the token request (RFC 6749 §4.1.3). */
   readonly redirectUri: string;
-  /** Whether the system knows the owners of connections. */
   readonly tellsOwners: boolean;
   /** See {@link browserStart}. */
   startAddress(address: string): string;
@@ -44,8 +43,9 @@ export interface CallbackListener {
   readonly callback: Promise<AuthorizationResponse>;
   /**
    * Takes the redirect URL from a user whose browser could not reach this machine: same checks, same outcome. It holds
-   * a code, so it is never quoted. Throws `usage_invalid` if it is not the response to this login, which goes on
-   * waiting.
+   * a code, so it is never quoted.
+   *
+   * @throws {@link AuthError} `usage_invalid` if it is not the response to this login, which goes on waiting
    */
   accept(pasted: string): void;
   /**
@@ -56,19 +56,19 @@ export interface CallbackListener {
    *   milliseconds, 2000 by default
    */
   finish(outcome: CallbackOutcome, options?: { lingerMs?: number }): Promise<void>;
-  /** Closes every socket at once, so that the process can exit. May be repeated. */
+  /** So that the process can exit. May be repeated. */
   close(): Promise<void>;
 }
 
 // The redirect away from code and state keeps both out of the address bar and the history. The outcome's path cannot be
-// guessed: another local program would learn who logged in, and end the wait for the browser.
+// guessed: another local program would learn who logged in, and end the wait.
 const wrongStatePath = "/not-this-login";
 const alreadyUsedPath = "/already-used";
 const openedBeforePath = "/opened-before";
 
 /**
  * Listens for the redirect of one login (RFC 8252 §7.3), on loopback only. Only a GET of the exact path with the exact
- * state ends the wait; every other request gets a response and is ignored.
+ * state ends the wait.
  *
  * @throws {@link AuthError} when no port can be taken, see {@link takeCallbackPort}
  */
@@ -82,7 +82,7 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
   const gone = new AbortController();
   const donePath = `/done/${randomBytes(16).toString("base64url")}`;
   let answered = false;
-  /** The response to the waiting browser: it must not see a success that then fails. */
+  /** The browser must not see a success that then fails. */
   let held: ServerResponse | undefined;
   let outcome: CallbackOutcome | undefined;
   let finishing: Promise<void> | undefined;
@@ -108,7 +108,7 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
 
   const onStart = (owner: ConnectionOwner, response: ServerResponse): void => {
     const opened = start.open(owner);
-    // One of the two may be another user's, and nothing tells which.
+    // One of the two may be another user's.
     if (opened === "contested" && !answered) settle?.reject(openedTwice());
     send(response, redirection(opened === "first" ? startsAt : openedBeforePath));
   };

@@ -1,8 +1,6 @@
 import { AuthError } from "../../base/errors.ts";
 
 /**
- * The query of a pasted redirect.
- *
  * @param pasted - the URL of the page that failed to load
  * @param redirectUri - with the scheme, host, port and path that the URL must have
  * @throws {@link AuthError} `usage_invalid`

@@ -23,7 +23,7 @@ interface AuthorizationRequest {
 }
 
 /**
- * Holds the state, but no secret that lets a reader redeem the code.
+ * Holds the state, but nothing to redeem the code with.
  *
  * @param endpoint - its query, if any, is kept (RFC 6749 §3.1)
  * @param extra - never overrides a parameter of the protocol
@@ -44,19 +44,19 @@ export function authorizationRequest(
     code_challenge: request.code_challenge,
     code_challenge_method: "S256",
   };
-  // `set`: no parameter may repeat (RFC 6749 §3.1), not even one of the endpoint's.
+  // `set`: no parameter may repeat (RFC 6749 §3.1).
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
   return url.href;
 }
 
-/** A response with this login's state. Texts come from the server, unescaped. */
+/** Texts come from the server, unescaped. */
 export type AuthorizationResponse =
   | { kind: "code"; code: Secret }
   /** RFC 6749 §4.1.2.1. */
   | { kind: "error"; error: string; description: string | undefined }
   /**
-   * Another server's response: its code must go nowhere (RFC 9207 §2.4). `issuer` is undefined if it named none
-   * although this server always does.
+   * Another server's response: its code must go nowhere (RFC 9207 §2.4). `issuer` is undefined if this server always
+   * names one, and the response did not.
    */
   | { kind: "mix-up"; issuer: string | undefined };
 

@@ -1,10 +1,10 @@
-/** By the names of its metadata (RFC 8414 §2). Other members are not used. */
+/** By the names of its metadata (RFC 8414 §2). */
 export interface AuthorizationServer {
   readonly issuer: string;
   readonly authorization_endpoint: string;
   readonly token_endpoint: string;
   readonly device_authorization_endpoint?: string;
-  /** The service's own `/api/v1/me`, or OpenID Connect's UserInfo endpoint. */
+  /** `/api/v1/me`, or OpenID Connect's UserInfo endpoint. */
   readonly userinfo_endpoint?: string;
   /** The service's own, not in RFC 8414. */
   readonly logout_endpoint?: string;
@@ -21,7 +21,7 @@ export interface AuthorizationServer {
   /** RFC 9126 §5. */
   readonly pushed_authorization_request_endpoint?: string;
   readonly require_pushed_authorization_requests?: boolean;
-  /** Its redirects always carry `iss`: one without comes from another server (RFC 9207 §3). */
+  /** Then a redirect without `iss` comes from another server (RFC 9207 §3). */
   readonly authorization_response_iss_parameter_supported?: boolean;
   readonly dpop_signing_alg_values_supported?: readonly string[];
   /** OpenID Connect Discovery §3; an ID token with another algorithm is not from this server. */
@@ -32,7 +32,7 @@ export interface KnownServer {
   readonly server: AuthorizationServer;
   /** If false, only the default endpoints are tried. */
   readonly isDiscovered: boolean;
-  /** Undefined when the response did not settle what the server is: not to be saved. */
+  /** Undefined when the response settled nothing: not to be saved. */
   readonly askedAt: number | undefined;
 }
 

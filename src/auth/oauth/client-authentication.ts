@@ -2,7 +2,6 @@ import type { Fetch } from "../../base/runtime-types.ts";
 import { Secret } from "../../base/secret.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
 
-/** What a program is to an issuer. */
 export interface Client {
   readonly clientId: string;
   /**
@@ -12,14 +11,13 @@ export interface Client {
   readonly clientSecret?: Secret | undefined;
 }
 
-/** The same, and the server to which it says so. */
 export interface RegisteredClient extends Client {
   readonly server: Pick<AuthorizationServer, "token_endpoint_auth_methods_supported">;
 }
 
 /**
- * A `fetch` for requests of the client: with its secret, if any, by a method of the server's metadata (RFC 8414 §2),
- * else by the one that every server must accept (RFC 6749 §2.3.1).
+ * With the client's secret, if any, by a method of the server's metadata (RFC 8414 §2), else by the one that every
+ * server must accept (RFC 6749 §2.3.1).
  */
 export function clientFetch({ clientId, clientSecret, server }: RegisteredClient, fetch: Fetch): Fetch {
   if (clientSecret === undefined) return fetch;
@@ -38,7 +36,7 @@ export function clientFetch({ clientId, clientSecret, server }: RegisteredClient
     fetch(input, { ...init, body: `${String(init.body)}&client_secret=${formEncoded(secret)}` });
 }
 
-/** Both halves are form-encoded before they are joined (RFC 6749 §2.3.1, appendix B). */
+/** Form-encoded before they are joined (RFC 6749 §2.3.1, appendix B). */
 function formEncoded(text: string): string {
   return new URLSearchParams({ "": text }).toString().slice(1);
 }

@@ -9,14 +9,14 @@ import { answerLimitMs, tokenGrant, type TokenResponse } from "./token-endpoint.
 
 /** RFC 8628 §3.2. All texts come from the server, unescaped. */
 export interface DeviceAuthorization {
-  /** Collects the tokens, so it is as secret as they are. */
+  /** As secret as the tokens. */
   readonly device_code: Secret;
   readonly user_code: string;
   readonly verification_uri: string;
   readonly verification_uri_complete: string | undefined;
   /** Of both codes, in seconds from receipt. */
   readonly expires_in: number;
-  /** Between polls, in seconds; 5 when the server does not say (§3.2). */
+  /** In seconds; 5 when the server does not say (§3.2). */
   readonly interval: number;
 }
 
@@ -66,9 +66,9 @@ const shownText: Kind<string> = {
 };
 
 /**
- * Shown, and drawn as a QR code: it must be the URL of a page (S-007). A name before an `@` would be read as the host;
- * a remote server must not send the user to this machine; and a page that anyone on the way can replace is no place to
- * log in. Shown as a browser reads it: blanks could make two URLs of one, a `\` or a foreign letter another host.
+ * It must be the URL of a page (S-007). A name before an `@` would be read as the host; a remote server must not send
+ * the user to this machine; and a page that anyone on the way can replace is no place to log in. Shown as a browser
+ * reads it: blanks could make two URLs of one, a `\` or a foreign letter another host.
  */
 function pageOf(server: URL): Kind<string> {
   const isPage = (url: URL): boolean =>
@@ -85,13 +85,13 @@ function pageOf(server: URL): Kind<string> {
   };
 }
 
-/** One poll (RFC 8628 §3.4). */
+/** RFC 8628 §3.4. */
 export function deviceCodeGrant(
   server: AuthorizationServer,
   grant: { client_id: string; device_code: Secret; resource?: string | undefined },
   options: ExchangeOptions,
 ): Promise<TokenResponse> {
   const grant_type = "urn:ietf:params:oauth:grant-type:device_code";
-  // Once approved, the code is spent by the poll, and a later one collects nothing.
+  // The poll may spend the code, and a later one collects nothing.
   return tokenGrant(server, { grant_type, ...grant }, { ...options, timeoutMs: answerLimitMs });
 }

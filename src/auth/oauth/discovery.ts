@@ -8,13 +8,12 @@ import { invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptio
 
 export type Discovery =
   | { readonly server: AuthorizationServer }
-  /** No metadata. `reason`: the error where there must be some. */
+  /** `reason`: the error where there must be metadata. */
   | { readonly server?: undefined; readonly reason: ServiceError };
 
 /**
- * By RFC 8414, else by OpenID Connect Discovery. The URLs are independent: a refusal, a page or another issuer's
- * metadata at one says nothing about the next. An attacker gains nothing by causing such a response, since only this
- * issuer's metadata is used.
+ * By RFC 8414, else by OpenID Connect Discovery. A refusal, a page or another issuer's metadata at one URL says nothing
+ * about the next. An attacker gains nothing by causing such a response, since only this issuer's metadata is used.
  *
  * @param issuer - as the server names itself, with a trailing `/` if it has one
  * @param accepts - whether the server may call itself so; by default compared character by character
@@ -67,7 +66,6 @@ function metadataAddresses(issuer: string): readonly [string, ...string[]] {
   return [first, ...new Set([`${origin}${path}/${name}`, `${origin}/${name}${path}`])];
 }
 
-/** Where metadata is looked for first. */
 export function wellKnownAddress(issuer: string): string {
   return metadataAddresses(issuer)[0];
 }
@@ -79,7 +77,7 @@ function metadata(
   asked: string,
   accepts: (found: string) => boolean,
 ): AuthorizationServer {
-  // Identical, character by character (§3.3): otherwise the owner of one path on a host could speak for all of it.
+  // Identical (§3.3): otherwise the owner of one path on a host could speak for all of it.
   const found = body["issuer"];
   if (typeof found !== "string" || !accepts(found)) {
     const named = typeof found === "string" ? `names the issuer "${excerpt(found, 200)}"` : "names no issuer";

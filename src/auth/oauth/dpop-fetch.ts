@@ -15,14 +15,14 @@ export interface TokenBinding {
   readonly dpopKey?: Secret | undefined;
   /** Where the key is elsewhere. */
   readonly prove?: Prover | undefined;
-  /** This machine's clock plus this is the server's, in milliseconds. */
+  /** The server's clock minus this machine's, in milliseconds. */
   readonly clockOffsetMs: number;
 }
 
 interface Sender {
   fetch: Fetch;
   clock: Clock;
-  /** The last nonce of each origin (RFC 9449 §8.2): one map for the process, unless a test has its own. */
+  /** The last nonce of each origin (RFC 9449 §8.2), of the process by default. */
   nonces?: Map<string, string>;
 }
 
@@ -41,7 +41,7 @@ export function resourceFetch(binding: TokenBinding, sender: Sender): Fetch {
   return binding.tokenType === "DPoP" ? boundFetch(binding, sender) : sender.fetch;
 }
 
-/** Refuses bound tokens if no key was offered: they would be useless. */
+/** Bound tokens are useless if no key was offered. */
 export function validateTokenType(
   { tokenType, dpopKey }: Pick<TokenBinding, "tokenType" | "dpopKey">,
   issuer: string,
@@ -52,14 +52,13 @@ export function validateTokenType(
   });
 }
 
-/** A nonce belongs to its server, not to a session: an outdated one costs just another request. */
+/** A nonce is its server's, not a session's: an outdated one costs just another request. */
 const nonceOf = new Map<string, string>();
-/** Servers accept proofs for some minutes; a smaller difference, in milliseconds, is no reason for a refusal. */
+/** Servers accept proofs for some minutes; in milliseconds. */
 const toleranceMs = 60_000;
 
 /**
- * Proves possession of the key with every request; a `Bearer` access token goes out as `DPoP`, with its hash in the
- * proof (§7.1).
+ * A `Bearer` access token goes out as `DPoP`, with its hash in the proof (§7.1).
  *
  * A server that requires a nonce (§8, §9) or refuses the proof's time (§4.3) has done nothing yet. Its `Date` corrects
  * the time: at login the clock's error is unknown, and it may have been set since. The request is then sent once more,
@@ -92,10 +91,7 @@ function dpopFetch(prove: Prover, clockOffsetMs: number, { fetch, clock, nonces 
   };
 }
 
-/**
- * An authorization server puts it in its JSON (RFC 9449 §5, §8), a resource server in its challenge (§7.1, §9). The
- * returned response is unread.
- */
+/** An authorization server puts it in its JSON (RFC 9449 §5, §8), a resource server in its challenge (§7.1, §9). */
 async function proofError(response: Response, clock: Clock): Promise<{ error?: unknown; response: Response }> {
   if (response.status !== 400 && response.status !== 401) return { response };
   const challenge = challengesOf(response.headers).find(

@@ -1,16 +1,13 @@
 import { createHash, generateKeyPairSync, randomBytes, sign, type JsonWebKey } from "node:crypto";
 import { Secret } from "../../base/secret.ts";
 
-/** A fresh ES256 key pair, as a JWK: as secret as its tokens. */
+/** ES256, as a JWK: as secret as its tokens. */
 export function createDpopKey(): Secret {
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   return new Secret(JSON.stringify(privateKey.export({ format: "jwk" })));
 }
 
-/**
- * RFC 7638 §3, the same for both halves of a pair. As `dpop_jkt` it binds the code to the key before it is issued (RFC
- * 9449 §10).
- */
+/** RFC 7638 §3. As `dpop_jkt` it binds the code to the key before it is issued (RFC 9449 §10). */
 export function dpopThumbprint(key: Secret): string {
   return createHash("sha256")
     .update(JSON.stringify(publicJwk(parse(key))))
@@ -32,10 +29,10 @@ export interface DpopProofClaims {
   nonce?: string | undefined;
 }
 
-/** For a key that may be elsewhere, with a holder that has the right time. */
+/** The holder of the key has the right time. */
 export type Prover = (claims: DpopProofClaims) => string | Promise<string>;
 
-/** RFC 9449 §4.2. For one request to one URL, briefly. */
+/** RFC 9449 §4.2. */
 export function dpopProof(key: Secret, { htm, htu, now, access_token, nonce }: DpopProofClaims): string {
   const jwk = parse(key);
   const { origin, pathname } = new URL(htu);

@@ -8,7 +8,7 @@ import { verifySignature } from "./jwks.ts";
 import { isTenantId, tenantPlaceholder } from "./named-providers.ts";
 import { parseJws, signatureAlgorithms, type Jws } from "./jws.ts";
 
-/** The claims of a validated ID token (OpenID Connect Core §2). Kept to compare with the next one. */
+/** Of a validated ID token (OpenID Connect Core §2), to compare with the next one. */
 export interface IdTokenClaims {
   readonly sub: string;
   readonly nonce?: string;
@@ -22,13 +22,13 @@ interface ExpectedIdToken {
   server: AuthorizationServer;
   client_id: string;
   access_token: Secret;
-  /** The server's clock, in milliseconds since 1970: `issuedAt` of the tokens. */
+  /** The server's, in milliseconds since 1970: `issuedAt` of the tokens. */
   now: number;
   /** Undefined if none was sent, as in a device login. */
   nonce?: string | undefined;
 }
 
-/** Of a validated token, by the server's clock: milliseconds since 1970. */
+/** By the server's clock, in milliseconds since 1970. */
 export function idTokenExpiry(idToken: Secret): number {
   const { exp } = parseJws(idToken).claims;
   return typeof exp === "number" ? exp * 1000 : 0;
@@ -73,7 +73,7 @@ function idTokenClaims(
   previous?: IdTokenClaims,
 ): IdTokenClaims {
   const { claims, alg } = jws;
-  // Shows names and URLs; not the nonce, nor values that a forger may have chosen.
+  // Not the nonce, nor values that a forger may have chosen.
   const refuse = (why: string): AuthError =>
     new AuthError("service_answer_invalid", `the ID token of "${server.issuer}" ${why}`, {
       hint: hint`Nothing was stored. Try again: ${login()}`,
@@ -93,7 +93,7 @@ function idTokenClaims(
   const aud = claims["aud"];
   const audience: unknown[] = Array.isArray(aud) ? aud : [aud];
   if (!audience.includes(client_id)) throw refuse(`is not for the client "${client_id}"`);
-  // A token for several audiences must be issued to this client, or any of them could present its own.
+  // Otherwise any of several audiences could present its own.
   const azp = claims["azp"];
   if ((azp !== undefined || audience.length > 1) && azp !== client_id)
     throw refuse(`was issued to a client other than "${client_id}"`);
@@ -103,7 +103,7 @@ function idTokenClaims(
   if (required("iat", number) > nowSeconds + toleranceSeconds) throw refuse("was issued in the future");
   if ((optional("nbf", number) ?? 0) > nowSeconds + toleranceSeconds) throw refuse("is not valid yet");
 
-  // Optional in a token response (§3.1.3.6), but compared if present.
+  // Optional in a token response (§3.1.3.6).
   const at_hash = claims["at_hash"];
   if (at_hash !== undefined && at_hash !== leftHalfHash(alg, access_token))
     throw refuse("belongs to another access token");
@@ -130,7 +130,7 @@ function idTokenClaims(
   };
 }
 
-/** The server's own issuer, or with the user's tenant where it speaks for several. */
+/** With the user's tenant where the server speaks for several. */
 function issuerFor({ issuer }: AuthorizationServer, { tid }: Jws["claims"]): string | undefined {
   if (!issuer.includes(tenantPlaceholder)) return issuer;
   return typeof tid === "string" && isTenantId(tid) ? issuer.replace(tenantPlaceholder, tid) : undefined;

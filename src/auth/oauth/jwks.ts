@@ -4,12 +4,12 @@ import { invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptio
 import type { AuthorizationServer } from "./authorization-server.ts";
 import { isSignedBy, signatureAlgorithms, type Jws } from "./jws.ts";
 
-/** As published (RFC 7517 §4): perhaps unusable, perhaps no key. */
+/** Perhaps unusable, perhaps no key (RFC 7517 §4). */
 type Jwk = Readonly<Record<string, unknown>>;
 
 /**
- * If the named key is missing, the keys are fetched once more: the server may just have rotated them (OpenID Connect
- * Core §10.1.1).
+ * Fetches the keys once more if the named one is missing: the server may just have rotated them (OpenID Connect Core
+ * §10.1.1).
  */
 export async function verifySignature(
   jws: Jws,
@@ -31,7 +31,7 @@ export async function verifySignature(
     throw new AuthError("service_answer_invalid", `the ID token of "${issuer}" ${fault}`, { hint: issuersMistake });
 }
 
-/** RFC 7517 §5. Skips what is no key: a set may hold keys for others too. */
+/** RFC 7517 §5. A set may hold keys for others too. */
 async function jwkSetResponse(response: Response): Promise<readonly Jwk[]> {
   const body = await readJsonObject(response);
   if (response.status !== 200) throw serviceFailure(response, body);
@@ -45,7 +45,7 @@ function signatureFault(jws: Jws, keys: readonly Jwk[]): string | undefined {
   const [key] = matching;
   const named = jws.kid === undefined ? "a key" : `the key "${jws.kid}"`;
   if (key === undefined) return `is signed with ${named}, not published for ${jws.alg}`;
-  // The token must say which of several (Core §10.1): trying all would accept the weakest.
+  // The token must say which (Core §10.1): trying all would accept the weakest.
   if (matching.length > 1) return `does not say which of ${matching.length} keys signed it`;
   return isSignedBy(key, jws) ? undefined : "has a wrong signature";
 }

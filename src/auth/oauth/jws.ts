@@ -3,10 +3,10 @@ import { AuthError, issuersMistake } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
 import { isJsonObject, parseJson, type JsonObject } from "../../http/json-members.ts";
 
-/** A parsed signed token (RFC 7515 §3.1, compact serialization), not trusted yet. */
+/** Parsed (RFC 7515 §3.1, compact serialization), not trusted yet. */
 export interface Jws {
   readonly alg: string;
-  /** The signing key's id in the issuer's set (§4.1.4). */
+  /** Of the signing key (§4.1.4). */
   readonly kid: string | undefined;
   readonly claims: Readonly<Record<string, unknown>>;
   readonly input: string;
@@ -17,9 +17,9 @@ export interface Jws {
 interface SignatureAlgorithm {
   readonly kty: "RSA" | "EC" | "OKP";
   readonly crv?: string;
-  /** For the signature; null if the algorithm has its own. */
+  /** Null if the algorithm has its own. */
   readonly digest: string | null;
-  /** For `at_hash` (OpenID Connect Core §3.1.3.6): the algorithm's hash function. */
+  /** For `at_hash` (OpenID Connect Core §3.1.3.6). */
   readonly hash: string;
   readonly how: { padding?: number; saltLength?: number; dsaEncoding?: "ieee-p1363" };
 }
@@ -62,13 +62,12 @@ export function parseJws(token: Secret): Jws {
       `is signed with ${JSON.stringify(alg) ?? "nothing"}, and only ${[...signatureAlgorithms.keys()].join(", ")} are accepted`,
     );
   }
-  // An unknown critical header invalidates the token (RFC 7515 §4.1.11), and none is known here.
+  // Invalidates the token (RFC 7515 §4.1.11).
   if (crit !== undefined) throw refuse('has an unknown "crit" header');
   if (kid !== undefined && typeof kid !== "string") throw refuse('has a "kid" that is not a string');
   return { alg, kid, claims, input: `${header}.${payload}`, signature: Buffer.from(signature, "base64url") };
 }
 
-/** A validated ID token, for the program: text and claims. */
 export function openedIdToken(idToken: Secret): { readonly idToken: string; readonly claims: Jws["claims"] } {
   return { idToken: idToken.reveal(), claims: parseJws(idToken).claims };
 }

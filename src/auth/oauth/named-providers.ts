@@ -7,7 +7,7 @@ export interface NamedProvider {
   /** For the help. */
   readonly limitations: string;
   readonly issuer: string;
-  /** All there is, for a provider without metadata. */
+  /** For a provider without metadata. */
   readonly server?: AuthorizationServer;
   /** The issuer in its metadata, if another; `TENANT` stands for a tenant's id. */
   readonly issuerTemplate?: string;
@@ -17,7 +17,6 @@ export interface NamedProvider {
   readonly extra: Readonly<Record<string, string>>;
   readonly hosts: readonly string[];
   readonly redirectHost?: "localhost";
-  /** The logins that need a client secret. */
   readonly needsSecret: "never" | "browser" | "always";
   /** Revoking one token ends every login of this user with this client. */
   readonly revokesAll?: boolean;
@@ -90,7 +89,7 @@ export function hasTenants(name: ProviderName): boolean {
 
 const guid = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 
-/** In the issuer of metadata for several tenants; ID tokens have the tenant's id there, and in `tid`. */
+/** ID tokens have the tenant's id instead, and in `tid`. */
 export const tenantPlaceholder = "{tenantid}";
 
 /**

@@ -1,10 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { Secret } from "../../base/secret.ts";
 
-/**
- * 256 random bits as 43 characters of base64url: RFC 7636's shortest (§4.1) and recommended size (§7.1). Leaves the
- * process only in the token request.
- */
+/** 256 random bits as 43 characters of base64url: RFC 7636's shortest (§4.1) and recommended size (§7.1). */
 export function createCodeVerifier(): Secret {
   return new Secret(randomBytes(32).toString("base64url"));
 }

@@ -9,9 +9,9 @@ import { challengesOf } from "./www-authenticate.ts";
 /** RFC 9728 §2. */
 export interface ProtectedResource {
   readonly resource: string;
-  /** The first issuer that it lists. */
+  /** The first that it lists. */
   readonly issuer: string;
-  /** Separated by spaces; undefined when it does not say. */
+  /** Separated by spaces. */
   readonly scope: string | undefined;
 }
 
@@ -34,7 +34,7 @@ export async function challengedResource(
   if (!isConfidential(url) || leadsToThisMachine(url, new URL(address)))
     throw invalidAnswer(response, "names metadata at an insecure URL");
   const found = await resourceMetadata(url.href, address, options);
-  // The challenge's scope, for this very request, takes precedence (RFC 6750 §3).
+  // The challenge's scope is for this very request (RFC 6750 §3).
   return found && { ...found, scope: challenge?.parameters.get("scope") || found.scope };
 }
 

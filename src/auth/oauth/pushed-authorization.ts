@@ -19,7 +19,7 @@ export function pushedAuthorizationRequest(
   return send(endpoint, withEffect("nothing", form(Object.fromEntries(new URL(address).searchParams))), options);
 }
 
-/** @returns the URL for the browser: only the client and the reference (RFC 9126 §4) */
+/** @returns a URL with only the client and the reference (RFC 9126 §4) */
 export async function pushedAuthorizationResponse(
   response: Response,
   server: AuthorizationServer,

@@ -5,10 +5,10 @@ import type { ExchangeOptions } from "../../http/request.ts";
 import { answerLimitMs, tokenGrant, type TokenResponse } from "./token-endpoint.ts";
 
 /**
- * RFC 6749 §6. Only the token manager calls this, under its lock: servers rotate refresh tokens, and one presented
- * twice ends the session (RFC 9700 §4.14.2).
+ * RFC 6749 §6. Only the token manager calls this, under its lock: a rotated refresh token that is presented twice ends
+ * the session (RFC 9700 §4.14.2).
  *
- * @param server - the issuer of the token, from the session itself (S-001)
+ * @param server - from the session itself (S-001)
  */
 export function refreshTokenGrant(
   server: AuthorizationServer,
@@ -21,8 +21,6 @@ export function refreshTokenGrant(
 export type RefreshVerdict = "dead" | "replayed" | "transient" | "refused";
 
 /**
- * Judges a failed refresh.
- *
  * - `dead`: revoked, expired, or another user's; the session is removed, if it is still the refused one.
  * - `replayed`: another process refreshed first, and its session counts.
  * - `transient`: no response, or one that may change. The session stays (S-004).

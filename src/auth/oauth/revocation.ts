@@ -5,14 +5,11 @@ import { form, readJsonObject, send, serviceFailure, type ExchangeOptions } from
 
 export interface Revocation {
   readonly token: "refresh_token" | "access_token";
-  /** Why it may stay valid until it expires; undefined if revoked. */
+  /** Why it may stay valid until it expires. */
   readonly error: AuthError | undefined;
 }
 
-/**
- * RFC 7009 §2.1. The refresh token first: servers revoke the rest of the grant with it where they can. If one fails,
- * the other is still revoked.
- */
+/** RFC 7009 §2.1. The refresh token first: with it, servers revoke the rest of the grant where they can. */
 export async function revokeTokens(
   endpoint: string,
   grant: { client_id: string; refresh_token: Secret | undefined; access_token: Secret },
@@ -28,7 +25,7 @@ export async function revokeTokens(
       results.push({ token, error: undefined });
     } catch (error) {
       if (!(error instanceof AuthError)) throw error;
-      // Same grant: a server that no longer knows the access token has ended it with the refresh token.
+      // A server that no longer knows the access token has ended it with the refresh token.
       const isEnded =
         token === "access_token" && results[0]?.error === undefined && results.length > 0 && saysUnknown(error);
       results.push({ token, error: isEnded ? undefined : error });
@@ -37,10 +34,7 @@ export async function revokeTokens(
   return results;
 }
 
-/**
- * RFC 7009 §2.2 wants a 200, but some servers have their own error. Only the token differs from the request before, so
- * it is the reason.
- */
+/** RFC 7009 §2.2 wants a 200, but some servers have their own error. Only the token differs from the request before. */
 function saysUnknown(error: AuthError): boolean {
   if (!(error instanceof ServiceError) || error.code !== "service_rejected") return false;
   return [
@@ -53,7 +47,7 @@ function saysUnknown(error: AuthError): boolean {
   ].includes(error.error ?? "");
 }
 
-/** An unknown token is a success: nothing is left to revoke (RFC 7009 §2.2). */
+/** Nothing is left to revoke (RFC 7009 §2.2). */
 async function revocationResponse(response: Response): Promise<void> {
   if (response.status !== 200) throw serviceFailure(response, await readJsonObject(response));
   await discardBody(response);

@@ -1,12 +1,10 @@
 import { ServiceError, hint, login } from "../../base/errors.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
 
-/**
- * For a refresh token (OpenID Connect Core §11). Servers that do not know it may refuse the request (RFC 6749 §3.3).
- */
+/** OpenID Connect Core §11. Servers that do not know it may refuse the request (RFC 6749 §3.3). */
 const offline = "offline_access";
 const ownScopes = ["api.read", "api.write"];
-/** They name the user at an OpenID provider (Core §5.4). */
+/** For the user's names (Core §5.4). */
 const openIdScopes = ["openid", "profile", "email"];
 
 export function scopeNames(scope: string): string[] {
@@ -47,8 +45,8 @@ export function listsOwnScopes({ scopes_supported: listed = [] }: AuthorizationS
 }
 
 /**
- * Requested but not granted. Servers omit what they grant in another form: the refresh token is the grant of
- * `offline_access`, the ID token of `openid`. Some add a resource's URL in front of a scope, or omit it.
+ * Servers omit what they grant in another form: the refresh token is the grant of `offline_access`, the ID token of
+ * `openid`. Some add a resource's URL in front of a scope, or omit it.
  */
 export function missingScope(
   requested: string,
@@ -77,7 +75,7 @@ export function missingScope(
   );
 }
 
-/** Adds what was sent and what the server knows to an `invalid_scope`. */
+/** For an `invalid_scope`: what was sent, and what the server knows. */
 export function withScopes(error: unknown, { server, scope }: { server: AuthorizationServer; scope: string }): unknown {
   if (!(error instanceof ServiceError) || error.error !== "invalid_scope") return error;
   const { scopes_supported: listed } = server;

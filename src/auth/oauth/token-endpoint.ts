@@ -10,10 +10,7 @@ export interface TokenResponse {
   readonly access_token: Secret;
   /** RFC 6750; RFC 9449 §7.1. Servers differ in case (RFC 6749 §5.1). Undefined only with a flaw. */
   readonly token_type: "Bearer" | "DPoP" | undefined;
-  /**
-   * Of the access token, in seconds from receipt; undefined when the server does not say, 0 if already expired, only
-   * after a refresh.
-   */
+  /** Of the access token, in seconds from receipt; 0 if already expired, only after a refresh. */
   readonly expires_in: number | undefined;
   /** Undefined when the server keeps the old one valid (RFC 6749 §6) or issues none. */
   readonly refresh_token: Secret | undefined;
@@ -23,7 +20,7 @@ export interface TokenResponse {
   readonly session_id: string | undefined;
   /** OpenID Connect Core §3.1.3.3; not validated yet. */
   readonly id_token: Secret | undefined;
-  /** The server's clock (`Date`, RFC 9110 §6.6.1), in milliseconds since 1970. */
+  /** The server's clock (RFC 9110 §6.6.1), in milliseconds since 1970. */
   readonly date: number | undefined;
   /**
    * An invalid member other than the access token, which is then left out. A refresh has spent its token, so the
@@ -33,8 +30,8 @@ export interface TokenResponse {
 }
 
 /**
- * The wait for the response to a spent grant, in milliseconds: as long as the runtime keeps a silent connection. The
- * refresh token or code may be spent, and no other response will come.
+ * In milliseconds: as long as the runtime keeps a silent connection. The refresh token or code may be spent, and no
+ * other response will come.
  */
 export const answerLimitMs = 300_000;
 
@@ -89,14 +86,14 @@ async function tokenResponse(response: Response, isRefresh: boolean): Promise<To
       return undefined;
     }
   };
-  // A century: longer would leave the range of dates, and means "forever" anyway.
+  // A century: longer would leave the range of dates.
   const lifetime = (name: string): number | undefined => {
     const value = lenient(name, seconds);
     return value && Math.min(value, 3_155_760_000);
   };
 
   const accessToken = optional("access_token", text);
-  // RFC 6750 §2.1; other characters could split a header (CR, LF) or cannot be sent.
+  // RFC 6750 §2.1; other characters could split a header (CR, LF).
   if (accessToken === undefined || !/^[\w.~+/-]+=*$/.test(accessToken)) throw wrong("access_token", "a bearer token");
   // An unreadable lifetime after a refresh counts as expired.
   const expires_in = lifetime("expires_in") ?? (isRefresh && flaw !== undefined ? 0 : undefined);

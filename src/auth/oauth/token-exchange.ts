@@ -4,7 +4,7 @@ import type { ExchangeOptions } from "../../http/request.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
 import { tokenGrant, type TokenResponse } from "./token-endpoint.ts";
 
-/** Grants for another issuer's JWT, by the users' names. */
+/** By the users' names. */
 const grantTypes = {
   "token-exchange": "urn:ietf:params:oauth:grant-type:token-exchange",
   "jwt-bearer": "urn:ietf:params:oauth:grant-type:jwt-bearer",
@@ -20,7 +20,7 @@ export interface IdentityExchange {
   readonly client_id: string;
   /** The other issuer's JWT, for this server as audience. */
   readonly identity: Secret;
-  /** What the access token is for: a name, or a URL (RFC 8693 §2.1; RFC 8707). */
+  /** A name, or a URL (RFC 8693 §2.1; RFC 8707). */
   readonly audience?: string | undefined;
   readonly resource?: string | undefined;
   readonly scope?: string | undefined;
@@ -38,8 +38,6 @@ export function identityGrant({ grant_types_supported: listed = [] }: Authorizat
 }
 
 /**
- * Exchanges another issuer's identity token for an access token.
- *
  * `subject_token_type` is that of any JWT (RFC 8693 §3): platforms' job tokens come from no login, so not each is an ID
  * token.
  */
@@ -57,7 +55,7 @@ export function exchangeIdentity(
           subject_token_type: "urn:ietf:params:oauth:token-type:jwt",
           requested_token_type,
         };
-  // Unused access tokens expire by themselves, and no other token is spent.
+  // Unused access tokens expire by themselves.
   const harmless: ExchangeOptions = {
     ...options,
     fetch: (url, init = {}) => options.fetch(url, withEffect("nothing", init)),

@@ -9,12 +9,11 @@ export interface Team {
   readonly isPrivateTeamspace?: boolean;
 }
 
-/** The user, as the service names them. */
 export interface UserInfo {
   readonly id: string;
   readonly email?: string;
   readonly name?: string;
-  /** The server names no user: `name` is its issuer and the granted scope, and `id` is this login's. */
+  /** Then `name` is the issuer and the granted scope, and `id` is this login's. */
   readonly isUnnamed?: true;
   readonly teams: readonly Team[];
 }
@@ -25,7 +24,7 @@ export function userInfoRequest(endpoint: string, accessToken: Secret, options: 
 }
 
 /**
- * Teams and email may be missing; an invalid team is skipped, rather than block its user's login.
+ * An invalid team is skipped, rather than block its user's login.
  *
  * @param sub - the ID token's user: UserInfo must name the same, since the access token may be another user's (Core
  *   §5.3.2, §16.11). Undefined for the service's own endpoint
@@ -48,8 +47,8 @@ export async function userInfoResponse(response: Response, sub?: string): Promis
 }
 
 /**
- * What the user is called. It is shown, and is the hint of the next login, whose URL could not carry it at any length:
- * what is longer than an address can be (RFC 5321 §4.5.3.1.3) is left out.
+ * Also the hint of the next login, whose URL could not carry a name at any length: what is longer than an address can
+ * be (RFC 5321 §4.5.3.1.3) is left out.
  * @internal
  */
 export function userNames(email: unknown, name: unknown): Pick<UserInfo, "email" | "name"> {
@@ -61,7 +60,7 @@ export function userNames(email: unknown, name: unknown): Pick<UserInfo, "email"
   return { ...(address && { email: address }), ...(called && { name: called }) };
 }
 
-/** Empty without an id, or with one that the header `X-Team-Slug` cannot carry. */
+/** Empty without an id for the header `X-Team-Slug`. */
 function parseTeam(team: unknown): Team[] {
   if (!isJsonObject(team)) return [];
   const id = textOf(team["id"]);

@@ -2,7 +2,7 @@ import type { JsonObject } from "../../http/json-members.ts";
 
 /** RFC 9110 §11.6.1. */
 interface Challenge {
-  /** In lower case, since case does not matter: `bearer`. */
+  /** In lower case: `bearer`. */
   readonly scheme: string;
   /** By lower-case name; the first of repeated ones. */
   readonly parameters: ReadonlyMap<string, string>;
@@ -31,7 +31,7 @@ export function challengesOf(headers: Headers): Challenge[] {
   for (let name = take(scheme)?.[1]; name !== undefined; name = take(scheme)?.[1]) {
     const parameters = new Map<string, string>();
     challenges.push({ scheme: name.toLowerCase(), parameters });
-    // A token68, as in `Negotiate YII=`, replaces parameters; its value is not needed.
+    // A token68, as in `Negotiate YII=`, replaces parameters.
     let found = take(parameter);
     if (found === undefined) take(token68);
     for (; found !== undefined; found = take(parameter)) {
@@ -42,10 +42,7 @@ export function challengesOf(headers: Headers): Challenge[] {
   return challenges;
 }
 
-/**
- * Then no refresh can help; any other 401 is about the access token alone. Without JSON, the challenge counts (RFC 6750
- * §3, RFC 9449 §7.1).
- */
+/** Then no refresh can help. Without JSON, the challenge counts (RFC 6750 §3, RFC 9449 §7.1). */
 export function saysSessionEnded(headers: Headers, body: JsonObject | undefined): boolean {
   const challenge = challengesOf(headers).find(
     ({ scheme, parameters }) => (scheme === "bearer" || scheme === "dpop") && parameters.has("error"),

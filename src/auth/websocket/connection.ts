@@ -5,10 +5,10 @@ import type { Clock } from "../../platform/clock.ts";
 import type { WebSocketTicket } from "./ticket.ts";
 import { watchUpgrade } from "./upgrade.ts";
 
-/** The used part of a WebSocket: the runtime's own, or a compatible one. */
+/** The used part of the runtime's `WebSocket`, or a compatible one. */
 export interface Socket {
   binaryType: string;
-  /** The service's choice of what was offered, such as `permessage-deflate`. */
+  /** Such as `permessage-deflate`. */
   readonly extensions?: string;
   addEventListener(type: "open" | "error" | "close", listener: () => void): void;
   addEventListener(type: "message", listener: (event: { data: unknown }) => void): void;
@@ -16,13 +16,13 @@ export interface Socket {
   close(): void;
 }
 
-/** A `WebSocket` with headers for the upgrade: Node's, beyond the standard. */
+/** With headers for the upgrade: Node's, beyond the standard. */
 export type SocketConstructor = new (url: string | runtime.URL, options: { headers: Record<string, string> }) => Socket;
 
 /** @internal */
 export interface ConnectionOptions {
   clock: Clock;
-  /** `globalThis.WebSocket`, which Node 20 has only behind a flag. */
+  /** Node 20 has `globalThis.WebSocket` only behind a flag. */
   WebSocket: SocketConstructor | undefined;
   onOpen: (socket: Socket) => void;
   onMessage: (data: unknown, socket: Socket) => void;
@@ -104,7 +104,6 @@ function refused(url: URL, status: number): ServiceError {
   });
 }
 
-/** The service's behavior makes the connection unusable. */
 function unusable(url: URL, what: string): ServiceError {
   return new ServiceError("service_answer_invalid", `${shownAddress(url)} ${what}`, {
     hint: "Report this to the operator of the service",

@@ -6,7 +6,7 @@ const leastFrame = 256;
  * frames.
  *
  * @param most - bytes of one message on the wire, frame headers included
- * @param exceeded - called once, when a message is longer, or a header says that it will be
+ * @param exceeded - called once, by a header that announces more, too
  */
 export function messageMeter(most: number, exceeded: () => void): (chunk: Uint8Array) => void {
   let header: number[] = [];
@@ -36,7 +36,6 @@ export function messageMeter(most: number, exceeded: () => void): (chunk: Uint8A
     }
     if (isOver) {
       isOver = false;
-      // Nothing more is read from a closing connection.
       left = Number.POSITIVE_INFINITY;
       exceeded();
     }

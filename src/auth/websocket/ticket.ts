@@ -6,7 +6,7 @@ import { invalidAnswer, readJsonObject, serviceFailure } from "../../http/reques
 import type { AuthorizedFetch } from "../authorized-fetch.ts";
 import type { TokenManager } from "../token-manager/token-manager.ts";
 
-/** Used once, and kept in memory only. */
+/** Used once, and in memory only. */
 export interface WebSocketTicket {
   readonly url: URL;
   readonly ticket: Secret;
@@ -18,7 +18,7 @@ export interface TicketOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** A connection outlives its ticket; its session should not end right after. */
+/** The session should not end right after the connection opens. */
 const minValidityMs = 300_000;
 const timeoutMs = 10_000;
 
@@ -32,7 +32,7 @@ export async function webSocketTicket(
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ team_id: team }),
   });
-  // A followed redirect would let another server choose where the ticket goes.
+  // A redirect would let another server choose where the ticket goes.
   const response = await fetch("/api/v1/ws-token", {
     ...init,
     redirect: "manual",
@@ -68,7 +68,7 @@ function refusal(response: Response, body: Readonly<Record<string, unknown>> | u
 
 /**
  * The ticket is a credential, so plain `ws:` is for this machine only, and a remote service does not lead here (S-013).
- * A token in the query is refused: queries end up in logs (RFC 6750 §5.3), and the service does not look there.
+ * A token in the query is refused: queries end up in logs (RFC 6750 §5.3).
  *
  * @param text - `ws_url`; `http:` and `https:` count as `ws:` and `wss:`
  */

@@ -5,11 +5,11 @@ import { messageMeter } from "./message-meter.ts";
 export interface Upgrade {
   /** HTTP status; 0 without a response. */
   status(): number;
-  /** Whether the request offered no compression, so the service must not use it. */
+  /** If the request offered no compression, the service must not use it. */
   isPlain(): boolean;
   /**
    * Breaks the connection when a message is longer, or when the service leaves that many bytes unread. `exceeded` gets
-   * the end of the sentence about the service. Call this right after the connection opened.
+   * the end of the sentence about the service. Call this right after the connection opens.
    */
   limit(bytes: number, exceeded: (what: string) => void): void;
   /** Lets the process exit while the connection is open. */
@@ -62,7 +62,7 @@ export function watchUpgrade(authorization: string): Upgrade {
         exceeded(what);
       };
       const count = messageMeter(bytes, () => breakOff(`sent a message of more than ${bytes / 1024 / 1024} MiB`));
-      // Before the WebSocket: newer ones have their own limit, and exceeding it looks like a lost connection.
+      // Before the WebSocket: exceeding a limit of its own looks like a lost connection.
       connection?.prependListener?.("data", (chunk) => {
         if ((connection?.writableLength ?? 0) > bytes) breakOff("does not read its messages");
         else count(chunk);
@@ -76,8 +76,9 @@ export function watchUpgrade(authorization: string): Upgrade {
 const channels = ["undici:request:create", "undici:client:sendHeaders", "undici:request:headers"];
 
 /**
- * Removes the compression offer from a request not sent yet: a few kilobytes could become gigabytes before anything
- * here sees them (RFC 7692 §8). Returns whether there was one.
+ * A few kilobytes could become gigabytes before anything here sees them (RFC 7692 §8).
+ *
+ * @returns whether the unsent request offered compression
  */
 function withoutCompression(headers: unknown): boolean {
   if (!Array.isArray(headers)) return false;

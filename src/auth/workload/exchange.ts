@@ -12,16 +12,16 @@ import { claimsOf, identityToken, sourceName, type IdentityWorld } from "./ident
 import type { IdentitySource } from "./identity-source.ts";
 import type { Workload } from "./workload.ts";
 
-/** The client at the issuer, and the service that it asks for. */
+/** With the service that it asks for. */
 interface ServiceClient extends Client {
   readonly service: string;
 }
 
-/** All waits between tries together, in milliseconds. */
+/** All waits together, in milliseconds. */
 const retryBudgetMs = 15_000;
 
 /**
- * Exchanges a workload's identity for an access token, with retries: no user can try again.
+ * With retries: no user can try again.
  *
  * @throws {@link AuthError} whose message begins with the side that refused: the source, or the issuer
  */
@@ -70,7 +70,7 @@ async function exchangeOnce(
   }
 }
 
-/** Without issuer and metadata: the default endpoints, as for a login. */
+/** Without issuer and metadata: the default endpoints. */
 async function findServer(
   issuer: string | undefined,
   service: string,

@@ -1,6 +1,6 @@
 import { isAbsolute } from "node:path";
 
-/** A job's source of identity tokens: its platform, a file or a program. */
+/** A job's platform, a file or a program. */
 export type IdentitySource =
   /** `audience`: of the token; undefined: the issuer of the exchange. */
   | { readonly kind: "github-actions"; readonly audience: string | undefined }
@@ -9,24 +9,21 @@ export type IdentitySource =
   /** `path`: of the projected file; undefined: the one with the tool's name. */
   | { readonly kind: "kubernetes"; readonly path: string | undefined }
   | { readonly kind: "file"; readonly path: string }
-  /** `program`: an absolute path. No shell. */
+  /** `program`: an absolute path. */
   | { readonly kind: "command"; readonly program: string; readonly args: readonly string[] };
 
-/** For messages and the help. */
 export const identitySources =
   "github-actions[:AUDIENCE], gitlab[:VARIABLE], kubernetes[:PATH], file:PATH or command:/PROGRAM ARGUMENTS";
 
 /**
- * Parses a source such as `kubernetes:/var/run/secrets/tokens/build`: the part after the colon is the platform's.
+ * Such as `kubernetes:/var/run/secrets/tokens/build`: the part after the colon is the platform's.
  *
  * A program needs an absolute path: a bare name would be looked up in PATH, and on Windows first in the working
  * directory, which a clone can fill.
- *
- * @returns undefined for anything else
  */
 export function parseIdentitySource(text: string): IdentitySource | undefined {
   const [, kind, detail] = /^([a-z-]+)(?::(.*))?$/s.exec(text.trim()) ?? [];
-  // Nothing after the colon: an empty variable in the name.
+  // An empty variable in the name.
   if (detail === "") return undefined;
   switch (kind) {
     case "github-actions":

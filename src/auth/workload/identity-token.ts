@@ -17,12 +17,11 @@ export interface IdentityWorld extends ExchangeOptions {
   readonly env: Environment;
 }
 
-/** Far above any token; most servers refuse headers of 8 KiB. */
+/** Far above any token. */
 const mostBytes = 64 * 1024;
 /** A program may use the network. */
 const programLimitMs = 30_000;
 
-/** For a message. */
 export function sourceName(source: IdentitySource): string {
   switch (source.kind) {
     case "github-actions":
@@ -39,7 +38,7 @@ export function sourceName(source: IdentitySource): string {
 }
 
 /**
- * Gets an identity token, each time anew: platforms issue them for minutes, and replace files as they expire.
+ * Each time anew: platforms issue identity tokens for minutes, and replace files as they expire.
  *
  * @param issuer - the audience, where the job can choose. With another one, a token could be presented elsewhere
  * @throws {@link AuthError} with the source's name in front: `configuration_invalid` where it has none to give,
@@ -144,7 +143,7 @@ function raise(error: Error): never {
   throw error;
 }
 
-/** The subject, for a message: what an issuer compares. Unverified, and no secret. */
+/** What an issuer compares. Unverified, and no secret. */
 export function claimsOf(token: Secret): string {
   const claims = parseJson(Buffer.from(token.reveal().split(".")[1] ?? "", "base64url").toString("utf8"));
   const shown = (name: string): string | undefined => {

@@ -14,6 +14,6 @@ export interface WorkloadIdentity {
   readonly resource?: string | undefined;
   /** Separated by spaces. */
   readonly scope?: string | undefined;
-  /** The requested type of token: `access_token`, `jwt` or a URI (RFC 8693 §3). By default the issuer decides. */
+  /** The requested type: `access_token`, `jwt` or a URI (RFC 8693 §3). By default the issuer decides. */
   readonly tokenType?: string | undefined;
 }

@@ -4,10 +4,10 @@ import { identityGrants, type IdentityExchange, type IdentityGrant } from "../oa
 import { identitySources, parseIdentitySource, type IdentitySource } from "./identity-source.ts";
 import type { WorkloadIdentity } from "./workload-identity.ts";
 
-/** An identity and its exchange. Undefined members are left to the issuer. */
+/** Undefined members are left to the issuer. */
 export interface Workload {
   readonly source: IdentitySource;
-  /** As it names itself; undefined: the service is its own. */
+  /** Undefined: the service is its own. */
   readonly issuer: string | undefined;
   readonly grant: IdentityGrant | undefined;
   readonly request: Omit<IdentityExchange, "identity" | "client_id">;
@@ -15,7 +15,7 @@ export interface Workload {
 
 /**
  * @param origin - the variable or the program's option
- * @param issuer - of the settings, where the identity names none
+ * @param issuer - where the identity names none
  * @throws {@link AuthError} `configuration_invalid`
  */
 export function parseWorkload(named: WorkloadIdentity, origin: string, issuer: string | undefined): Workload {
