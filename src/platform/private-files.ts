@@ -156,7 +156,7 @@ export function modeRemedy(
     // It has modes, like most.
   }
   return type !== undefined && typesWithoutModes.has(type)
-    ? ["Mount its file system, which has no modes, with the option umask=077"]
+    ? ["Mount its file system with the option umask=077"]
     : hint`Run: ${{ run: ["chmod", mode, path] }}`;
 }
 

@@ -259,7 +259,7 @@ test("with --confirm each new client waits for the user's yes", { skip: noTermin
   assert.match(alone.stderr, /^error: --confirm needs a terminal/);
 });
 
-test("--verbose says who got a token, and --port serves on loopback to every client with the secret", async (t) => {
+test("--verbose names the client that got a token, and --port serves on loopback to every client with the secret", async (t) => {
   const at = await host(t);
   const agent = await lend(t, at, "--port", "0", "--verbose");
   assert.match(agent.origin ?? "", /^http:\/\/127\.0\.0\.1:\d+$/);
@@ -315,7 +315,7 @@ test("S-001 what is named here must be what is lent: another service or profile 
   }
 });
 
-test("another user who logs in meanwhile is not lent", async (t) => {
+test("the login of another user meanwhile is not lent", async (t) => {
   const at = await host(t);
   const { value } = await lend(t, at);
   await signIn(at.saas, at.env, { user: "bob" });

@@ -215,7 +215,7 @@ test("a response whose body hangs gets 10 seconds", async (t) => {
 test("when /api/v1/me fails after the exchange, the user sees why, nothing is stored, and the server session is ended", async (t) => {
   const { saas, here, folder } = await scene(t);
   saas.faults.next("/api/v1/me", { status: 500 });
-  const error = /logged in, but the service does not name the user: .*\/api\/v1\/me" returned 500/;
+  const error = /the service does not name the user of this login: .*\/api\/v1\/me" returned 500/;
   assertFailure(await here("auth login"), {
     code: 3,
     error,

@@ -280,7 +280,7 @@ test("a client of Kubernetes that asks for the same token within ten seconds get
   for (const secret of at.saas.issued.keys()) assert.ok(!kept.includes(secret));
 });
 
-test("a user who asks for what kubectl would get, twice, gets the same token", async (t) => {
+test("two requests by hand for what kubectl would get return the same token", async (t) => {
   const at = await loggedIn(t);
   const [first, second] = [await at.here("auth exec-credential"), await at.here("auth exec-credential")];
   assert.equal(first.stdout, second.stdout);

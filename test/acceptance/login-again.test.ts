@@ -62,7 +62,7 @@ test("S-015 when the service does not end the replaced session, the login is don
   );
 });
 
-test("a service that answers a second login with the same session keeps it", async (t) => {
+test("a service that returns the same session to a second login keeps it", async (t) => {
   const it = await scene(t);
   await signIn(it.saas, it.env);
   const [id] = it.saas.sessions.keys();

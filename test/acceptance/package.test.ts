@@ -167,7 +167,7 @@ test("on a Node that is too old the command says so, and what to do", async (t) 
   assert.equal(hint, "hint: Install a newer Node, then run the command again");
 });
 
-test("without the key ring one package is installed, with it the key ring and its native part as well", () => {
+test("without the keychain's library one package is installed, with it the library and its native part as well", () => {
   assert.deepEqual(packagesIn(installed), ["spec-kitty"]);
   const needs = (folder: string): (string[] | undefined)[] => {
     const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Record<string, object>;
@@ -314,7 +314,7 @@ async function logsInWithoutKeychain(t: TestContext, copy: string, reason: RegEx
   assert.match(findings.find(({ subject }) => subject === "keychain")?.sentence ?? "", reason);
 }
 
-test("air-gapped, installed from the tarball alone, it logs in, and the doctor says that the key ring is not installed", async (t) => {
+test("air-gapped, installed from the tarball alone, it logs in, and the doctor says that the keychain's library is not installed", async (t) => {
   await logsInWithoutKeychain(
     t,
     program,

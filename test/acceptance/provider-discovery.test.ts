@@ -18,7 +18,7 @@ test("FR-022 one URL is enough: it is the issuer and the service, and is known a
   assert.match((await run(`auth login ${provider.issuer}`, nowhere)).stdout, /^✓ Already logged in/);
 });
 
-test("FR-022 ADDRESS is the issuer of the service that --service names", async (t) => {
+test("FR-022 URL is the issuer of the service that --service names", async (t) => {
   const { provider, service, run, env } = await provided(t, {}, { "/api/v1/me": me });
   const { stdout } = await run(
     `auth login ${provider.issuer} --service ${service} --client-id cli_native --scope openid --profile second`,

@@ -98,7 +98,7 @@ process.exitCode = await createCommand(acme).run(process.argv.slice(2));`,
   assert.equal((await startOnTerminal(t, ["auth", "status"], at.env, program).ended).code, 0);
 });
 
-test("files of a store that cannot be read do not mean that nobody is logged in", async (t) => {
+test("unreadable files of a store do not mean that no user is logged in", async (t) => {
   const at = await scene(t);
   const place = join(at.folder, "store");
   const own = { store: fileStore(place), seal, clock: fastClock(100) };

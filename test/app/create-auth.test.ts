@@ -321,7 +321,7 @@ test("a variable of the tool's own name chooses the service and the profile; wha
   });
 });
 
-test("tokens of a service other than the program's are not given out, no matter who logged in there", async (t) => {
+test("tokens of a service other than the program's are not given out, whichever user logged in there", async (t) => {
   const { acme } = await stage(t);
   await logIn(acme());
   const other = acme({ service: "https://api.other.example" });

@@ -65,7 +65,7 @@ test("S-005 what is shown of an error has the stack, and of its causes name, cod
   assert.equal(evidence("thrown as it is"), "thrown as it is");
 });
 
-test("S-005 an error that nobody catches crashes its program without showing what hangs on its causes, or a secret in them", () => {
+test("S-005 an uncaught error crashes its program without showing what hangs on its causes, or a secret in them", () => {
   const program = `
     const { AuthError } = await import(${JSON.stringify(new URL("../../src/base/errors.ts", import.meta.url).href)});
     const { Secret } = await import(${JSON.stringify(new URL("../../src/base/secret.ts", import.meta.url).href)});

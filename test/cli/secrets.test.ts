@@ -55,7 +55,7 @@ test("S-005 no secret is in any output with --debug or in any file when a comman
   for (const line of [...queueing, ...sending, "auth exec-credential"]) assert.equal((await run(line)).code, 0, line);
 });
 
-test("S-005 no secret is in any output with --debug or in any file when the service answers with a failure", async (t) => {
+test("S-005 no secret is in any output with --debug or in any file when the service returns a failure", async (t) => {
   const { saas, env, watched: run } = await watchedScene(t);
   await signIn(saas, env);
   await run(emit);

@@ -11,7 +11,7 @@ for (const [platform, name] of [
   ["linux", "the Secret Service"],
   ["freebsd", "the Secret Service"],
 ] as const) {
-  test(`on ${platform} the keychain that answers is called ${name}`, async () => {
+  test(`on ${platform} the keychain that responds is called ${name}`, async () => {
     const { severity, sentence } = await examineKeychain(answering, undefined, platform);
     assert.deepEqual([severity, sentence], ["ok", `${name} is available and persistent; it is not in use`]);
   });

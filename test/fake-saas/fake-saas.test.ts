@@ -63,7 +63,7 @@ const exchange = (saas: FakeSaas, value: string, change: Record<string, string> 
 const refresh = (saas: FakeSaas, token: unknown): ReturnType<typeof post> =>
   post(`${saas.url}/oauth/token`, { grant_type: "refresh_token", refresh_token: String(token) });
 
-test("an approved code is exchanged for tokens that say who the user is", async (t) => {
+test("an approved code is exchanged for tokens that name the user", async (t) => {
   const saas = await fake(t);
   const { status, json } = await exchange(saas, await code(saas));
   assert.equal(status, 200);
@@ -73,7 +73,7 @@ test("an approved code is exchanged for tokens that say who the user is", async 
   assert.equal(saas.counters.logins, 1);
 });
 
-test("the user who denies, or chooses another account, gets what was chosen", async (t) => {
+test("a denial, or the choice of another account, has its effect", async (t) => {
   const saas = await fake(t);
   const denied = new URL((await deny(authorizeUrl(saas), { follow: false })).callback ?? "");
   assert.equal(denied.searchParams.get("error"), "access_denied");
@@ -147,7 +147,7 @@ test("refresh tokens rotate, and presenting a consumed one revokes the whole ses
   assert.deepEqual({ refreshes, reuses, revocations }, { refreshes: 1, reuses: 1, revocations: 1 });
 });
 
-test("a lenient service answers 409 to reuse, and one that does not rotate sends no new refresh token", async (t) => {
+test("a lenient service returns 409 to reuse, and one that does not rotate sends no new refresh token", async (t) => {
   const saas = await fake(t, { reuse: "benign" });
   const { refresh_token } = saas.issue();
   const second = await refresh(saas, refresh_token);
@@ -223,7 +223,7 @@ test("a denied device code and one that ran out say so", async (t) => {
   assert.equal((await poll()).json["error"], "expired_token");
 });
 
-test("faults answer, hold, cut and change, each as often as asked", async (t) => {
+test("faults respond, hold, cut and change, each as often as asked", async (t) => {
   const saas = await fake(t);
   const { access_token } = saas.issue();
   const get = (): Promise<Response> =>

@@ -100,7 +100,7 @@ test("a POST becomes a GET without a body after 301, 302 and 303, and stays a PO
   assert.equal(hop({ method: "HEAD" }, "other", { status: 303 })?.init.method, "HEAD");
 });
 
-test("a service on this machine may redirect to plain http on this machine, and any other answer is not a redirect", () => {
+test("a service on this machine may redirect to plain http on this machine, and any other response is not a redirect", () => {
   assert.equal(
     hop({}, "http://127.0.0.1:5000/next", { from: "http://127.0.0.1:5000/", base: "http://127.0.0.1:5000" })?.isService,
     true,

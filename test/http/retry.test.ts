@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isTransientStatus, retryAfter, retryDelay } from "../../src/http/retry.ts";
 
-test("408, 429 and 5xx may become another answer next time; 501 and all others stay what they are", () => {
+test("408, 429 and 5xx may become another response next time; 501 and all others stay what they are", () => {
   for (const status of [408, 429, 500, 502, 503, 504, 599])
     assert.equal(isTransientStatus(status), true, String(status));
   for (const status of [0, 200, 301, 400, 401, 403, 404, 409, 410, 413, 425, 501])

@@ -31,7 +31,7 @@ test("better-auth: registration, login with an ID token, refresh with rotation, 
   assert.equal((await run("auth", "token")).code, 4);
 });
 
-test("better-auth: a user who denies the login", async (t) => {
+test("better-auth: the user denies the login", async (t) => {
   const { address, env } = await stage(t, server);
   const { code, stderr } = await runCommand(t, ["auth", "login", address], { ...env, FORM_USER_ANSWER: "deny" });
   assert.equal(code, 5, stderr);

@@ -55,7 +55,7 @@ test("Django OAuth Toolkit: a refresh token that is presented twice ends the ses
   assert.match(stderr, /Session expired or revoked/);
 });
 
-test("Django OAuth Toolkit: a user who denies the login, and a device login that it does not have", {
+test("Django OAuth Toolkit: the user denies the login, and a device login does not exist", {
   skip,
 }, async (t) => {
   const { address, env, run } = await stage(t, server);

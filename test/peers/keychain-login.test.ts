@@ -47,7 +47,7 @@ test("FR-006 a login keeps its key in gnome-keyring, later commands find it ther
   assert.equal((await run("auth", "status")).code, 4);
 });
 
-test("the keychain is the default where one answers", async (t) => {
+test("the keychain is the default where one responds", async (t) => {
   const { run } = await desktopWith(t, (desktop) => desktop.startGnomeKeyring());
   const login = await run("auth", "login");
   assert.equal(login.code, 0, login.stderr);

@@ -179,7 +179,7 @@ test("eight processes whose token has expired make one refresh", async (t) => {
   );
 });
 
-test("a user who denies the login is told apart from a failure", async (t) => {
+test("a denial by the user is told apart from a failure", async (t) => {
   const { env } = await stage(t);
   const { code, stderr } = await runCommand(t, login, { ...env, FORM_USER_ANSWER: "deny" });
   assert.equal(code, 5, stderr);

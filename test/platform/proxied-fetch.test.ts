@@ -174,7 +174,7 @@ test("the signal ends a request before it is sent, while it waits, and while its
   await assert.rejects(next, (error) => error === reason);
 });
 
-test("the signal ends a request whose answer is not being read, and the process goes on", async () => {
+test("the signal ends a request whose response is not being read, and the process goes on", async () => {
   await using setting = await start((_, response) => void response.write("first"));
   const controller = new AbortController();
   const response = await proxiedFetch(setting.via(), url, { signal: controller.signal });

@@ -16,7 +16,7 @@ test("a question that is interrupted before it is asked, or while it waits, ends
   await assert.rejects(asked, reason);
 });
 
-test("an answer is to one question: of two at once, the second is asked after the first", async () => {
+test("of two questions at once, the second is asked after the answer to the first", async () => {
   const [stdin, stderr] = [new PassThrough(), new PassThrough()];
   const terminals = [1, 2].map(() => terminalOf({ stdin, stderr, mayAsk: true }));
   const answers = terminals.map((terminal, index) => terminal.ask(`Question ${index}? `));

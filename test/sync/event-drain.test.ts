@@ -243,7 +243,7 @@ test("400 with details refuses those events and sends the others again", async (
   assert.equal(waiting(), 1);
 });
 
-test("a service that answers 400 to everything is distinguished from a bad event", async (t) => {
+test("a service that returns 400 to everything is distinguished from a bad event", async (t) => {
   const { saas, runtime, emit, waiting } = await stage(t);
   await emit(40);
   saas.faults.always(batchPath, { status: 400 });

@@ -145,7 +145,7 @@ withWebSocket(import.meta.url, (WebSocket) => {
     await stage.saas.until(() => snapshots(stage) === 2);
   });
 
-  test("events and answers are reported, and frames that are unknown or malformed are ignored", async (t) => {
+  test("events and responses are reported, and frames that are unknown or malformed are ignored", async (t) => {
     const stage = await live(t);
     await stage.saas.until(() => snapshots(stage) === 1);
     const ignored = [

@@ -136,7 +136,7 @@ withWebSocket(import.meta.url, () => {
     ]);
   });
 
-  test("an event whose answer is lost with the connection is sent again by a drain, and stored once", async (t) => {
+  test("an event whose response is lost with the connection is sent again by a drain, and stored once", async (t) => {
     const { saas, sync, emit, connect, waiting } = await program(t);
     await connect();
     const id = await emit("taken");

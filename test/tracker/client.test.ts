@@ -327,7 +327,7 @@ test("a signal ends a call that is waiting", async (t) => {
   await assert.rejects(world.tracker.push({ ...routing, items: [1] }, { signal: controller.signal }), reason);
 });
 
-test("a result may be larger than any answer of the OAuth protocol", async (t) => {
+test("a result may be larger than any response of the OAuth protocol", async (t) => {
   const { tracker, saas } = await stage(t);
   saas.faults.next(`${base}pull/`, { bytes: 3 * 1024 * 1024 });
   assert.ok("access_token" in (await tracker.pull(routing)));

@@ -129,7 +129,7 @@ async function findUser(
     return { user: { id, ...userNames(email, name), teams: [] }, server: rest };
   } catch (error) {
     if (!(error instanceof AuthError) || error.code === "interrupted") throw error;
-    throw new AuthError(error.code, `logged in, but the service does not name the user: ${error.message}`, {
+    throw new AuthError(error.code, `the service does not name the user of this login: ${error.message}`, {
       hint: hint`Nothing was stored. Try again: ${login()}`,
       cause: error,
     });

@@ -12,7 +12,7 @@ const nowhere = { SPEC_KITTY_SAAS_URL: undefined };
 const wellKnown = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
 const aDayLater = { clock: { ...systemClock, now: () => systemClock.now() + 86_400_001 } };
 
-test("FR-022 one URL is enough: the issuer is the service, as ADDRESS or with --issuer, with or without its last slash", async (t) => {
+test("FR-022 one URL is enough: the issuer is the service, as URL or with --issuer, with or without its last slash", async (t) => {
   const { provider, here, env, session } = await provided(t);
   const { stdout, stderr } = await here(loginAt(provider), nowhere);
   assert.match(stdout, /^✓ Logged in as alice@example\.com\./, stderr);
@@ -36,7 +36,7 @@ test("FR-022 one URL is enough: the issuer is the service, as ADDRESS or with --
   assert.equal((await session())?.server.issuer, provider.issuer);
 });
 
-test("FR-022 ADDRESS is the issuer of the service that the variable or --service names, and a service where it has no metadata", async (t) => {
+test("FR-022 URL is the issuer of the service that the variable or --service names, and a service where it has no metadata", async (t) => {
   const { provider, service, here } = await provided(t, {}, { "/api/v1/me": me });
   const place = async (more = {}): Promise<unknown[]> => {
     const { service: at, issuer } = JSON.parse((await here("auth status --json", more)).stdout) as Record<
@@ -137,7 +137,7 @@ const pages: [string, Fault][] = [
   ["429", { status: 429 }],
 ];
 for (const [title, fault] of pages) {
-  test(`a service that answers ${title} where metadata would be is the service of the defaults`, async (t) => {
+  test(`a service that returns ${title} where metadata would be is the service of the defaults`, async (t) => {
     const { saas, here } = await scene(t);
     for (const path of wellKnown) saas.faults.next(path, fault);
     const { code, stdout } = await here("auth login");

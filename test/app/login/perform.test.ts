@@ -6,7 +6,7 @@ import { loginAt, me, provided } from "../../helpers/provided.ts";
 import { loginFile } from "../../helpers/stored-session.ts";
 
 for (const error of ["interaction_required", "login_required", "account_selection_required"]) {
-  test(`a provider that answers ${error} has denied the login: exit code 5`, async (t) => {
+  test(`a provider that returns ${error} has denied the login: exit code 5`, async (t) => {
     const { provider, here, session } = await provided(t);
     provider.misbehaviour = { redirect: (parameters) => (parameters.delete("code"), parameters.set("error", error)) };
     const { code, stderr } = await here(`${loginAt(provider)} --prompt none`);
@@ -123,7 +123,7 @@ test("where only the ID token names the user, it is believed, and --check refres
 });
 
 for (const status of [401, 403]) {
-  test(`a service that answers ${status} at /api/v1/me without asking for a token has no such endpoint, where another source names the user`, async (t) => {
+  test(`a service that returns ${status} at /api/v1/me without asking for a token has no such endpoint, where another source names the user`, async (t) => {
     const { provider, here, service } = await provided(t, {}, {}, { "/api/v1/me": { status } });
     assert.match((await here(loginAt(provider))).stdout, /Logged in as alice@example\.com\./);
     provider.misbehaviour = { metadata: ({ userinfo_endpoint: _, ...metadata }) => metadata };
@@ -135,13 +135,13 @@ for (const status of [401, 403]) {
     assert.match(
       nobody.stderr,
       new RegExp(
-        `^error: logged in, but the service does not name the user: "${service}/api/v1/me" returned ${status}`,
+        `^error: the service does not name the user of this login: "${service}/api/v1/me" returned ${status}`,
         "m",
       ),
     );
   });
 
-  test(`a service that answers ${status} at /api/v1/me and asks for a token refuses this one, and the login fails`, async (t) => {
+  test(`a service that returns ${status} at /api/v1/me and asks for a token refuses this one, and the login fails`, async (t) => {
     const { provider, here } = await provided(
       t,
       {},

@@ -16,16 +16,26 @@ for (const [what, fault, code, error] of [
     "refuses the new token",
     { status: 401, body: { error: "invalid_token" } },
     1,
-    /logged in, but .* returned 401 "invalid_token"/,
+    /the service does not name the user of this login: .* returned 401 "invalid_token"/,
   ],
   [
-    "names nobody",
+    "names no user",
     { body: { email: "alice@example.com", teams: [] } },
     1,
-    /logged in, but .* responded without a "user_id"/,
+    /the service does not name the user of this login: .* responded without a "user_id"/,
   ],
-  ["answers with HTML", { body: "<h1>hello</h1>" }, 1, /logged in, but .* without a "user_id"/],
-  ["breaks the connection", { reset: "before", times: 5 }, 3, /logged in, but .*cannot reach/],
+  [
+    "responds with HTML",
+    { body: "<h1>hello</h1>" },
+    1,
+    /the service does not name the user of this login: .* without a "user_id"/,
+  ],
+  [
+    "breaks the connection",
+    { reset: "before", times: 5 },
+    3,
+    /the service does not name the user of this login: .*cannot reach/,
+  ],
 ] as [string, Fault, number, RegExp][]) {
   test(`when /api/v1/me ${what} after the exchange, the user sees why, nothing is stored, and the server session is ended`, async (t) => {
     const { saas, here, folder } = await scene(t);

@@ -164,7 +164,7 @@ for (const [error, status, expected] of ends)
     assert.match(hintOf(state.error), /spec-kitty auth login --headless/);
   });
 
-test("a permanent error ends the polling unchanged: a wrong configuration, an invalid answer, an interruption", () => {
+test("a permanent error ends the polling unchanged: a wrong configuration, an invalid response, an interruption", () => {
   const errors = [
     new ServiceError("service_rejected", "told", { hint: again, error: "invalid_client", status: 401 }),
     new ServiceError("service_answer_invalid", "told", { hint: again, status: 200 }),
@@ -232,7 +232,7 @@ test("NFR-003 setting the wall clock back does not make the code younger, not ev
   assert.equal(code(state), "timed_out");
 });
 
-test("FR-018 NFR-003 whatever the answers and clocks do, no wait is shorter than the interval or outlives the code", () => {
+test("FR-018 NFR-003 whatever the responses and clocks do, no wait is shorter than the interval or outlives the code", () => {
   const answers = [
     pending,
     slowDown,

@@ -69,7 +69,7 @@ test("two logins at the same time listen on different ports", async () => {
   await Promise.all(listeners.map((listener) => listener.close()));
 });
 
-test("with localhost the same port is taken on [::1] too, and a port that is free on one address only is skipped", async () => {
+test("with localhost the same port is taken on [::1] too, and a port that is free on one IP address only is skipped", async () => {
   const { createServer, held } = machine({ v6: [28888] });
   assert.equal((await takeCallbackPort(createServer, "localhost")).port, 28889);
   assert.deepEqual([...held], ["127.0.0.1 28889", "::1 28889"]);

@@ -7,7 +7,7 @@ import { ask, browse, listen, manualClock, open, portClosed, portOf, query, stat
 import type { AuthError } from "../../../src/base/errors.ts";
 import { hintOf } from "../../helpers/hint.ts";
 
-test("the redirect URI has the literal loopback address, or localhost on request", async () => {
+test("the redirect URI has the literal loopback IP address, or localhost on request", async () => {
   const literal = await listen();
   assert.match(literal.redirectUri, /^http:\/\/127\.0\.0\.1:\d+\/callback$/);
   const named = await listen({ redirectHost: "localhost" });
@@ -15,7 +15,7 @@ test("the redirect URI has the literal loopback address, or localhost on request
   await Promise.all([literal.close(), named.close()]);
 });
 
-test("it listens on the loopback address only, and responds for one host only", async () => {
+test("it listens on the loopback IP address only, and responds for one host only", async () => {
   const listener = await listen({ redirectHost: "localhost" });
   const port = portOf(listener);
   assert.equal((await ask(`http://127.0.0.1:${port}/callback${query}`)).status, 421);

@@ -270,7 +270,7 @@ test("NFR-010 a refresh whose lock was lost is stored all the same, if nothing w
   assert.equal((await at.read()).profile?.session?.accessToken.reveal(), "at_1");
 });
 
-test("NFR-009 an answer that a holder stores after it lost its lock is found before the next one sends", async (t) => {
+test("NFR-009 a response that a holder stores after it lost its lock is found before the next one sends", async (t) => {
   const at = await stage(t);
   const { claim: late, session } = await claimed(at);
   rmSync(`${at.file}.lock`, { recursive: true });

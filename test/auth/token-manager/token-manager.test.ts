@@ -566,7 +566,7 @@ test("C-012 the refresh token's expiry is stored as the service gave it, and eve
   assert.ok(clock.now() > 0);
 });
 
-test("S-003 a logout while a refresh is in flight wins: the late answer is dropped", async (t) => {
+test("S-003 a logout while a refresh is in flight wins: the late response is dropped", async (t) => {
   const { saas, tokens, stored, put } = await stage(t);
   const { promise, open } = gate();
   saas.faults.next("/oauth/token", { gateAnswer: promise });

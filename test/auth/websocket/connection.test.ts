@@ -11,7 +11,7 @@ import { systemClock } from "../../../src/platform/clock.ts";
 import { withWebSocket } from "../../helpers/web-socket.ts";
 
 withWebSocket(import.meta.url, (WebSocket) => {
-  test("S-014 what a service does not read of the answers to its pings is limited", async (t) => {
+  test("S-014 what a service does not read of the responses to its pings is limited", async (t) => {
     const server = createServer();
     const streams: Duplex[] = [];
     server.on("upgrade", (request, stream: Duplex) => {

@@ -24,7 +24,7 @@ function askedBy(server?: string, more: object = {}): CommandEnvironment {
   };
 }
 
-test("exec-credential answers only its own version, and only when logged in", async (t) => {
+test("exec-credential responds only to its own version, and only when logged in", async (t) => {
   const at = await loggedIn(t);
   for (const info of [
     JSON.stringify({ apiVersion: "client.authentication.k8s.io/v1beta1" }),

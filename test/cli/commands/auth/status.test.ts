@@ -68,7 +68,7 @@ test("S-004 with --check a service that cannot be reached is exit 3, and the log
   assert.equal((await here("auth status")).code, 0);
 });
 
-test("with --check a user other than the one who logged in is an error", async (t) => {
+test("with --check another user than that of the login is an error", async (t) => {
   const { saas, here } = await loggedIn(t);
   saas.faults.next("/api/v1/me", {
     edit: (answer) => ({ ...answer, user_id: "u_mallory", email: "mallory@example.com" }),
