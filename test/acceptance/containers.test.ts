@@ -366,7 +366,7 @@ test("S-018 with one home on two machines, what is said on the second ends no lo
   assert.equal(refused.code, 1);
   assert.match(
     refused.stderr,
-    /^error: the stored logins belong to another machine or container \("[^"]+"\): the secret is the right one, and the machine has a different ID\nhint: To share them, set SPEC_KITTY_PASSPHRASE there and here, and log in there again\. To log in here and leave them: spec-kitty auth login --force\n$/,
+    /^error: the stored logins belong to another machine or container .* the machine has a different ID\nhint: .* auth login --force\n$/,
   );
   const login = await there("auth login --force");
   assert.equal(login.code, 0, login.stderr);
