@@ -79,7 +79,8 @@ export function authOf(app: App): Auth {
     login: (options = {}) =>
       spoken(async () => {
         refuseUseless(app.tokenSource);
-        const [{ loginArguments, startLogin }, { performLogin }] = await Promise.all([
+        const [{ loginArguments }, { startLogin }, { performLogin }] = await Promise.all([
+          import("./login/arguments.ts"),
           import("./login/metadata.ts"),
           import("./login/perform.ts"),
         ]);

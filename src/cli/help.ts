@@ -51,17 +51,26 @@ const groupExamples: Readonly<Record<string, readonly string[]>> = {
   tracker: ["tracker status --provider github --project my-project", "tracker tickets --provider linear"],
 };
 
+/** The next words of the commands that begin with `words`, each with what it does. */
+export function wordsAfter(
+  words: readonly string[],
+  entries: readonly CommandEntry[],
+): [word: string, summary: string][] {
+  const below = new Map<string, string>();
+  for (const { words: all, summary } of entries) {
+    const word = all[words.length];
+    if (word === undefined || words.some((one, depth) => one !== all[depth])) continue;
+    below.set(word, all.length === words.length + 1 ? summary : (groupSummaries[word] ?? ""));
+  }
+  return [...below];
+}
+
 export function groupHelp(
   words: readonly string[],
   entries: readonly CommandEntry[],
   topics: readonly TopicEntry[],
   identity: Identity,
 ): string {
-  const below = new Map<string, string>();
-  for (const { words: all, summary } of entries) {
-    const word = all[words.length];
-    if (word !== undefined) below.set(word, all.length === words.length + 1 ? summary : (groupSummaries[word] ?? ""));
-  }
   const isTop = words.length === 0;
   const name = [identity.command, ...words].join(" ");
   const summary = groupSummaries[words[0] ?? ""] ?? "";
@@ -70,7 +79,7 @@ export function groupHelp(
     isTop
       ? "Log in once from the terminal, and stay logged in."
       : `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`,
-    `Commands\n${columns([...below])}`,
+    `Commands\n${columns(wordsAfter(words, entries))}`,
     isTop
       ? `Options\n${columns([
           ["-h, --help", "show help"],

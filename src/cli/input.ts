@@ -114,10 +114,3 @@ async function readJson(option: string, given: string, input: Input, example: st
   if (isNestedTooDeeply(value)) throw usageError(`--${option} is nested too deeply`, example);
   return value;
 }
-
-/** Drops undefined members: what the user did not give is not passed on. */
-export function withoutUndefined<T extends object>(members: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as {
-    [Name in keyof T]?: Exclude<T[Name], undefined>;
-  };
-}

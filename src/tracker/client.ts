@@ -19,7 +19,7 @@ export interface CallOptions {
 
 export interface WriteOptions extends CallOptions {
   /** A UUID, the same to repeat a call with an unknown result. A new one by default. */
-  idempotencyKey?: string;
+  idempotencyKey?: string | undefined;
 }
 
 export interface TrackerCalls {
@@ -30,14 +30,14 @@ export interface TrackerCalls {
   /** Boards, teams, repositories. */
   resources: Routing;
   /** 100 at a time by default; the result's `next_cursor` gets the next ones. */
-  pull: Routing & { limit?: number; cursor?: string; filters?: TrackerResult };
+  pull: Routing & { limit?: number | undefined; cursor?: string | undefined; filters?: TrackerResult | undefined };
   push: Routing & { items: readonly unknown[] };
   /** A pull unless told otherwise, then a push. */
-  run: Routing & { pullFirst?: boolean; limit?: number };
+  run: Routing & { pullFirst?: boolean; limit?: number | undefined };
   /** By text or key, 20 at most by default. */
-  searchIssues: Routing & { queryText?: string; queryKey?: string; limit?: number };
+  searchIssues: Routing & { queryText?: string | undefined; queryKey?: string | undefined; limit?: number | undefined };
   /** 20 at most by default. */
-  listTickets: Routing & { limit?: number };
+  listTickets: Routing & { limit?: number | undefined };
   /** Candidates to bind a project to, each with a `candidate_token`. */
   bindResolve: { provider: string; projectIdentity: TrackerResult };
   bindConfirm: { provider: string; candidateToken: string; projectIdentity: TrackerResult };

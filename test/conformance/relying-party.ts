@@ -1,5 +1,6 @@
 import { createApp } from "../../src/app/create-app.ts";
-import { loginArguments, plannedLogin, startLogin } from "../../src/app/login/metadata.ts";
+import { loginArguments } from "../../src/app/login/arguments.ts";
+import { plannedLogin, startLogin } from "../../src/app/login/metadata.ts";
 import { browserLogin } from "../../src/auth/flows/browser-login.ts";
 import { createDpopKey } from "../../src/auth/oauth/dpop-proof.ts";
 import { MemoryStore } from "../../src/auth/sessions/memory-store.ts";

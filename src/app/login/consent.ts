@@ -9,8 +9,9 @@ import { checkFoldersAbove } from "../../platform/folders-above.ts";
 import { reservePrivateFile } from "../../platform/private-file-changes.ts";
 import { explained } from "../../platform/unwritable.ts";
 import type { App } from "../app.ts";
-import { isSamePlace, shownPlace, type Destination } from "./destination.ts";
+import type { Destination } from "./destination.ts";
 import type { LoginCallbacks } from "./options.ts";
+import { isSamePlace, shownPlace } from "./place.ts";
 import type { LoginPlan } from "./plan.ts";
 
 // What only the user can decide. Each throws `consent_required` without an answer, or with a no.

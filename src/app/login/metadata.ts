@@ -5,9 +5,10 @@ import { isIssuerOf } from "../../auth/oauth/named-providers.ts";
 import { isUnopenable } from "../../auth/sessions/store.ts";
 import { isTransient, type AuthError } from "../../base/errors.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
-import { describeEnvironment, readFacts } from "../../platform/browser-or-device.ts";
 import type { App } from "../app.ts";
-import { addressToAsk, destination, isOfTool, type Destination, type LoginArguments } from "./destination.ts";
+import type { LoginArguments } from "./arguments.ts";
+import { destination, type Destination } from "./destination.ts";
+import { addressToAsk, isOfTool } from "./place.ts";
 import { plan, type LoginPlan } from "./plan.ts";
 
 export interface LoginStart {
@@ -15,13 +16,6 @@ export interface LoginStart {
   readonly to: Destination;
   /** Why the storage cannot be opened; undefined where it can. */
   readonly unopened: AuthError | undefined;
-}
-
-export function loginArguments(
-  { identity, settings, tool, env, clock }: App,
-  asked: Omit<LoginArguments, "identity" | "settings" | "tool" | "environment" | "now">,
-): LoginArguments {
-  return { ...asked, identity, settings, tool, environment: describeEnvironment(readFacts(env)), now: clock.now() };
 }
 
 /** Reads the profile, and finds out what ADDRESS is. */

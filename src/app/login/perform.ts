@@ -12,9 +12,9 @@ import { bindQueue } from "../account.ts";
 import type { App } from "../app.ts";
 import { clientOf } from "./client.ts";
 import { agreedHosts, agreedKey, agreeToRebinding, agreeToResource, rebindingRefused } from "./consent.ts";
-import { isSamePlace } from "./destination.ts";
 import { plannedLogin, type LoginStart } from "./metadata.ts";
 import type { LoginCallbacks } from "./options.ts";
+import { isSamePlace } from "./place.ts";
 import type { LoginPlan } from "./plan.ts";
 
 type LoggedIn = Profile & { readonly session: Session };

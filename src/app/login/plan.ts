@@ -4,7 +4,9 @@ import type { AuthorizationServer, KnownServer } from "../../auth/oauth/authoriz
 import { listsOwnScopes, requestedScope, scopeNames } from "../../auth/oauth/scope.ts";
 import { withoutEndSlashes } from "../../base/address.ts";
 import { AuthError, hint, login } from "../../base/errors.ts";
-import { isOfTool, type Destination, type LoginArguments } from "./destination.ts";
+import type { LoginArguments } from "./arguments.ts";
+import type { Destination } from "./destination.ts";
+import { isOfTool } from "./place.ts";
 
 export interface LoginPlan extends Destination {
   /** Opens the browser here; else the URL of its last page is pasted. */

@@ -6,7 +6,7 @@ import {
   type CommandEntry,
   type OptionSpec,
 } from "../command.ts";
-import { groupSummaries } from "../help.ts";
+import { wordsAfter } from "../help.ts";
 
 /** The tool, a group or a command, and what may follow. */
 export interface Place {
@@ -19,14 +19,10 @@ export interface Place {
 
 /** Loads all commands, for their options. */
 export async function completionPlaces(commands: readonly CommandEntry[]): Promise<Place[]> {
-  const above = new Map<string, Map<string, string>>([["", new Map()]]);
+  const groups = new Map<string, readonly string[]>([["", []]]);
   const places: Place[] = [];
-  for (const { words, summary, load } of commands) {
-    words.forEach((word, depth) => {
-      const path = pathOf(words.slice(0, depth));
-      const below = above.get(path) ?? new Map<string, string>();
-      above.set(path, below.set(word, depth === words.length - 1 ? summary : (groupSummaries[word] ?? "")));
-    });
+  for (const { words, load } of commands) {
+    words.forEach((_, depth) => groups.set(pathOf(words.slice(0, depth)), words.slice(0, depth)));
     const command = await load();
     places.push({ path: pathOf(words), words: [], options: optionsOf(command), choices: command.choices });
   }
@@ -38,10 +34,10 @@ export async function completionPlaces(commands: readonly CommandEntry[]): Promi
   });
   const help = Object.entries({ help: commonOptions.help });
   return [
-    ...[...above].map(
+    ...[...groups].map(
       ([path, words]): Place => ({
         path,
-        words: [...words],
+        words: wordsAfter(words, commands),
         options: path === "" ? inFront : help,
         choices: undefined,
       }),

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createApp } from "../../../src/app/create-app.ts";
-import { loginArguments, plannedLogin, startLogin } from "../../../src/app/login/metadata.ts";
+import { loginArguments } from "../../../src/app/login/arguments.ts";
+import { plannedLogin, startLogin } from "../../../src/app/login/metadata.ts";
 import type { LoginPlan } from "../../../src/app/login/plan.ts";
 import type { KnownServer } from "../../../src/auth/oauth/authorization-server.ts";
 import { MemoryStore } from "../../../src/auth/sessions/memory-store.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createApp } from "../../../src/app/create-app.ts";
-import { destination, type LoginArguments } from "../../../src/app/login/destination.ts";
-import { loginArguments } from "../../../src/app/login/metadata.ts";
+import { destination } from "../../../src/app/login/destination.ts";
+import { loginArguments, type LoginArguments } from "../../../src/app/login/arguments.ts";
 import { plan, type LoginPlan } from "../../../src/app/login/plan.ts";
 import type { AuthorizationServer, KnownServer } from "../../../src/auth/oauth/authorization-server.ts";
 import type { Profile } from "../../../src/auth/sessions/session.ts";

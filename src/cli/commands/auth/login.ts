@@ -1,5 +1,6 @@
+import { loginArguments } from "../../../app/login/arguments.ts";
 import { chosenLogin } from "../../../app/login/destination.ts";
-import { loginArguments, plannedLogin, startLogin } from "../../../app/login/metadata.ts";
+import { plannedLogin, startLogin } from "../../../app/login/metadata.ts";
 import { performLogin } from "../../../app/login/perform.ts";
 import { accountName, userName } from "../../../auth/sessions/session.ts";
 import { remainingMs } from "../../../auth/token-manager/freshness.ts";

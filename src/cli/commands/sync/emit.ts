@@ -1,8 +1,8 @@
 import { syncRuntimeOf } from "../../../app/sync-runtime.ts";
 import { hint } from "../../../base/errors.ts";
-import { aggregateTypes, eventTypes } from "../../../sync/events.ts";
+import { aggregateTypes, eventTypes, type EventInput } from "../../../sync/events.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
-import { withoutUndefined, readJsonObject } from "../../input.ts";
+import { readJsonObject } from "../../input.ts";
 import type { EmitOutput } from "../../json-output.ts";
 
 export const command: Command = defineCommand({
@@ -38,7 +38,7 @@ export const command: Command = defineCommand({
       event_type: type,
       aggregate_id: values.aggregate,
       payload: await readJsonObject("payload", values.payload, input),
-      ...withoutUndefined({
+      ...given({
         aggregate_type: values["aggregate-type"],
         build_id: values["build-id"],
         causation_id: values["caused-by"],
@@ -60,3 +60,8 @@ export const command: Command = defineCommand({
     else out.done(`Queued ${report.event.event_type} ${report.event.event_id}.`);
   },
 });
+
+/** What the user did not give is no member of an event. */
+function given(members: { [Name in keyof EventInput]?: EventInput[Name] | undefined }): Partial<EventInput> {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
+}

@@ -13,7 +13,7 @@ import {
   type OptionValues,
 } from "../../command.ts";
 import { columns } from "../../format.ts";
-import { withoutUndefined, readJsonArray, readJsonObject } from "../../input.ts";
+import { readJsonArray, readJsonObject } from "../../input.ts";
 import type { Output } from "../../output.ts";
 
 const routingOptions = {
@@ -79,7 +79,7 @@ function trackerCommand(usage: string, { options = [], examples, call, ...comman
         values,
         text,
         input,
-        options: { signal: input.signal, ...withoutUndefined({ idempotencyKey: key }) },
+        options: { signal: input.signal, idempotencyKey: key },
       });
       showResult(out, result, given.json);
     },
@@ -142,7 +142,7 @@ export const trackerCommands: Readonly<
     async call(call) {
       const { limit, cursor } = call.values;
       return call.tracker.pull(
-        { ...call.route, ...withoutUndefined({ limit, cursor, filters: await jsonObject("filters", call) }) },
+        { ...call.route, limit, cursor, filters: await jsonObject("filters", call) },
         call.options,
       );
     },
@@ -166,7 +166,7 @@ export const trackerCommands: Readonly<
     options: ["no-pull", "limit", "idempotency-key"],
     examples: ["--provider github --project my-project", "--provider github --project my-project --no-pull"],
     call: ({ tracker, route, values: { limit, "no-pull": noPull }, options }) =>
-      tracker.run({ ...route, pullFirst: !noPull, ...withoutUndefined({ limit }) }, options),
+      tracker.run({ ...route, pullFirst: !noPull, limit }, options),
   }),
 
   search: trackerCommand("tracker search [TEXT]", {
@@ -174,15 +174,14 @@ export const trackerCommands: Readonly<
     options: ["key", "limit"],
     examples: ["login --provider linear", "--key ENG-12 --provider linear"],
     call: ({ tracker, route, values: { limit, key: queryKey }, text: queryText, options }) =>
-      tracker.searchIssues({ ...route, ...withoutUndefined({ limit, queryText, queryKey }) }, options),
+      tracker.searchIssues({ ...route, limit, queryText, queryKey }, options),
   }),
 
   tickets: trackerCommand("tracker tickets", {
     description: "List the tickets of the binding, 20 by default.",
     options: ["limit"],
     examples: ["--provider linear", "--provider linear --limit 100 --json"],
-    call: ({ tracker, route, values: { limit }, options }) =>
-      tracker.listTickets({ ...route, ...withoutUndefined({ limit }) }, options),
+    call: ({ tracker, route, values: { limit }, options }) => tracker.listTickets({ ...route, limit }, options),
   }),
 
   bind: trackerCommand("tracker bind", {
@@ -196,7 +195,7 @@ export const trackerCommands: Readonly<
       const more = await jsonObject("identity", call);
       if (projectSlug === undefined && more === undefined)
         throw usageError("--project is required", "Try: --project SLUG");
-      const about = { provider, projectIdentity: { ...withoutUndefined({ project_slug: projectSlug }), ...more } };
+      const about = { provider, projectIdentity: { project_slug: projectSlug, ...more } };
       if (values.candidate !== undefined)
         return tracker.bindConfirm({ ...about, candidateToken: values.candidate }, options);
       if (values.binding !== undefined) return tracker.bindValidate({ ...about, bindingRef: values.binding }, options);
