@@ -21,24 +21,20 @@ export interface KeySlot {
   readonly way: KeyWay;
   /** A digest of the machine's id; empty where it has none. */
   readonly machine: string;
-  /** The machine's name, for messages. */
+  /** For messages. */
   readonly host: string;
   /** The data key, sealed. */
   readonly wrapped: string;
 }
 
-/** A key for a future slot. */
 export interface NewKey {
   readonly way: KeyWay;
   readonly key: Buffer;
 }
 
-/** The OS keychain, a passphrase, or this machine. */
+/** Keys of 256 bits. */
 export interface KeySource {
-  /**
-   * The 256-bit key of a slot.
-   * @throws {@link AuthError} `keychain_unavailable`, `storage_unreadable` or `storage_damaged`, naming what is missing
-   */
+  /** @throws {@link AuthError} `keychain_unavailable`, `storage_unreadable` or `storage_damaged`: what is missing */
   open(slot: KeySlot): Promise<Buffer>;
   /** A key for a new slot, with the secret or keychain entry that it needs. */
   create(): Promise<NewKey>;

@@ -26,7 +26,6 @@ const passed =
 
 interface KeychainProcess {
   readonly child: ChildProcess;
-  readonly answer: Socket | null | undefined;
   said(): string;
   /** The exit code, or why there was no process. */
   readonly ended: Promise<number | null | Error>;
@@ -91,9 +90,9 @@ export async function askKeychainProcess(
  * Whether the process keeps this one alive. Some runtimes cannot set that for each part, and none for a process that
  * failed to start.
  */
-function keepAlive({ child, answer }: KeychainProcess, how: "ref" | "unref"): void {
+function keepAlive({ child }: KeychainProcess, how: "ref" | "unref"): void {
   if (child.pid === undefined) return;
-  for (const one of [child, child.stdin as Partial<Socket> | null, answer as Partial<Socket> | null | undefined])
+  for (const one of [child, child.stdin, child.stdio?.[3]] as readonly (Partial<Socket> | null | undefined)[])
     one?.[how]?.();
 }
 
@@ -116,7 +115,7 @@ function start(env: Environment, { args, env: own }: Exclude<SelfStart, { imposs
     if (/\n.*\n/.test(text)) child.kill("SIGKILL");
   });
   child.stdin?.on("error", () => undefined);
-  return { child, answer, said: () => text, ended };
+  return { child, said: () => text, ended };
 }
 
 function environmentOf(env: Environment): Environment {

@@ -10,7 +10,7 @@ import {
 import { readPrivateFile } from "../../platform/private-files.ts";
 import type { LockHolder, ProcessLock } from "../../platform/process-lock/holder.ts";
 import { acquireProcessLock, removeDeadLock } from "../../platform/process-lock/process-lock.ts";
-import { leftTemporaries } from "../../platform/replace-file.ts";
+import { leftTemporaries, type Reservation } from "../../platform/replace-file.ts";
 import type { DataKey } from "../secure-storage/data-key.ts";
 import type { NewKey } from "../secure-storage/key-slot.ts";
 import { addSlot, removeSlots } from "../secure-storage/key-slot-changes.ts";
@@ -53,9 +53,9 @@ async function writeProfile(
   if (session?.id === before?.session?.id && session !== before?.session)
     throw new TypeError("a session changes under a claim");
   if (session !== undefined && session !== before?.session)
-    replaceSealed(key, join(folder, session.id), sessionText(session));
+    await replaceSealed(key, join(folder, session.id), sessionText(session));
   const text = JSON.parse(textOf(profile)) as object;
-  replaceSealed(key, join(folder, "profile"), JSON.stringify({ ...text, name, login: session?.id }));
+  await replaceSealed(key, join(folder, "profile"), JSON.stringify({ ...text, name, login: session?.id }));
   await sweep(key.path(folder), session?.id);
 }
 
@@ -81,7 +81,7 @@ export async function changeChoice(change: (choice: Choice) => Choice, store: Lo
     if (after === before || key === undefined) return after;
     requireHeld(lock);
     const { active, folders } = after;
-    replaceSealed(key, "choice", JSON.stringify({ active, folders: folders && Object.fromEntries(folders) }));
+    await replaceSealed(key, "choice", JSON.stringify({ active, folders: folders && Object.fromEntries(folders) }));
     return after;
   });
 }
@@ -151,21 +151,23 @@ function requireHeld(lock: ProcessLock | undefined): void {
   });
 }
 
-function replaceSealed(key: DataKey, name: string, text: string): void {
+/**
+ * Reads back: a lying disk shows now, while the content is still in memory.
+ *
+ * @param room - taken for it before
+ */
+export async function replaceSealed(key: DataKey, name: string, text: string, room?: Reservation): Promise<void> {
+  const path = key.path(name);
   const sealed = key.seal(name, text);
-  replacePrivateFile(key.path(name), sealed);
-  requireStored(key.path(name), sealed);
+  if (room === undefined) replacePrivateFile(path, sealed);
+  else await room.commit(sealed);
+  if (readPrivateFile(path)?.equals(sealed) === true) return;
+  throw new AuthError("storage_unwritable", `"${path}" does not contain what was just written`, {
+    hint: hint`Run: ${{ command: "auth doctor" }}`,
+  });
 }
 
 /** Without this machine's clock offset: other machines read it too. */
 export function sessionText({ clockOffsetMs: _, ...session }: Session): string {
   return textOf({ ...session, clockOffsetMs: 0 });
-}
-
-/** Reads back: a lying disk shows now, while the content is still in memory. */
-export function requireStored(path: string, content: Buffer): void {
-  if (readPrivateFile(path)?.equals(content) === true) return;
-  throw new AuthError("storage_unwritable", `"${path}" does not contain what was just written`, {
-    hint: hint`Run: ${{ command: "auth doctor" }}`,
-  });
 }

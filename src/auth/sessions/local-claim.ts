@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { removePrivateFile, replacePrivateFile, reservePrivateFile } from "../../platform/private-file-changes.ts";
+import { removePrivateFile, reservePrivateFile } from "../../platform/private-file-changes.ts";
 import { fileMark } from "../../platform/private-files.ts";
 import type { Reservation } from "../../platform/replace-file.ts";
-import { lockFile, requireStored, sessionText } from "./local-changes.ts";
+import { lockFile, replaceSealed, sessionText } from "./local-changes.ts";
 import type { LocalFiles, ReadProfile } from "./local.ts";
 import type { Claim, ClaimOptions } from "./store.ts";
 import { lastRefresh, note, noteOffset, refuseOlder } from "./this-machine.ts";
@@ -76,12 +76,9 @@ export async function claimLogin(
         if (lock.held() || isUnchanged()) {
           // First: a process that finds the new session without the clock's offset would refresh once more.
           noteOffset(next, store.options.machine);
-          const sealed = key.seal(login, sessionText(next));
           const taken = room;
           room = undefined;
-          if (taken === undefined) replacePrivateFile(file, sealed);
-          else await taken.commit(sealed);
-          requireStored(file, sealed);
+          await replaceSealed(key, login, sessionText(next), taken);
         }
       } catch (error) {
         // A removed profile took its directory along: nothing to store.

@@ -13,7 +13,7 @@ import type { AccessTokenOptions } from "./access-token.ts";
 import type { AuthEventStream } from "./events.ts";
 import { hold, isEnough, isUsable, type Held } from "./freshness.ts";
 
-/** A session with the profile that holds it. @internal */
+/** @internal */
 export interface FoundSession {
   readonly session: Session;
   readonly stored: StoredProfile;
@@ -107,7 +107,6 @@ export class CurrentSession {
     return this.#held !== undefined && isEnough(this.#held, need, this.#options.clock) ? this.#held : undefined;
   }
 
-  /** The session in memory, if its token is usable at all. */
   stillGood(need: AccessTokenOptions): Session | undefined {
     const held = this.#held;
     return held !== undefined && isUsable(held, need, this.#options.clock) ? held.credential : undefined;

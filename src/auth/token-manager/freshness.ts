@@ -91,14 +91,12 @@ function leftMs({ credential, expiresAtMonotonic }: Held<HeldToken>, clock: Cloc
   return Math.min(expiresAtMonotonic - clock.monotonic(), remainingMs(credential, clock.now()));
 }
 
-/** Whether the held token is valid at all: enough where it cannot be refreshed. */
+/** Enough where it cannot be refreshed. */
 export function isUsable(held: Held<HeldToken>, { rejected }: AccessTokenOptions, clock: Clock): boolean {
   return held.token !== rejected && leftMs(held, clock) > 0;
 }
 
 /**
- * Whether the held token satisfies a caller.
- *
  * Reading both clocks is most of the cost of giving out a token. So one reading is good for a second of the wall clock,
  * or less if the token expires sooner; a clock set back falls outside of that second.
  */

@@ -21,7 +21,6 @@ interface RefreshContext {
   profile: string;
   clock: Clock;
   fetch: Fetch;
-  /** From 0 to 1, for jitter. */
   random: () => number;
   events: AuthEventStream;
   claim: Claim;
@@ -39,8 +38,7 @@ interface RefreshContext {
  * @returns the continued session. Lifetimes count from the sending: a stopped or sleeping process may read the response
  *   long after it came
  * @throws the error of the last try; {@link AuthError} `refresh_unconfirmed` when one was sent without a response,
- *   `lock_unavailable` when the claim was lost; {@link NotAuthenticatedError} when the response does not belong to this
- *   session
+ *   `lock_unavailable` when the claim was lost
  */
 export async function requestRefresh(
   session: Session,
@@ -94,7 +92,6 @@ export async function requestRefresh(
   }
 }
 
-/** Whether a request may have reached the service without a response. */
 function isUnanswered(error: unknown): boolean {
   return error instanceof AuthError && error.code === "network_unavailable" && !wasNeverSent(error);
 }

@@ -24,7 +24,6 @@ export interface RefresherOptions {
   readonly current: CurrentSession;
   readonly clock: Clock;
   readonly fetch: Fetch;
-  /** From 0 to 1, for jitter. */
   readonly random: () => number;
   readonly events: AuthEventStream;
   readonly by?: string | undefined;

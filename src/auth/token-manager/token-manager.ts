@@ -10,9 +10,8 @@ import type { TokenSource } from "./token-source.ts";
 
 /** @internal */
 export interface TokenManagerOptions extends CurrentSessionOptions {
-  /** The source of tokens, if not the stored session. */
+  /** If not the stored session. */
   source?: TokenSource | undefined;
-  /** For refreshes. */
   fetch: runtime.Fetch;
   /** From 0 to 1, for jitter; `Math.random` by default. */
   random?: () => number;

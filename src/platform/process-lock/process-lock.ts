@@ -120,23 +120,21 @@ async function wait(
  * Undefined when free; changes nothing.
  * @throws {@link AuthError} `storage_unwritable` when it cannot be examined, or something else is at `path`
  */
-export async function inspectProcessLock(path: string): Promise<LockHolder | undefined> {
-  try {
-    return await inspectDirectory(path, judgeOf(path));
-  } catch (error) {
-    throw explanationOf(path, error);
-  }
+export function inspectProcessLock(path: string): Promise<LockHolder | undefined> {
+  return explaining(path, inspectDirectory(path, judgeOf(path)));
 }
 
 /** Removes a lock whose holder is proved dead (then true), and all next to it. Throws as {@link inspectProcessLock}. */
 export async function removeDeadLock(path: string): Promise<boolean> {
-  try {
-    const isRemoved = await removeDead(path, judgeOf(path));
-    if (flag !== undefined) removeLockFile(path, flag);
-    return isRemoved;
-  } catch (error) {
+  const isRemoved = await explaining(path, removeDead(path, judgeOf(path)));
+  if (flag !== undefined) removeLockFile(path, flag);
+  return isRemoved;
+}
+
+function explaining<T>(path: string, work: Promise<T>): Promise<T> {
+  return work.catch((error: unknown) => {
     throw explanationOf(path, error);
-  }
+  });
 }
 
 function timedOut(path: string, waitedMs: number, holder: LockHolder | undefined, failure: unknown): unknown {

@@ -133,6 +133,18 @@ test("waiting ends at its limit, and the error names the holder and the next ste
   lock.release();
 });
 
+test("a holder at work is waited for longer, in steps of 5 s, and the caller is told once", async () => {
+  const { path } = place();
+  const lock = await acquireProcessLock(path, once);
+  const clock = jumpingClock();
+  let told = 0;
+  const patience = { clock, timeoutMs: 1_000, whileAtWorkMs: 8_000, onWait: () => (told += 1) };
+  await assert.rejects(acquireProcessLock(path, patience), { code: "lock_unavailable" });
+  assert.ok(clock.monotonic() >= 11_000 && clock.monotonic() < 12_000, `after ${clock.monotonic()} ms`);
+  assert.equal(told, 1);
+  lock.release();
+});
+
 test("NFR-006 a waiter ends without the lock, at its next look, when its purpose has been fulfilled", async () => {
   const { path, folder } = place();
   const lock = await acquireProcessLock(path, once);
