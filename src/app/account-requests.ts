@@ -35,7 +35,6 @@ export async function accountOfToken(
   return accountOf({ service, team: undefined, session: { user, teams: user.teams } });
 }
 
-/** Asks the service who owns a token from elsewhere. */
 export async function ownerOfToken(
   app: App,
   signal: AbortSignal | undefined,

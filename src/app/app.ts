@@ -56,7 +56,6 @@ export interface App {
    * @param options - `mayBeNew`: it may be named and not exist; by default only where tokens come from elsewhere
    */
   profileInUse(options?: { mayBeNew?: boolean }): Promise<ProfileInUse>;
-  /** The source of tokens, if not a stored session. */
   readonly tokenSource: TokenSource | undefined;
   /** For the profile and service in use, unless named. */
   tokens(profile?: string, service?: string): TokenManager;

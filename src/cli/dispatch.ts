@@ -15,7 +15,6 @@ export type Request =
       readonly positionals: readonly string[];
     };
 
-/** Loads the named command, and the help only if requested. */
 export async function dispatch(
   argv: readonly string[],
   identity: Identity,
@@ -66,7 +65,6 @@ function requireProfileName(inFront: readonly string[]): void {
     throw usageError("--profile needs a value", hint`Try: ${{ command: "--profile NAME auth status" }}`);
 }
 
-/** Options in front of a command, by name, and the rest. */
 export function globalOptions(argv: readonly string[]): GlobalOptions {
   const { inFront, line } = splitOptions(argv);
   requireProfileName(inFront);

@@ -5,7 +5,6 @@ import { runGit } from "../platform/git.ts";
 
 /** This program as a credential helper in git's configuration. */
 
-/** As in git's configuration. */
 export function gitHelper({ command }: Identity, profile?: string): string {
   return `!${command} auth git-credential${profile === undefined ? "" : ` --profile ${profile}`}`;
 }

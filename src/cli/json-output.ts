@@ -3,7 +3,6 @@
 import type { AuthErrorCode } from "../base/errors.ts";
 import type { DrainCounts } from "../sync/event-drain.ts";
 
-/** A team, in the service's words. */
 export interface TeamOutput {
   readonly id: string;
   readonly name: string;
@@ -13,7 +12,6 @@ export interface TeamOutput {
   readonly isPrivateTeamspace?: boolean;
 }
 
-/** The user, as the service says. */
 export interface UserOutput {
   readonly id: string;
   readonly email?: string;
@@ -22,7 +20,6 @@ export interface UserOutput {
   readonly isUnnamed?: true;
 }
 
-/** Where the sessions are stored. */
 export interface StorageStatus {
   /** As in `--storage`; `shared`: in a store that several machines share. */
   readonly kind: "keychain" | "file" | "memory" | "shared";
@@ -83,7 +80,6 @@ export interface AuthStatus {
   readonly ended?: EndedLoginOutput;
 }
 
-/** A login that has ended. */
 export interface EndedLoginOutput {
   readonly user: UserOutput;
   /**
@@ -259,7 +255,6 @@ export interface DoctorReport {
     /** Stable: `D403` is about the mode of the credentials file in every version. */
     readonly number: string;
     readonly severity: "ok" | "note" | "warning" | "critical";
-    /** In a word or two. */
     readonly subject: string;
     readonly sentence: string;
     /** The fix, with a command to paste if there is one. */
@@ -290,7 +285,6 @@ export interface ErrorOutput {
     /** `internal_error` is a bug. */
     readonly code: AuthErrorCode | "internal_error";
     readonly message: string;
-    /** The next step. */
     readonly hint: string;
   };
 }
@@ -310,7 +304,6 @@ export interface EmitOutput {
 
 /** `sync upload --json`. */
 export interface UploadOutput {
-  /** Number of artifacts. */
   readonly queued: number;
 }
 

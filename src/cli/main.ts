@@ -74,7 +74,6 @@ export function createCommand({
   };
 }
 
-/** A tool's identity, and its replacements of the real thing. */
 type Tool = Omit<CommandOptions, "name" | "version" | "commands" | "ownCommands"> & { readonly toolIdentity: Identity };
 
 async function run(
@@ -167,7 +166,6 @@ function outputOf(
   return createOutput({ stdout, stderr, env, platform: process.platform }, words);
 }
 
-/** As a Node stream. */
 function readable(input: NonNullable<CommandStreams["stdin"]>): Readable & { readonly isTTY?: boolean } {
   return input instanceof Readable ? input : Object.assign(Readable.from(input), { isTTY: input.isTTY === true });
 }

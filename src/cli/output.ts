@@ -27,7 +27,6 @@ export type Text = string | Hint;
  */
 export interface Output {
   answer(text: string): void;
-  /** A success, with a tick. */
   done(text: Text): void;
   finding(mark: Mark, label: string, text: string): void;
   json<T>(value: Printed<T>): void;
@@ -55,7 +54,6 @@ export interface Output {
   /** Of stderr, if a drawing is possible there. */
   readonly screen: Screen | undefined;
   readonly isAnswerShown: boolean;
-  /** Whether any result was written. */
   readonly hasAnswered: boolean;
 }
 

@@ -10,7 +10,7 @@ import type { Row } from "./format.ts";
 export function lentRows(found: Status, { host, until }: NonNullable<Status["lender"]>, now: number): Row[] {
   const time = until === undefined ? "" : `, for ${hoursAndMinutes(Date.parse(until) - now)}`;
   return [
-    ["User", userName(found)],
+    ["User", emailAndName(found)],
     ["Default team", teamName(found)],
     ["Teams", teamNames(found)],
     ["Login", `lent by the agent on ${host}${time}; nothing is stored here`],
@@ -40,7 +40,7 @@ export function endedRows(profile: Profile | undefined, { service }: Status, now
   const refreshed =
     last.refreshedBy === undefined ? "never" : `on ${localTime(last.issuedAt)} by "${last.refreshedBy}"`;
   return [
-    ["User", userName(last)],
+    ["User", emailAndName(last)],
     ["Ended", whyEnded(last)],
     ["Reason", last.said],
     ["Refreshed", refreshed],
@@ -54,7 +54,7 @@ export function endedRows(profile: Profile | undefined, { service }: Status, now
  */
 export function sessionRows(
   found: Status,
-  session: Session | undefined,
+  session: Session,
   now: number,
   identity: Identity,
   asked: string,
@@ -62,22 +62,22 @@ export function sessionRows(
 ): Row[] {
   const until = (time: string | undefined, unknown: string): string => {
     if (time === undefined) return unknown;
-    if (session !== undefined && isBeforeIssue(session, now - session.clockOffsetMs))
+    if (isBeforeIssue(session, now))
       return `until ${time}; the clock here was set back, so the next command refreshes it`;
-    const left = Date.parse(time) - now;
+    const left = Date.parse(time) - session.clockOffsetMs - now;
     return left > 0 ? `${remaining(left)}, until ${toSeconds(time)}` : `expired at ${toSeconds(time)}`;
   };
   const bound = found.tokenType === "DPoP" ? "; bound to a key in the session (DPoP)" : "";
   return [
-    ["User", userName(found)],
+    ["User", emailAndName(found)],
     ["Default team", teamName(found)],
     ["Teams", teamNames(found)],
     ["Access token", `${until(found.accessTokenExpiresAt, "valid until the service refuses it")}${bound}`],
     [
       "Refresh token",
-      session?.refreshToken
+      session.refreshToken
         ? until(found.refreshTokenExpiresAt, "managed by the service")
-        : `none: ${session ? endOfSession(session, now - session.clockOffsetMs) : ""}`,
+        : `none: ${endOfSession(session, now)}`,
     ],
     [
       "Scope",
@@ -104,7 +104,7 @@ export function tokenRows(
   { variable }: Identity,
 ): Row[] {
   return [
-    ["User", unknownUser ?? userName(found)],
+    ["User", unknownUser ?? emailAndName(found)],
     ["Teams", unknownUser === undefined ? teamNames(found) : undefined],
     [
       "Access token",
@@ -140,7 +140,7 @@ function sealText(key: Status["storage"]["key"], variable: Identity["variable"])
   return `sealed with ${key === "passphrase" ? variable("PASSPHRASE") : "the key of this program"}`;
 }
 
-export function userName({ user }: Pick<Status, "user">): string {
+export function emailAndName({ user }: Pick<Status, "user">): string {
   return [user?.email, user?.name].filter(Boolean).join(", ") || (user?.id ?? "");
 }
 

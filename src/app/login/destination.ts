@@ -20,7 +20,6 @@ export interface Destination extends LoginEnvironment, Pick<ProfileInUse, "name"
   readonly already: Profile | undefined;
   /** The account whose login there expired or was revoked: most likely the next one too. */
   readonly expected: string | undefined;
-  /** What will be saved. */
   readonly profile: Omit<Profile, "session">;
   readonly provider: NamedProvider | undefined;
   /** The issuer was named and no client, now or before: one may be registered there. */

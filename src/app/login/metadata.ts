@@ -31,7 +31,6 @@ export async function startLogin(app: App, args: LoginArguments, signal?: AbortS
   return { args, to: destination(args, inUse, address), unopened };
 }
 
-/** Fetches the server's metadata, and plans the login. */
 export async function plannedLogin(app: App, { args, to }: LoginStart, signal?: AbortSignal): Promise<LoginPlan> {
   return plan(args, to, await findServer(args, to, app.exchange(signal)));
 }

@@ -20,7 +20,6 @@ import type { LoginPlan } from "./plan.ts";
 type LoggedIn = Profile & { readonly session: Session };
 
 export interface LoginUi extends Pick<LoginCallbacks, "onConsent" | "onWarning" | "signal"> {
-  /** Shows the URL or the code of a plan. */
   screen(planned: LoginPlan): ScreenCallbacks | Promise<ScreenCallbacks>;
   stored?(profile: LoggedIn): void;
   /** Called with the login of another user or service that this one has ended. */

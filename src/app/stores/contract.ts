@@ -32,7 +32,6 @@ for (let step = 0; step < Number(steps); ) {
 await store.close?.();
 process.exit();`;
 
-/** Loads, says so, waits for input, and saves. */
 const hesitating = `
 const [url, key] = process.argv.slice(1);
 const store = await (await import(url)).makeStore();
@@ -57,7 +56,6 @@ process.exit();`;
 
 interface Started {
   readonly child: ChildProcess;
-  /** The next line of output. */
   line(): Promise<string>;
   readonly ended: Promise<string>;
 }
@@ -70,7 +68,6 @@ interface Opened {
   save(this: void, key: string, text: string | undefined, ifVersion?: string): Promise<string | undefined>;
 }
 
-/** See `testStore`. */
 export function testContract(url: string): void {
   function start(t: TestContext, program: string, ...args: string[]): Started {
     const child = spawn(process.execPath, ["--input-type=module", "-e", program, url, ...args], {
@@ -100,7 +97,6 @@ export function testContract(url: string): void {
     return { child, line, ended };
   }
 
-  /** Runs a case with the store, then closes what it opened. */
   function contract(title: string, run: (at: Opened, t: TestContext) => Promise<void>): void {
     test(title, { timeout: 2 * limitMs }, async (t) => {
       const store = await ((await import(url)) as { makeStore(): SharedStore | Promise<SharedStore> }).makeStore();

@@ -12,7 +12,6 @@ export class ManualClock implements Clock {
   elapsed = 0;
   /** Every requested wait, in milliseconds. */
   readonly sleeps: number[] = [];
-  /** Called before every wait. */
   onSleep: (ms: number) => unknown = () => undefined;
   /** While true, time stands still: a service on a real socket takes none of this clock's. */
   isHeld: () => boolean = () => false;

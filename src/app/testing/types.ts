@@ -93,7 +93,6 @@ export interface FakeService {
   readonly fetch: FakeFetch;
   readonly clock: FakeClock;
   readonly options: FakeToolOptions;
-  /** Received, in order. */
   readonly requests: readonly ReceivedRequest[];
   /** Every token and code issued: none belongs in output or a log. */
   readonly secrets: readonly string[];
@@ -107,7 +106,6 @@ export interface FakeService {
   visit(address: string): Promise<void>;
   /** Ends every session, as an administrator does. Programs notice at their next request. */
   revoke(): void;
-  /** Stops listening. */
   close(): Promise<void>;
 }
 

@@ -17,7 +17,6 @@ export interface Place {
   readonly choices: Choices | undefined;
 }
 
-/** Loads all commands, for their options. */
 export async function completionPlaces(commands: readonly CommandEntry[]): Promise<Place[]> {
   const groups = new Map<string, readonly string[]>([["", []]]);
   const places: Place[] = [];

@@ -91,12 +91,10 @@ async function serving(
   }
 }
 
-/** Resolves at the time limit, or when the signal aborts. */
 function loanTime({ clock }: App, limitMs: number | undefined, signal: AbortSignal): Promise<void> {
   return limitMs === undefined ? aborted(signal) : clock.sleep(limitMs, { signal }).catch(() => undefined);
 }
 
-/** Asks the user about each client in turn. */
 async function asking(context: Context): Promise<(who: string) => Promise<boolean>> {
   if (!(await context.terminal()).isInteractive)
     throw usageError("--confirm needs a terminal to ask on", "Omit it, or run it on a terminal");

@@ -117,7 +117,6 @@ async function activeAfter(
   return wasActive && only !== undefined ? [only, ...more] : undefined;
 }
 
-/** Other profiles with a session, and their users. */
 async function othersLoggedIn(app: App): Promise<string[]> {
   const { name: current } = await app.profileInUse({ mayBeNew: true });
   return [...(await readAll(app.store)).profiles].flatMap(([name, profile]) =>

@@ -8,7 +8,7 @@ import { statusOf, type Status } from "../../auth-status.ts";
 import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
 import { columns } from "../../format.ts";
 import { isoTime } from "../../output.ts";
-import { endedRows, lentRows, sessionRows, tokenRows, userName } from "../../status-rows.ts";
+import { endedRows, lentRows, sessionRows, tokenRows, emailAndName } from "../../status-rows.ts";
 
 export const command: Command = defineCommand({
   usage: "auth status",
@@ -24,16 +24,12 @@ export const command: Command = defineCommand({
     const { found, profile, ended } = await (app.tokenSource
       ? ofTokenSource(context, app.tokenSource, values.check === true)
       : ofProfile(context, values.check === true));
+    const now = app.clock.now();
     if (values.json) {
       out.json(found);
-    } else if (!found.authenticated || ended !== undefined) {
-      const rows = endedRows(profile, found, app.clock.now());
-      out.answer([`Not logged in (profile "${found.profile}").`, ...(rows.length ? [columns(rows)] : [])].join("\n"));
-      if (ended !== undefined) out.warn(ended.message);
-      out.hint(ended?.next ?? hint`Run: ${login(found.profile)}`);
     } else if (found.lender !== undefined) {
-      out.done(`Logged in as ${userName(found)}`);
-      out.answer(columns(lentRows(found, found.lender, app.clock.now())));
+      out.done(`Logged in as ${emailAndName(found)}`);
+      out.answer(columns(lentRows(found, found.lender, now)));
     } else if (app.tokenSource !== undefined) {
       const { kind, origin } = app.tokenSource;
       out.done(kind === "given" ? `Using the token from ${origin}` : `Using the identity named by ${origin}`);
@@ -41,17 +37,21 @@ export const command: Command = defineCommand({
         ? undefined
         : out.words(hint`known only to the service; to ask it: ${{ command: "auth status --check" }}`);
       out.answer(columns(tokenRows(found, app.tokenSource, asked, app.identity)));
+    } else if (profile?.session === undefined) {
+      const rows = endedRows(profile, found, now);
+      out.answer([`Not logged in (profile "${found.profile}").`, ...(rows.length ? [columns(rows)] : [])].join("\n"));
+      if (ended !== undefined) out.warn(ended.message);
+      out.hint(ended?.next ?? hint`Run: ${login(found.profile)}`);
     } else {
-      out.done(`Logged in as ${profile ? accountName(profile) : found.profile}`);
-      const session = profile?.session;
-      const now = app.clock.now() + (session?.clockOffsetMs ?? 0);
+      const session = profile.session;
+      out.done(`Logged in as ${accountName(profile)}`);
       if (values.check && !found.checked)
         out.warn("the issuer does not name its users and gave no refresh token, so the session cannot be checked");
       const asked = found.checked ? "checked just now" : "not checked; see --check";
-      const before = profile?.ended && whyEnded(profile.ended);
+      const before = profile.ended && whyEnded(profile.ended);
       out.answer(columns(sessionRows(found, session, now, app.identity, asked, before)));
-      const left = session?.refreshToken ? endOf(session) - app.clock.now() : Infinity;
-      const expired = session && seemsExpired(session, app.clock.now());
+      const left = session.refreshToken ? endOf(session) - now : Infinity;
+      const expired = seemsExpired(session, now);
       if (expired) out.warn(hint`${expired.words}; to ask the service: ${{ command: "auth status --check" }}`);
       else if (left < soonMs)
         out.warn(hint`the login expires in ${duration(left)}; to renew it: ${login(found.profile, "--force")}`);
@@ -103,7 +103,6 @@ async function ofTokenSource(context: Context, source: TokenSource, check: boole
   return { found: { ...found, checked: true, user, teams } };
 }
 
-/** From the agent: nothing is stored here. */
 async function ofLender(
   { app, signal }: Context,
   { host, profile, service, user, teams, team, until }: Lender,

@@ -48,7 +48,6 @@ interface Call {
 
 interface CallDefinition extends Pick<Command, "description"> {
   readonly options?: readonly (keyof typeof callOptions)[];
-  /** What follows the command's words. */
   readonly examples: readonly string[];
   call(call: Call): Promise<TrackerResult>;
 }
