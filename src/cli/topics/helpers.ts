@@ -26,10 +26,6 @@ Bazel 5.4 and later, with a program on PATH made in this way from "auth bazel-cr
 
     bazel build --credential_helper=service.example=bazel-credential-${name} //...
 
-curl:
-
-    ${command} auth token --header | curl -H @- https://service.example/api/v1/me
-
 rclone, for WebDAV:
 
     rclone lsf :webdav: --webdav-url https://service.example/dav \\

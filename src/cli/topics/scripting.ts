@@ -9,7 +9,7 @@ export function text({ command, variable }: Identity): string {
     ${command} api /api/v1/things --paginate | jq -s .
     ${command} api /api/v1/things -f name=one -F 'tags=["a","b"]'
 
-"auth token" refreshes the token once for all scripts. --header keeps it out of the process list.
+All scripts together refresh the token once. --header keeps it out of the process list.
 
 Results go to stdout, messages to stderr. With --json, results and failures are JSON, with the same exit codes
 ("${command} help exit-codes"):
@@ -20,7 +20,7 @@ Test the code, not the message. "api" prints the service's own response, even if
 
 Without a terminal, or with --no-input, a command fails with exit code 2 instead of asking. Its hint names the option to pass.
 
-Name the profile in a script, with --profile or ${variable("PROFILE")}. Common options may come first:
+In a script, name the profile with --profile or ${variable("PROFILE")}. Common options may come first:
 
     ${command} --profile work --json auth whoami`;
 }

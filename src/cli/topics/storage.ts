@@ -22,8 +22,8 @@ passphrase. If the secret is lost, restore a backup, or log in again with --forc
 
 To change the storage, log in with another --storage. If the data key has leaked, log out with --all and log in again.
 
-Machines and containers can share the directory. Set the same ${variable("PASSPHRASE")} on each, or log in with --force for separate
-keys and logins.
+Machines and containers can share the directory with the same ${variable("PASSPHRASE")}. For separate keys and logins, log in with
+--force.
 
 Queued events are not encrypted: plain files of mode 0600 in queue/.
 

@@ -15,7 +15,7 @@ export const command: Command = defineCommand({
   usage: "auth agent [-- COMMAND…]",
   description: ({ variable }) =>
     "Lend the login to a container, a remote host or a command: access tokens only. " +
-    `Print ${variable("AGENT")} to set there, and serve until Ctrl-C. With COMMAND, set it and run COMMAND.`,
+    `Print ${variable("AGENT")} to set there, and serve until Ctrl-C. With COMMAND, run it with this variable.`,
   options: {
     for: { value: "DURATION", help: "time limit: 90s, 30m, 8h, 2d" },
     shared: { help: "let other users connect, with the secret" },

@@ -18,7 +18,7 @@ export const command: Command = defineCommand({
   options: {
     cluster: { value: "URL", help: "cluster to give the token to" },
     "insecure-skip-tls-verify": { help: "allow an unverified certificate" },
-    token: { value: "KIND", choices: ["access", "id"], help: "access (default) or id" },
+    token: { value: "KIND", choices: ["access", "id"], help: "access (default), or id (ID token)" },
     ...profileOption,
   },
   examples: [

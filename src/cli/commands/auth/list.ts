@@ -17,7 +17,7 @@ const states: Record<EndedLogin["reason"], string> = {
 
 export const command: Command = defineCommand({
   usage: "auth list",
-  description: "List the profiles, with the active one marked. Ask no service.",
+  description: "List the profiles on this machine, with the active one marked.",
   options: { ...jsonOption },
   examples: [["auth list"], ["auth list --json"]],
   async run({ app, out }, values) {

@@ -13,7 +13,7 @@ export const command: Command = defineCommand({
   description: "End the session at the service and here. With --profile or --all, remove the profile, too.",
   options: {
     force: { help: "log out here only" },
-    "keep-profile": { help: "keep the profile" },
+    "keep-profile": { help: "keep the profile's settings" },
     all: { help: "log out of every profile; remove files and keys" },
     ...profileOption,
     ...jsonOption,

@@ -6,8 +6,8 @@ import type { GitSetup } from "../../json-output.ts";
 export const command: Command = defineCommand({
   usage: "auth setup-git",
   description:
-    "Set up git to use the login for repositories of the service. " +
-    "Without --profile, git uses the profile in use at the time.",
+    "Set up git to use the login for the service, with a credential helper. " +
+    "Without --profile, the helper follows the profile in use.",
   options: {
     undo: { help: "remove the helper, for every service" },
     ...profileOption,

@@ -18,7 +18,7 @@ import type { Output } from "../../output.ts";
 
 const routingOptions = {
   provider: { value: "NAME", help: "tracker, such as github" },
-  binding: { value: "REF", help: "binding" },
+  binding: { value: "REF", help: "binding reference" },
   project: { value: "SLUG", help: "project, instead of --binding" },
 } satisfies Record<string, OptionSpec>;
 
