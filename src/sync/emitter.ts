@@ -5,6 +5,7 @@ import type { LamportClock } from "./lamport-clock.ts";
 import type { Account, Origin, QueueScope, SyncQueue } from "./queue.ts";
 import { createUlidSource } from "./ulid.ts";
 
+/** The result of emitting an event. */
 export type EmitReport =
   /** On disk: it will be sent whatever happens to this process. */
   | { outcome: "queued"; event: EventEnvelope }

@@ -14,6 +14,7 @@ const maxTries = 20;
 /** In a row: then the events are not to blame. */
 const maxRefusedSingly = 8;
 
+/** A rejected event or artifact. */
 export interface Rejection {
   /** The `event_id`, or an artifact's id in the queue. */
   id: string;

@@ -14,6 +14,7 @@ import { type Account, isSameAccount } from "./queue.ts";
  */
 export type LiveState = "Connected" | "Reconnecting" | "Offline" | "OfflineBatchMode";
 
+/** A report of a live connection. */
 export type LiveMessage =
   | Exclude<LiveFrame, { kind: "ping" }>
   | { kind: "state"; state: LiveState; reason: AuthError | undefined };

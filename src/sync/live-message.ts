@@ -1,5 +1,6 @@
 import { isJsonObject, parseJson, type JsonObject } from "../http/json-members.ts";
 
+/** The service's response to an event sent over the connection. */
 export interface LiveAnswer {
   eventId: string;
   /** `accepted`, `duplicate` or `rejected`; other words count as rejected. */
@@ -9,6 +10,7 @@ export interface LiveAnswer {
   retryable: boolean;
 }
 
+/** A frame from the service. */
 export type LiveFrame =
   | { kind: "snapshot"; workPackages: readonly unknown[] }
   | { kind: "event"; event: Readonly<Record<string, unknown>> }

@@ -11,11 +11,13 @@ import { createLamportClock } from "./lamport-clock.ts";
 import { type Account, type Origin, SyncQueue } from "./queue.ts";
 import { createUlidSource } from "./ulid.ts";
 
+/** A background report that no caller waits for. */
 export type SyncNotice =
   | { kind: "emitted"; report: EmitReport }
   | { kind: "rejected"; rejection: Rejection }
   | { kind: "drained"; report: DrainReport };
 
+/** Options of a process's synchronization. */
 export interface SyncOptions {
   /** The project in every event; none by default. */
   context?: Partial<ProjectContext>;
@@ -46,6 +48,7 @@ export interface SyncRuntimeOptions extends SyncOptions, Pick<EmitterOptions, "c
   };
 }
 
+/** Options of {@link SyncRuntime.flush}. */
 export interface FlushOptions {
   /** Ends the flush; what was sent stays sent, the rest waits in the queue. */
   signal?: runtime.AbortSignal | undefined;

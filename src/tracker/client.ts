@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { AuthError } from "../base/errors.ts";
 import { type TrackerAccess, trackerResult, type TrackerResult } from "./request.ts";
 
+/** The tracker and project of a call. */
 export interface Routing {
   /** Such as `linear` or `jira`. */
   provider: string;
@@ -12,16 +13,19 @@ export interface Routing {
   projectSlug?: string | undefined;
 }
 
+/** Options of every call. */
 export interface CallOptions {
   /** An accepted operation continues. */
   signal?: runtime.AbortSignal | undefined;
 }
 
+/** Options of a call with effects. */
 export interface WriteOptions extends CallOptions {
   /** A UUID, the same to repeat a call with an unknown result. A new one by default. */
   idempotencyKey?: string | undefined;
 }
 
+/** The tracker's calls, by name and parameters. */
 export interface TrackerCalls {
   /** Whether the provider is connected, and the last exchange. */
   status: Routing;

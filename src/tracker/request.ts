@@ -15,6 +15,7 @@ export interface TrackerAccess {
   random?: () => number;
 }
 
+/** A JSON object from the tracker. */
 export type TrackerResult = Readonly<Record<string, unknown>>;
 
 /** @internal */

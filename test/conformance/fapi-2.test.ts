@@ -91,7 +91,7 @@ const refusedIdTokens: [module: string, misbehaviour: Misbehaviour, message: Reg
   ],
   ["azp of another client", { idToken: (claims) => ({ ...claims, azp: "other" }) }, /a client other than/],
   ["invalid-null-alg", { header: { alg: "none" }, forge: (token) => token.replace(/[^.]*$/, "") }, /"none"/],
-  ["invalid-alternate-alg", { header: { alg: "RS256" } }, /does not publish for RS256/],
+  ["invalid-alternate-alg", { header: { alg: "RS256" } }, /not published for RS256/],
   ["invalid-missing-exp", { idToken: ({ exp: _, ...claims }) => claims }, /no "exp"/],
   ["invalid-expired-exp", { idToken: (claims) => ({ ...claims, exp: now() - 61 }) }, /has expired/],
   ["exp as text", { idToken: (claims) => ({ ...claims, exp: String(claims["exp"]) }) }, /"exp" that is not a number/],
@@ -103,7 +103,7 @@ const refusedIdTokens: [module: string, misbehaviour: Misbehaviour, message: Reg
   [
     "an algorithm that the metadata rules out",
     { metadata: (metadata) => ({ ...metadata, id_token_signing_alg_values_supported: ["ES256"] }) },
-    /not in the server's metadata/,
+    /not listed in the server's metadata/,
   ],
   ["an encrypted token", { forge: (token) => `${token}.a.b` }, /not a signed JWT/],
   ["characters that decoders skip", { forge: (token) => token.replace(".", "=.") }, /not a signed JWT/],

@@ -96,7 +96,8 @@ function read(file: string): Module {
     } else if (clause === undefined) throw new Error(`${file}: this statement is not understood: ${text}`);
     else if (from !== undefined) {
       for (const [, type, source = "", local = source] of clause.matchAll(/(type )?(\w+|\*)(?: as (\w+))?/g)) {
-        (text.startsWith("export") ? exported : imported).set(local, {
+        // Several may pass on everything.
+        (text.startsWith("export") ? exported : imported).set(local === "*" ? `* from ${from}` : local, {
           name: source,
           from,
           isType: (all ?? type) !== undefined,
@@ -119,7 +120,7 @@ export function exportsOf(file: string): Declaration[] {
   const passedOn = [...exported].flatMap(([name, link]) => {
     const from = fileOf(link, file);
     const all = from === undefined ? [] : exportsOf(from);
-    if (name === "*") return all.map((one) => ({ ...one, isType: one.isType || link.isType }));
+    if (name.startsWith("*")) return all.map((one) => ({ ...one, isType: one.isType || link.isType }));
     const found = all.find((one) => one.name === link.name);
     if (found === undefined) throw new Error(`${file} exports ${name}, which "${link.from}" does not declare`);
     return { ...found, name, isType: found.isType || link.isType };
