@@ -1,9 +1,19 @@
 // Runs test files with Node's runner, in a home and a temporary folder of their own, and looks at what they leave.
 import { spawn } from "node:child_process";
-import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
-import { join, relative, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { root, typescript } from "./setup.js";
 
 /** Every test file. Those of test/peers are run by themselves: they have dependencies of their own. */
@@ -59,7 +69,13 @@ export async function runTests(args, { node = process.execPath, reporter = "spec
     new Map([...stateOf(home, "~"), ...sources.flatMap((name) => stateOf(join(root, name), name, isSource))]);
   const before = states();
   try {
-    const code = await runNode(node, args, reporter, { ...withoutSettings(env), ...places(home, temporary) });
+    const options = args.filter((arg) => arg.startsWith("-"));
+    const files = together(
+      args.filter((arg) => !options.includes(arg)),
+      scratch,
+    );
+    const own = { ...withoutSettings(env), ...places(home, temporary) };
+    const code = await runNode(node, [...options, ...files], reporter, own);
     const after = states();
     const all = [...new Set([...before.keys(), ...after.keys()])];
     const changed = all.filter((path) => before.get(path) !== after.get(path)).sort();
@@ -71,6 +87,25 @@ export async function runTests(args, { node = process.execPath, reporter = "spec
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+/**
+ * The files of a folder run in one process, which starts, loads what they share and makes it fast once. Not those that mostly wait for
+ * processes of their own. Node's runner sorts by path, so that what runs long begins first.
+ */
+function together(files, scratch) {
+  const isApart = (file) => /^test[/\\](acceptance|peers)[/\\]/.test(file);
+  const folders = new Map();
+  for (const file of files) {
+    const key = isApart(file) ? file : dirname(file);
+    folders.set(key, [...(folders.get(key) ?? []), file]);
+  }
+  return [...folders].map(([folder, own]) => {
+    if (own.length === 1) return own[0];
+    const entry = join(scratch, `${folder.replaceAll(/[/\\]/g, "-")}.mjs`);
+    writeFileSync(entry, own.map((file) => `import ${JSON.stringify(pathToFileURL(join(root, file)))};\n`).join(""));
+    return entry;
+  });
 }
 
 function runNode(node, args, reporter, env) {
@@ -86,8 +121,7 @@ function runNode(node, args, reporter, env) {
       "--test",
       `--test-concurrency=${availableParallelism() + 1}`,
       ...(options.some((option) => option.startsWith("--test-reporter")) ? [] : [`--test-reporter=${reporter}`]),
-      ...options,
-      ...args.filter((arg) => !options.includes(arg)),
+      ...args,
     ],
     { cwd: root, stdio: "inherit", env },
   );

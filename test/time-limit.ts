@@ -1,4 +1,4 @@
-// Gives every test a time limit: a defect that makes one hang fails that test's file, by the test's name, and the run goes on.
+// Gives every test a time limit: a defect that makes one hang fails its process, by the test's name, and the run goes on.
 // Node's own `--test-timeout` counts for a whole file on Node 20 and does not say which test hung.
 import { afterEach, beforeEach, type TestContext } from "node:test";
 import { alarm } from "./helpers/until.ts";

@@ -2,12 +2,10 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { scene } from "../helpers/scene.ts";
 
 const windows = { skip: process.platform === "win32" && "a folder in use cannot be deleted there" };
-const before = process.cwd();
-after(() => process.chdir(before));
 
 test(
   "every command that needs no file of the directory works in a deleted one, and one that does says so",
@@ -15,6 +13,8 @@ test(
   async (t) => {
     const { here } = await scene(t);
     const folder = mkdtempSync(join(tmpdir(), "spec-kitty-gone-"));
+    const before = process.cwd();
+    t.after(() => process.chdir(before));
     process.chdir(folder);
     rmdirSync(folder);
     for (const line of [

@@ -6,9 +6,6 @@ import { test, type TestContext } from "node:test";
 import { findKeychainLibrary, type KeychainLibrary } from "../../../src/auth/secure-storage/keychain-library.ts";
 import { scratchFolder } from "../../helpers/command.ts";
 
-// For every umask, directories are as installed.
-process.umask(0o022);
-
 const modules = "node_modules";
 const linux = { platform: "linux", arch: "x64" };
 const unpermitted = { skip: process.platform === "win32" && "modes say nothing on Windows" };
@@ -23,6 +20,9 @@ interface Tree {
 }
 
 function tree(t: TestContext): Tree {
+  // For every umask, directories are as installed.
+  const mask = process.umask(0o022);
+  t.after(() => process.umask(mask));
   const root = realpathSync(scratchFolder(t));
   const at = (path: string): string => join(root, path);
   const file = (path: string, text = ""): string => {
