@@ -127,6 +127,7 @@ async function run(
       options: values,
       command: commandName(command),
     });
+    apps.add(app);
     app.events.on("waiting", (awaited) => out.say(`Waiting for ${waitingFor(awaited)} …`));
     const terminal = async (): Promise<Terminal> =>
       (await import("../platform/terminal.ts")).terminalOf({
@@ -155,6 +156,7 @@ async function run(
   }
   // A session lost with this process is a failure, whatever else succeeded.
   await app?.close().catch(async (error: unknown) => (code = (await report(error)) || code));
+  if (app !== undefined) apps.delete(app);
   return code;
 }
 
@@ -201,6 +203,7 @@ function mayNeedKeychain(argv: readonly string[], tool: Tool & { readonly env: E
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 /** Those running: a program may start any number at once, and they share the listeners of the process. */
 const running = new Set<AbortController>();
+const apps = new Set<App>();
 let isWatched = false;
 let isOutputLost = false;
 
@@ -243,8 +246,13 @@ function watchOutput(): void {
   // The work goes on without a reader.
   process.stderr.on("error", () => undefined);
   process.stdout.on("error", ({ code }: NodeJS.ErrnoException) => {
-    // The reader may stop early: `… | head -1` is no failure.
-    if (code === "EPIPE") process.exit(0);
+    // The reader may stop early: `… | head -1` is no failure. What a refresh brings is stored first; the command reports a
+    // failure of that itself.
+    if (code === "EPIPE")
+      return void Promise.all([...apps].map((app) => app.close())).then(
+        () => process.exit(0),
+        () => undefined,
+      );
     // Any other error is one; the work goes on, or a session could be lost.
     if (!isOutputLost) fail(`cannot write the output (${code})`, "Free some space, or redirect the output elsewhere");
     isOutputLost = true;

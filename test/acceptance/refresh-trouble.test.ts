@@ -365,6 +365,26 @@ test("NFR-010 what could not be stored after all is reported in plain words and 
   );
 });
 
+test("NFR-010 NFR-016 a session that the disk takes late is stored, although nobody reads the token any more", async (t) => {
+  const { saas, env, here } = await sceneWithExpiredSession(t);
+  const refusing = `
+    import fs from "node:fs";
+    import { syncBuiltinESMExports } from "node:module";
+    const { renameSync } = fs;
+    let left = 2;
+    fs.renameSync = (from, to) => {
+      if (String(from).endsWith(".tmp") && left-- > 0) throw Object.assign(new Error("EIO: refused"), { code: "EIO" });
+      renameSync(from, to);
+    };
+    syncBuiltinESMExports();`;
+  const nodeArgs = ["--import", `data:text/javascript,${encodeURIComponent(refusing)}`];
+  const { child, ended } = startCommand(t, ["auth", "token"], env, { nodeArgs });
+  child.stdout?.destroy();
+  assert.equal((await ended).code, 0);
+  assert.equal((await here("auth refresh")).code, 0);
+  assert.deepEqual([saas.counters.refreshes, saas.counters.reuses], [2, 0]);
+});
+
 test("NFR-009 while a program keeps a session that the disk does not take, no other presents the token that it has spent", async (t) => {
   const stage = await sceneOnSmallDisk(t);
   if (stage === undefined) return;
