@@ -1,5 +1,5 @@
 import { AuthError, reasonOf } from "../../base/errors.ts";
-import type { Clock } from "../../platform/clock.ts";
+import { abortable, type Clock } from "../../platform/clock.ts";
 import type { ThisMachine } from "./local.ts";
 import { fromText, isLoginId, textOf, type Profile, type Session } from "./session.ts";
 import type { Sealer } from "./shared-sealing.ts";
@@ -112,7 +112,8 @@ export class SharedEntries {
     for (let waitMs = firstWaitMs; ; waitMs *= 2) {
       const signal = clock.timeout(callMs);
       try {
-        return await answered(call(signal), signal);
+        // Clients may ignore the signal.
+        return await abortable(call(signal), signal);
       } catch (error) {
         if (clock.monotonic() - startedAt + waitMs > triesMs) throw this.#unreachable(error);
         await clock.sleep(waitMs * (0.75 + Math.random() / 2));
@@ -136,13 +137,4 @@ export class SharedEntries {
       hint: "Pass the key used at login. After a change of the key, pass the old one after the new one",
     });
   }
-}
-
-/** For clients that ignore the signal. */
-function answered<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const giveUp = (): void => reject(signal.reason);
-    signal.addEventListener("abort", giveUp, { once: true });
-    answer.then(resolve, reject).finally(() => signal.removeEventListener("abort", giveUp));
-  });
 }

@@ -1,8 +1,7 @@
 import { isTransient } from "../../base/errors.ts";
-import type { Clock } from "../../platform/clock.ts";
+import { abortable, type Clock } from "../../platform/clock.ts";
 import type { AccessTokenOptions } from "./access-token.ts";
 import { hold, isEnough, isUsable, type Held, type HeldToken } from "./freshness.ts";
-import { abortable } from "./token-manager.ts";
 import type { TokenGiver } from "./token-source.ts";
 
 /**

@@ -1,5 +1,6 @@
 import { AuthError, NotAuthenticatedError, hint, isAuthError, login } from "../../base/errors.ts";
 import type * as runtime from "../../base/runtime-types.ts";
+import { abortable } from "../../platform/clock.ts";
 import type { Credential, NamedProfile, ProfileInUse, Session } from "../sessions/session.ts";
 import { CurrentSession, type CurrentSessionOptions } from "./current-session.ts";
 import type { AuthEventSource } from "./events.ts";
@@ -216,14 +217,3 @@ function accessTokenOf({ accessToken, tokenType, accessTokenExpiresAt: ends, clo
 }
 
 const noNeeds: AccessTokenOptions = {};
-
-/** Waits for a shared promise: the signal ends this wait, not the work. */
-export function abortable<T>(promise: Promise<T>, signal: runtime.AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
-}
