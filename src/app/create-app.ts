@@ -48,7 +48,7 @@ export function createApp(overrides: AppOverrides = {}): App {
   // Loaded with the first request: printing a token sends none.
   const loadedFetch = lazily(async () => {
     const { sender } = await import("./sender.ts");
-    return (loaded = await sender(overrides, { identity, env, clock, events, effects }));
+    return (loaded = await sender(overrides, { identity, env, clock, events }, effects));
   });
   let loaded: Fetch | undefined;
   const fetch: Fetch = (input, init) =>

@@ -79,12 +79,9 @@ export function authOf(app: App): Auth {
     login: (options = {}) =>
       spoken(async () => {
         refuseUseless(app.tokenSource);
-        const [{ loginArguments }, { startLogin }, { performLogin }] = await Promise.all([
-          import("./login/arguments.ts"),
-          import("./login/metadata.ts"),
-          import("./login/perform.ts"),
-        ]);
-        const { requireSomebody } = await import("./login/attended.ts");
+        const { loginArguments } = await import("./login/arguments.ts");
+        const { startLogin } = await import("./login/metadata.ts");
+        const { performLogin, requireSomebody } = await import("./login/perform.ts");
         const start = await startLogin(app, loginArguments(app, { ...options, force: true }), options.signal);
         const loggedIn = await performLogin(app, start, {
           ...options,

@@ -1,12 +1,11 @@
+import type { App } from "./app.ts";
 import type { Settings } from "./settings.ts";
 import { parseAgentValue } from "../agent/address.ts";
 import { agentClient } from "../agent/client.ts";
 import { heldTokens } from "../auth/token-manager/held-tokens.ts";
 import type { Lender, TokenGiver } from "../auth/token-manager/token-source.ts";
 import { AuthError } from "../base/errors.ts";
-import type { Identity } from "../base/identity.ts";
 import type { Secret } from "../base/secret.ts";
-import type { Clock } from "../platform/clock.ts";
 
 /**
  * The login lent by an agent. What the user names must match it: tokens must not go to another account's place or
@@ -19,7 +18,7 @@ export function lentTokens(
   { profile, service }: Settings,
   value: Secret,
   origin: string,
-  { identity, clock }: { identity: Identity; clock: Clock },
+  { identity, clock }: Pick<App, "identity" | "clock">,
 ): TokenGiver & { lender: () => Promise<Lender> } {
   const agent = agentClient(parseAgentValue(value, origin), { origin, userAgent: identity.userAgent, clock });
   const mustBe = (named: { value: string; source: string } | undefined, lent: string): void => {

@@ -1,24 +1,14 @@
+import type { App } from "./app.ts";
 import type { AppOverrides } from "./overrides.ts";
-import type { AuthEventStream } from "../auth/token-manager/events.ts";
 import type { Fetch } from "../base/runtime-types.ts";
-import type { Identity } from "../base/identity.ts";
 import { countUnsettled, type Effects } from "../http/effects.ts";
 import { observed, traced } from "../http/trace.ts";
-import type { Clock } from "../platform/clock.ts";
-import type { Environment } from "../platform/paths.ts";
-
-interface SenderOptions {
-  readonly identity: Identity;
-  readonly env: Environment;
-  readonly clock: Clock;
-  readonly events: AuthEventStream;
-  readonly effects: Effects;
-}
 
 /** What sends all requests of an app: the program's own `fetch`, or the system's. */
 export async function sender(
   { fetch, onTraffic }: AppOverrides,
-  { identity, env, clock, events, effects }: SenderOptions,
+  { identity, env, clock, events }: Pick<App, "identity" | "env" | "clock" | "events">,
+  effects: Effects,
 ): Promise<Fetch> {
   const sent =
     fetch ?? countUnsettled((await import("../platform/system-fetch.ts")).systemFetch(env, identity), effects);

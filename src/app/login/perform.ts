@@ -1,3 +1,4 @@
+import { isatty } from "node:tty";
 import { browserLogin } from "../../auth/flows/browser-login.ts";
 import { deviceLogin } from "../../auth/flows/device-login.ts";
 import type { LoginRequest } from "../../auth/flows/login-request.ts";
@@ -6,8 +7,10 @@ import { tokenLogin } from "../../auth/flows/token-login.ts";
 import { createDpopKey } from "../../auth/oauth/dpop-proof.ts";
 import { accountName, type Profile, type Session } from "../../auth/sessions/session.ts";
 import { endedLogin, lastLogin } from "../../auth/token-manager/ended-login.ts";
-import { AuthError } from "../../base/errors.ts";
+import { AuthError, hint } from "../../base/errors.ts";
 import { openBrowser } from "../../platform/browser.ts";
+import { isCiJob } from "../../platform/browser-or-device.ts";
+import type { Environment } from "../../platform/paths.ts";
 import { bindQueue } from "../account.ts";
 import type { App } from "../app.ts";
 import { clientOf } from "./client.ts";
@@ -113,6 +116,20 @@ function requireScreen({ login, opens, reason }: LoginPlan, { args }: LoginStart
     throw new AuthError("usage_invalid", `the login needs \`onAddress\` to show its URL, since ${reason}`, {
       hint: "Pass `onAddress`, and show its argument",
     });
+}
+
+/**
+ * A code that nobody sees blocks until it expires: a quarter of an hour in a CI job. So an unattended program must
+ * choose it.
+ *
+ * @throws {@link AuthError} `usage_invalid`
+ */
+export function requireSomebody({ login }: LoginPlan, env: Environment): void {
+  const why = isCiJob(env) ? "this is a CI job" : isatty(0) || isatty(2) ? undefined : "there is no terminal";
+  if (login !== "device" || why === undefined) return;
+  throw new AuthError("usage_invalid", `a device login needs an explicit request here: ${why}`, {
+    hint: hint`If a user can enter the code, pass flow: "device". Otherwise pass a token: ${{ variable: "ACCESS_TOKEN", value: "…" }}`,
+  });
 }
 
 interface FlowUi extends ScreenCallbacks, Pick<LoginCallbacks, "signal"> {
