@@ -3,6 +3,7 @@
 import type { AuthErrorCode } from "../base/errors.ts";
 import type { DrainCounts } from "../sync/event-drain.ts";
 
+/** A team, in the service's words. */
 export interface TeamOutput {
   readonly id: string;
   readonly name: string;
@@ -12,6 +13,7 @@ export interface TeamOutput {
   readonly isPrivateTeamspace?: boolean;
 }
 
+/** The user, as the service says. */
 export interface UserOutput {
   readonly id: string;
   readonly email?: string;
@@ -20,6 +22,7 @@ export interface UserOutput {
   readonly isUnnamed?: true;
 }
 
+/** Where the sessions are stored. */
 export interface StorageStatus {
   /** As in `--storage`; `shared`: in a store that several machines share. */
   readonly kind: "keychain" | "file" | "memory" | "shared";
@@ -80,6 +83,7 @@ export interface AuthStatus {
   readonly ended?: EndedLoginOutput;
 }
 
+/** A login that has ended. */
 export interface EndedLoginOutput {
   readonly user: UserOutput;
   /**
