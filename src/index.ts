@@ -7,22 +7,19 @@ import type { AuthorizedFetch } from "./auth/authorized-fetch.ts";
 let ofThisProcess: Auth | undefined;
 
 /**
- * The login at the default service, with the profile and settings of the command; one for this process. `await
- * getTokenManager().getAccessToken()` is all that a script needs.
+ * The login of this package's own command, one for the process: `await getTokenManager().getAccessToken()`.
  *
- * @param options - such as `{ profile: "work" }`, as for {@link createAuth}; such a login is a separate one
- * @throws AuthError `configuration_invalid` when a variable of this tool cannot be used
+ * @param options - what differs, such as `{ profile: "work" }`; such a login is a separate one
+ * @throws AuthError `configuration_invalid` for a variable that cannot be used
  */
 export function getTokenManager(options?: Partial<AuthOptions>): Auth {
   return options === undefined ? (ofThisProcess ??= authOf(appFor(undefined))) : authOf(appFor(options));
 }
 
 /**
- * The `fetch` of {@link getTokenManager}: paths go to the service; a request to another origin gets no token. See
- * {@link AuthorizedFetch} for what it adds.
+ * The `fetch` of {@link getTokenManager}.
  *
- * @param options - as for {@link getTokenManager}
- * @throws AuthError `configuration_invalid` when a variable of this tool cannot be used
+ * @param options - see {@link getTokenManager}
  */
 export function createAuthorizedFetch(options?: Partial<AuthOptions>): AuthorizedFetch {
   return getTokenManager(options).fetch;

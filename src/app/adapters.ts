@@ -9,7 +9,7 @@ import type * as runtime from "../base/runtime-types.ts";
 import { targetOf } from "../http/token-target.ts";
 import { systemClock } from "../platform/clock.ts";
 
-/** The part of a client of google-auth-library that puts a token into requests. */
+/** A client of google-auth-library that puts a token into requests. */
 export interface GoogleHeaders {
   /** The headers of a request to a URL; empty when that is not on the service. */
   getRequestHeaders(url?: string | runtime.URL): Promise<RequestHeaders>;
@@ -21,11 +21,10 @@ export interface RequestHeaders extends Iterable<[name: string, value: string]> 
 }
 
 /**
- * The login for clients that take google-auth-library's `getRequestHeaders`: give them to one of its clients, such as
- * `Object.assign(new PassThroughClient(), googleHeaders(auth))`.
+ * The login for clients of google-auth-library: `Object.assign(new PassThroughClient(), googleHeaders(auth))`.
  *
- * @param auth - from `createAuth`
- * @throws (the returned function) what `auth.getToken` throws; AuthError `configuration_invalid` when the token is bound to a key
+ * @param auth - see {@link Auth}
+ * @throws (the returned function) AuthError `configuration_invalid` for a token bound to a key, and as `auth.getToken`
  */
 export function googleHeaders(auth: Auth): GoogleHeaders {
   return {
@@ -49,10 +48,9 @@ export interface OctokitRequest {
 }
 
 /**
- * The login as an `authStrategy` of Octokit: every request goes through `auth.fetch`, with its one refresh and one
- * replay after a 401. Requests throw what that throws; Octokit would turn it into an `HttpError`, and retry.
+ * The login as an `authStrategy` of Octokit: every request goes through `auth.fetch`, and throws what that throws.
  *
- * @param auth - from `createAuth`, whose service is Octokit's `baseUrl`
+ * @param auth - its service is Octokit's `baseUrl`
  */
 export function octokitStrategy(auth: Auth): () => OctokitAuthentication {
   const authenticate = async (): ReturnType<OctokitAuthentication> => ({
@@ -70,6 +68,7 @@ export function octokitStrategy(auth: Auth): () => OctokitAuthentication {
     try {
       return await request({ ...endpoint, request: { ...endpoint.request, fetch } } as never);
     } catch (error) {
+      // Octokit's own error would make it retry.
       throw failure ?? error;
     }
   };
@@ -77,17 +76,15 @@ export function octokitStrategy(auth: Auth): () => OctokitAuthentication {
 }
 
 /**
- * The login as the `fetch` of the MCP SDK, in place of an `authProvider`: that would refresh in each process by itself,
- * and a server that rotates refresh tokens would end the session.
- * `new StreamableHTTPClientTransport(url, { fetch: mcpFetch(auth, login) })`.
+ * The login as the `fetch` of the MCP SDK. Its own `authProvider` refreshes in each process by itself, and a server
+ * that rotates refresh tokens then ends the session.
  *
  * Before a login, requests go without a token: the server decides what needs one. When it refuses one, or the session
  * has ended, the user logs in and the request is sent again; likewise when it names a missing scope
  * (`insufficient_scope`, RFC 6750 §3.1), once for each.
  *
- * @param auth - from `createAuth`, whose service is the MCP server's URL or its origin
- * @param login - how the user logs in, as for `auth.login`. Without it, a request that needs a login ends with the
- *   error of `auth.getToken`, and one that needs another scope with the server's response
+ * @param auth - its service is the MCP server's URL or its origin
+ * @param login - how the user logs in, as for `auth.login`
  */
 export function mcpFetch(auth: Auth, login?: LoginOptions): AuthorizedFetch {
   /** How many logins have succeeded: a request sent before the last one is repeated without another. */

@@ -8,43 +8,34 @@ import type * as runtime from "../base/runtime-types.ts";
 /** The user and the lifetime of the tokens. Times are milliseconds since 1970 by this machine's clock. */
 export interface AuthSession {
   /**
-   * The source of the tokens: `login`, a login stored here; `given`, a token in a variable; `exchanged`, the identity
-   * of a platform; `lent`, an agent. A login here affects only the first.
+   * `login`: stored here, the only one with `issuer` and `authenticatedAt`; `given`: in a variable; `exchanged`: for a
+   * platform's identity; `lent`: by an agent.
    */
   readonly source: "login" | "given" | "exchanged" | "lent";
   readonly profile: string;
-  /** The only place its tokens go to; undefined for a given token when nothing names a service. */
+  /** Undefined for a given token when nothing names a service. */
   readonly service: string | undefined;
-  /** Undefined where tokens come from elsewhere. */
   readonly issuer: string | undefined;
-  /**
-   * Undefined where only the service knows, as for a given token. `isUnnamed`: the issuer names no user, and `name` is
-   * the issuer's.
-   */
+  /** Undefined if only the service knows. `isUnnamed`: the issuer names no user, and `name` is the issuer's. */
   readonly user:
     | { readonly id: string; readonly email?: string; readonly name?: string; readonly isUnnamed?: true }
     | undefined;
-  /** Empty where the service has none. */
   readonly teams: readonly {
     readonly id: string;
     readonly name: string;
     readonly role?: string;
     readonly isPrivateTeamspace?: boolean;
   }[];
-  /** Granted scopes, separated by spaces; empty if unknown. */
+  /** Granted, separated by spaces; empty if unknown. */
   readonly scope: string;
-  /** Expiry of the access token; undefined if unknown. */
+  /** Of the access token. */
   readonly expiresAt: number | undefined;
-  /** If false, the user has to log in again at expiry. */
+  /** If false, a login is needed at expiry. */
   readonly isRefreshable: boolean;
-  /** Undefined where tokens come from elsewhere. */
   readonly authenticatedAt: number | undefined;
-  /** The claims of the newest ID token (OpenID Connect Core §2), validated; undefined where the issuer gave none. */
+  /** Of the newest ID token (OpenID Connect Core §2), validated. */
   readonly claims: Readonly<Record<string, unknown>> | undefined;
-  /**
-   * The newest ID token, as the issuer signed it. Not enumerable, since it is a secret: a logged session does not show
-   * it.
-   */
+  /** As the issuer signed it. Not enumerable: a logged session does not show it. */
   readonly idToken: string | undefined;
 }
 
@@ -53,76 +44,65 @@ export interface AuthAccount {
   readonly profile: string;
   readonly service: string;
   readonly isInUse: boolean;
-  /** Undefined when not logged in. */
   readonly session: AuthSession | undefined;
 }
 
-/** The outcome of a logout. The session is removed here in every case. */
+/** The outcome of a logout, which always removes the session here. */
 export interface LogoutResult {
-  /**
-   * `ended` at the service; `unconfirmed`: its tokens may stay valid until they expire; `untold` with `force`; `none`
-   * if not logged in.
-   */
+  /** `unconfirmed`: tokens may stay valid until they expire; `untold`: with `force`; `none`: not logged in. */
   readonly service: "ended" | "unconfirmed" | "untold" | "none";
   readonly error: AuthError | undefined;
 }
 
-/** The login of a tool, for the tool. Made by {@link createAuth}; an interface, so that a test can pass one of its own. */
+/** The login of a tool, made by {@link createAuth}. */
 export interface Auth {
   /**
-   * Logs in, and ends the session that this one replaces.
+   * Logs in, and ends the previous session.
    *
    * @throws {@link AuthError} `consent_required`, `timed_out`, `access_denied`, and as the service and the storage do;
    *   the signal's reason. The stored session is then unchanged
    */
   login(options?: LoginOptions): Promise<AuthSession>;
   /**
-   * Ends the session at the service, then removes it here, whatever the response.
+   * Ends the session at the service, and removes it here whatever the response.
    *
    * @param options - `force`: without telling the service
    * @throws {@link AuthError} `storage_…` when it could not be removed here
    */
   logout(options?: { force?: boolean; signal?: runtime.AbortSignal }): Promise<LogoutResult>;
   /**
-   * A valid access token, refreshed when needed: once, for any number of callers in any number of processes.
+   * A valid access token, refreshed when needed: once for all callers and processes.
    *
-   * @throws {@link NotAuthenticatedError} when not logged in, or the session expired or was revoked; {@link AuthError}
-   *   `network_unavailable`, `service_unavailable`, `lock_unavailable` or `storage_…` when a refresh was needed and
-   *   failed: the session is then unchanged. The signal's reason when it aborts.
+   * @throws {@link NotAuthenticatedError}; {@link AuthError} `network_unavailable`, `service_unavailable`,
+   *   `lock_unavailable` or `storage_…` when a refresh was needed and failed: the session is then unchanged. The
+   *   signal's reason
    */
   getToken(options?: AccessTokenOptions): Promise<AccessToken>;
-  /** The token of {@link Auth.getToken} alone, with its parameters and failures. */
+  /** The `token` of {@link Auth.getToken}. */
   getAccessToken(options?: AccessTokenOptions): Promise<string>;
-  /** `fetch` with the access token: paths go to the service; a request to another origin gets no token. See {@link AuthorizedFetch}. */
   readonly fetch: AuthorizedFetch;
   /**
-   * The current session, without a request to the service; undefined when not logged in.
+   * The current session, without a request; undefined when not logged in.
    * @throws {@link AuthError} `storage_…` or `keychain_unavailable`
    */
   session(): Promise<AuthSession | undefined>;
   /**
-   * The profiles of this tool here, in order, without a request.
+   * The tool's profiles on this machine, without a request.
    * @throws as {@link Auth.session}
    */
   accounts(): Promise<readonly AuthAccount[]>;
   /**
-   * Makes a profile the one in use: for this object, whatever named another, and for later programs that name none.
+   * Switches to a profile: this object, and later programs that name none.
    *
    * @returns its session; undefined when not logged in
    * @throws {@link NotAuthenticatedError} when there is no such profile; {@link AuthError} `storage_…`
    */
   use(profile: string): Promise<AuthSession | undefined>;
-  /** The only place the tokens go to: its URL, without a trailing `/`. */
+  /** The URL that the tokens go to, without a trailing `/`. */
   service(): Promise<string>;
-  /**
-   * Listens; errors of the listener are ignored, since it runs in the middle of the work. Returns a function that stops
-   * it.
-   */
+  /** Listens until the returned function is called; errors of the listener are ignored. */
   on<Name extends keyof AuthEvents>(name: Name, listener: (event: AuthEvents[Name]) => void): () => void;
-  /**
-   * The login as a `TokenCredential` of the Azure SDK (`@azure/core-auth`). The scopes are those of the login, whatever
-   * is requested.
-   */
+  /** A `TokenCredential` of the Azure SDK; the requested scopes are ignored. */
   credential(): {
     getToken(
       scopes: string | string[],
@@ -130,8 +110,7 @@ export interface Auth {
     ): Promise<{ readonly token: string; readonly expiresOnTimestamp: number }>;
   };
   /**
-   * Call this before the process ends, if a refresh may be under way: it waits, and tries once more to store an unsaved
-   * session.
+   * Call this before the process ends: it waits for a refresh, and tries once more to store an unsaved session.
    * @throws {@link AuthError} `storage_…` when the session is lost with this process
    */
   close(): Promise<void>;

@@ -11,12 +11,12 @@ import { AuthError, hint, NotAuthenticatedError } from "../base/errors.ts";
 import type { ConsentQuestion } from "./login/options.ts";
 
 /**
- * The login of a tool, for programs with commands of their own or none. All of them, in any number of processes, share
- * the session of their name, profile and directory, and refresh it once. Reads and starts nothing yet.
+ * The login of a tool. All processes share the session of its name, profile and directory, and refresh it once. Reads
+ * and starts nothing yet.
  *
  * @param options - see {@link AuthOptions}
- * @throws TypeError for a name unusable as directory and variable, without an issuer, and for an unknown option;
- *   {@link AuthError} `configuration_invalid` when an option or a variable of the tool cannot be used
+ * @throws TypeError without an issuer, and for an unusable name or an unknown option; {@link AuthError}
+ *   `configuration_invalid` for an option or a variable that cannot be used
  */
 export function createAuth(options: AuthOptions): Auth {
   if (typeof options.issuer !== "string")

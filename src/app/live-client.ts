@@ -12,8 +12,8 @@ import { liveClient, type LiveClient, type LiveMessage } from "../sync/live-clie
 export interface LiveOptions {
   onMessage?: (message: LiveMessage) => void;
   /**
-   * Instead of the runtime's own; needed on Node 20 without `--experimental-websocket`. It must accept headers, and
-   * limit message sizes itself.
+   * By default the runtime's, which Node 20 has with `--experimental-websocket`. It must accept headers, and limit
+   * message sizes itself.
    */
   WebSocket?: SocketConstructor;
 }

@@ -2,8 +2,8 @@ import { keychainProgram } from "../auth/secure-storage/keychain-program.ts";
 import { isSelfStart } from "../platform/self.ts";
 
 /**
- * Call this first in a program shipped as one executable. True: it was started by itself to ask the keychain, has done
- * so, and must end at once. Otherwise returns false and costs nothing.
+ * Call this first in a program shipped as one executable, and exit at once if it returns true: the process was started
+ * only to ask the keychain, and has done so.
  */
 export function serveSelf(): boolean {
   if (!isSelfStart()) return false;

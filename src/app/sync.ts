@@ -6,23 +6,21 @@ import type { LiveClient } from "../sync/live-client.ts";
 import type { SyncOptions, SyncRuntime } from "../sync/runtime.ts";
 
 /**
- * The synchronization of this process: a queue on disk next to the session, drained through the authorized fetch.
+ * A queue on disk next to the session, drained through the authorized fetch.
  *
  * @param options - see {@link SyncOptions}
- * @param auth - what differs from the default service, such as `{ profile: "work" }`, as for `createAuth`
- * @throws AuthError `configuration_invalid` when a variable of this tool cannot be used
+ * @param auth - as for `getTokenManager`
  */
 export function createSyncRuntime(options: SyncOptions = {}, auth?: Partial<AuthOptions>): SyncRuntime {
   return syncRuntimeOf(appFor(auth), options);
 }
 
 /**
- * The service's live connection: what happens in the default team arrives at once. Pass it to {@link createSyncRuntime}
- * as `live` to send at once, too.
+ * The service's live connection: what happens in the default team arrives at once. As `live` of {@link
+ * createSyncRuntime}, it also sends at once.
  *
  * @param options - see {@link LiveOptions}
- * @param auth - what differs from the default service, such as `{ profile: "work" }`, as for `createAuth`
- * @throws AuthError `configuration_invalid` when a variable of this tool cannot be used
+ * @param auth - as for `getTokenManager`
  */
 export function createLiveClient(options: LiveOptions = {}, auth?: Partial<AuthOptions>): LiveClient {
   return liveClientOf(appFor(auth), options);

@@ -4,11 +4,10 @@ import { trackerClientOf } from "./tracker-client.ts";
 import type { TrackerClient } from "../tracker/client.ts";
 
 /**
- * The hosted tracker, for the default team of the profile in use. The first successful call fixes the account; after
- * another user's login the client refuses.
+ * The hosted tracker, for the default team. The first successful call fixes the user: after another's login, the client
+ * refuses.
  *
- * @param auth - what differs from the default service, such as `{ profile: "work" }`, as for `createAuth`
- * @throws AuthError `configuration_invalid` when a variable of this tool cannot be used
+ * @param auth - as for `getTokenManager`
  */
 export function createTrackerClient(auth?: Partial<AuthOptions>): TrackerClient {
   return trackerClientOf(appFor(auth));

@@ -14,24 +14,20 @@ import { presentToken } from "./present-token.ts";
 
 /** Options in addition to those of `fetch`. */
 export interface AuthorizedRequestInit extends runtime.RequestInit {
-  /** Tries after 408, 429, 5xx or no response, for requests that may be repeated; 2 by default. */
+  /** After 408, 429, 5xx or no response, for requests that may be repeated; 2 by default. */
   retries?: number;
-  /**
-   * The time limit of each try, from the first byte sent to the last byte read, in milliseconds. By default only
-   * `fetch`'s limits apply, 10 s to connect and 5 minutes between two bytes: another signal would cost a loopback
-   * request 5 % of its time.
-   */
+  /** The time limit of each try, to the last byte read; by default only `fetch`'s own limits apply. */
   timeoutMs?: number;
-  /**
-   * Where redirects may lead: `"service"`, or `"anywhere"`, the default: outside of the service, a plain GET or HEAD
-   * goes without token, body or any header of the request. `redirect` (`"manual"`, `"error"`) is as in `fetch`.
-   */
+  /** `"service"`, or by default `"anywhere"`: outside of the service, a GET or HEAD without token, body or headers. */
   redirects?: RedirectScope;
-  /** `"optional"`: when not logged in, the request goes without a token. An error by default. */
+  /** `"optional"`: when not logged in, the request goes without a token; by default that is an error. */
   login?: "required" | "optional";
 }
 
-/** A `fetch` that sends the access token and handles a 401. See {@link createAuthorizedFetch}. */
+/**
+ * `fetch` with the access token: paths go to the service, other origins get no token, and a 401 leads to one refresh
+ * and one replay.
+ */
 export type AuthorizedFetch = (
   input: string | runtime.URL | runtime.Request,
   init?: AuthorizedRequestInit,
@@ -106,6 +102,7 @@ export function createAuthorizedFetch({
         resourceFetch: resourceFetch(credential, { fetch, clock }),
       };
       for (;;) {
+        // Another signal costs a loopback request 5 % of its time.
         const asked: RequestInit =
           options.timeoutMs === undefined ? init : { ...init, signal: limited(signal, options.timeoutMs, clock) };
         let answer: Awaited<ReturnType<typeof sendThrough>> | undefined;

@@ -8,21 +8,19 @@ export { hint, issuersMistake, login, loginAnew };
 export type { Hint } from "./hint.ts";
 
 /**
- * Stable names of everything that can go wrong. Branch on these, never on a message. Later versions may have more: a
- * `switch` needs a `default`.
+ * Stable error codes. Branch on these, never on messages; later versions may add some.
  *
  * - `usage_invalid`, `configuration_invalid`, `consent_required`: the caller can fix it.
- * - `network_unavailable`, `service_unavailable`, `lock_unavailable`, `storage_unreachable`: the next try may succeed;
- *   the session, if any, is unchanged.
- * - `refresh_unconfirmed`: a refresh got no response, so the service may have renewed the session: another try may
- *   succeed, or end it.
+ * - `network_unavailable`, `service_unavailable`, `lock_unavailable`, `storage_unreachable`: another try may succeed;
+ *   the session is unchanged.
+ * - `refresh_unconfirmed`: a refresh got no response; another try may succeed, or end the session.
  * - `not_authenticated`, `session_ended`: a login is needed.
  * - `access_denied`: the user or the service refused.
- * - `service_rejected`: the service refused the request itself (RFC 6749 §5.2 other than a dead grant).
+ * - `service_rejected`: the service refused the request (RFC 6749 §5.2).
  * - `service_answer_invalid`: the response violates the protocol.
- * - `timed_out`, `interrupted`: it took too long, or the user stopped it.
+ * - `timed_out`, `interrupted`: the time limit passed, or the user stopped it.
  * - `storage_unsafe`, `storage_damaged`, `storage_unreadable`, `storage_unwritable`, `keychain_unavailable`: stored
- *   credentials could not be used; they are unchanged.
+ *   credentials cannot be used, and are unchanged.
  */
 export type AuthErrorCode = (typeof codes)[number] | (string & {});
 
@@ -63,13 +61,13 @@ export interface AuthErrorOptions {
 const inspect: unique symbol = Symbol.for("nodejs.util.inspect.custom");
 
 /**
- * A failure as a fact: a stable {@link AuthErrorCode}, a message and the next step. Messages quote servers, and end up
- * in terminals and logs: so they hold no control character (S-008) and none of this process's secrets (S-005).
+ * A failure: a stable {@link AuthErrorCode}, a message and the next step. Messages quote servers, and end up in
+ * terminals and logs: so they hold no control character (S-008) and none of this process's secrets (S-005).
  */
 export class AuthError extends Error {
   override readonly name: string = "AuthError";
   readonly code: AuthErrorCode;
-  /** The next step, with the commands that the tool's users type. Node prints it with an uncaught error. */
+  /** The next step, with the tool's own commands. */
   readonly hint: string;
   /** Its words depend on the tool. @internal */
   declare readonly next: Hint;
@@ -91,7 +89,6 @@ export class AuthError extends Error {
     return Object.assign(this, { hint: redact(hintText(this.next, context)) });
   }
 
-  /** For JSON logs. */
   toJSON(): { name: string; code: AuthErrorCode; message: string; hint: string } {
     const { name, code, message, hint } = this;
     return { name, code, message, hint };
@@ -159,7 +156,7 @@ export function evidence(error: unknown): string {
   return withoutSecrets([first, frames, ...causes.map((line) => `  caused by ${line}`)].filter(Boolean).join("\n"));
 }
 
-/** Not logged in, or the session expired or was revoked: only a login helps. */
+/** A login is needed: there is no session, or it has expired or was revoked. */
 export class NotAuthenticatedError extends AuthError {
   override readonly name: string = "NotAuthenticatedError";
 
@@ -187,11 +184,11 @@ interface ServiceErrorOptions extends AuthErrorOptions {
 /** An error response of the service (RFC 6749 §5.2), or an unusable one. */
 export class ServiceError extends AuthError {
   override readonly name: string = "ServiceError";
-  /** HTTP status; 0 without a response. */
+  /** 0 without a response. */
   readonly status: number;
-  /** The `error` member, such as `invalid_client`. */
+  /** Such as `invalid_client`. */
   readonly error: string | undefined;
-  /** The requested wait (`Retry-After`, RFC 9110 §10.2.3), in milliseconds. */
+  /** `Retry-After` (RFC 9110 §10.2.3). */
   readonly retryAfterMs: number | undefined;
 
   constructor(
@@ -216,8 +213,7 @@ export function isAuthErrorCode(text: unknown): text is KnownErrorCode {
 }
 
 /**
- * Whether a value is an error of this library. Its code decides, since another copy of the package in the program has
- * its own classes.
+ * Whether a value is an error of this library. Its code decides: another copy of the package has its own classes.
  *
  * @param value - what was caught
  */
@@ -226,7 +222,7 @@ export function isAuthError(value: unknown): value is AuthError {
 }
 
 /**
- * Whether the next try may succeed: no response, an unavailable service, or a held lock (S-004).
+ * Whether another try may succeed: no response, an unavailable service, or a held lock (S-004).
  *
  * @param value - what was caught
  */

@@ -1,7 +1,7 @@
-/** A tool's own commands, instead of this package's; unnamed ones do not exist there. */
+/** A tool's own commands, instead of this package's; absent ones do not exist. */
 export interface OwnCommands {
   readonly login: string;
-  /** The login with `setAside`, for sessions that cannot be opened; without it, hints say what to move away. */
+  /** The login with `setAside`; without it, hints say what to move away. */
   readonly setAside?: string;
   readonly logout?: string;
   readonly status?: string;

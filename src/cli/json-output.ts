@@ -7,9 +7,9 @@ import type { DrainCounts } from "../sync/event-drain.ts";
 export interface TeamOutput {
   readonly id: string;
   readonly name: string;
-  /** The user's role, in the service's words. */
+  /** In the service's words. */
   readonly role?: string;
-  /** The user's own, and the default unless another was chosen. */
+  /** The user's own, the default unless another was chosen. */
   readonly isPrivateTeamspace?: boolean;
 }
 
@@ -18,160 +18,141 @@ export interface UserOutput {
   readonly id: string;
   readonly email?: string;
   readonly name?: string;
-  /** The issuer names no user: `name` is the issuer with the scope, and `id` is this login's. */
+  /** The issuer names no user: `name` is the issuer's, and `id` is this login's. */
   readonly isUnnamed?: true;
 }
 
 /** Where the sessions are stored. */
 export interface StorageStatus {
-  /** As in `--storage`; `shared`: in a store that several machines share. */
+  /** As in `--storage`; `shared`: a store of several machines. */
   readonly kind: "keychain" | "file" | "memory" | "shared";
   /** The source of the sealing key. */
   readonly key: "keychain" | "passphrase" | "machine" | "program" | "none";
   /** Of the sealed file. */
   readonly path?: string;
-  /** Of the shared store, such as `Redis`. */
+  /** Of the shared store. */
   readonly name?: string;
 }
 
-/** `auth status --json`, and `auth login --json`. */
+/** `auth status` and `auth login`. */
 export interface AuthStatus {
   readonly authenticated: boolean;
-  /** By this machine's clock; the service was not asked. */
+  /** By this machine's clock. */
   readonly expired?: true;
-  /** Whether the service was asked just now (`--check`). */
+  /** With `--check`, the service was asked. */
   readonly checked: boolean;
   readonly profile: string;
-  /** `--profile`, a variable's name, the directory it was chosen for (`--here in …`), or `active`. */
+  /** `--profile`, a variable, a directory (`--here in …`), or `active`. */
   readonly profileSource: string;
-  /** Where a lent login is stored, and until when, if not until its agent ends. */
+  /** Of a lent login; without `until`, as long as its agent runs. */
   readonly lender?: { readonly host: string; readonly until?: string };
-  /** The variable whose token takes precedence over the profile's session, which is then not shown. */
+  /** The variable whose token takes precedence over the profile's session. */
   readonly tokenSource?: string;
-  /** The URL that the tokens go to. */
   readonly service?: string;
   /** If it is not the service. */
   readonly issuer?: string;
-  /** `DPoP`: bound to a key that is stored with the session. */
+  /** `DPoP`: bound to a key. */
   readonly tokenType?: "Bearer" | "DPoP";
-  /** False: the session ends with its access token. */
   readonly hasRefreshToken?: boolean;
-  /** Granted, separated by spaces (RFC 6749 §3.3). */
+  /** Granted (RFC 6749 §3.3). */
   readonly scope?: string;
-  /** Requested but not granted, separated by spaces; absent when nothing is missing. */
+  /** Requested but not granted. */
   readonly missingScope?: string;
   readonly user?: UserOutput;
-  /** The default team. */
+  /** The default. */
   readonly team?: Pick<TeamOutput, "id" | "name">;
   readonly teams?: readonly TeamOutput[];
-  /** Absent when the server does not say. */
   readonly accessTokenExpiresAt?: string;
-  /** Absent when only the service knows, and without a refresh token. */
   readonly refreshTokenExpiresAt?: string;
   readonly storage: StorageStatus;
-  /** The service's id. */
   readonly sessionId?: string;
-  /** Through the browser, with a code, or by a token. */
   readonly authFlow?: "authorization_code" | "device_code" | "token";
-  /** Of the login; a refresh does not change it. */
   readonly authenticatedAt?: string;
   /** When the service last issued tokens. */
   readonly refreshedAt?: string;
-  /** The command or program; absent before the first refresh. */
+  /** The command or program. */
   readonly refreshedBy?: string;
-  /** The profile's last ended login. */
   readonly ended?: EndedLoginOutput;
 }
 
 /** A login that has ended. */
 export interface EndedLoginOutput {
   readonly user: UserOutput;
-  /**
-   * `expired`: as the service had said. `revoked`: the service ended it earlier. `logout`: here. `replaced`: by another
-   * login in its profile.
-   */
+  /** `expired`: as announced; `revoked`: earlier, by the service; `logout`: here; `replaced`: by another login. */
   readonly reason: "expired" | "revoked" | "logout" | "replaced";
-  /** When it expired, or when the end was made or noticed. */
+  /** Or when that was noticed. */
   readonly endedAt: string;
   /** The command or program that ended it, or noticed. */
   readonly by?: string;
   /** The service's words. */
   readonly said?: string;
-  /** As in {@link AuthStatus}. */
   readonly refreshedAt: string;
   readonly refreshedBy?: string;
 }
 
-/** `auth login --explain --json`. */
+/** `auth login --explain`. */
 export interface LoginExplanation {
   readonly login: "browser" | "device";
-  /** In words. */
   readonly reason: string;
-  /** All that apply; the first that does not say `either` decides. */
+  /** The first that does not say `either` decides. */
   readonly signals: readonly {
     readonly name: string;
     readonly value: string;
     readonly meaning: string;
     readonly login: "browser" | "device" | "either";
   }[];
-  /** Whether the browser is opened here. */
+  /** Whether a browser is opened here. */
   readonly opens: boolean;
   readonly profile: string;
-  /** As in {@link AuthStatus}. */
   readonly profileSource: string;
   /** Whether the login creates the profile. */
   readonly isNew: boolean;
-  /** Whether nothing would be done: already logged in with all that is requested. */
+  /** With all that is requested: nothing would be done. */
   readonly isLoggedIn: boolean;
   readonly service: string;
   readonly issuer: string;
-  /** Absent when the client is registered for the login. */
+  /** Absent if the login registers one. */
   readonly clientId?: string;
-  /** Separated by spaces; empty: the issuer's choice. */
+  /** Empty: the issuer's choice. */
   readonly scope: string;
   readonly resource?: string;
   readonly tokenType: "Bearer" | "DPoP";
-  /** `PORT` stands for the first free one from 28888 on. Absent for a device login. */
+  /** `PORT`: the first free one from 28888 on. */
   readonly redirectUri?: string;
-  /** `login`: where it begins. */
   readonly endpoints: { readonly login: string; readonly token: string; readonly registration?: string };
-  /** As in `--storage`; absent where the program keeps the session itself. */
+  /** Absent if the program keeps the session. */
   readonly storage?: StorageStatus["kind"];
 }
 
-/** `auth logout --json`. */
+/** `auth logout`; the sessions are removed here in each case. */
 export interface LogoutOutput {
   readonly loggedOut: readonly {
     readonly profile: string;
-    /**
-     * `none`: not logged in; `not told`: with `--force`; `unconfirmed`: asked, but the session may live on. It is gone
-     * here in each case.
-     */
+    /** `none`: not logged in; `not told`: with `--force`; `unconfirmed`: the session may live on. */
     readonly server: "ended" | "unconfirmed" | "not told" | "none";
-    /** Why it is `unconfirmed`. */
     readonly error?: { readonly code: AuthErrorCode; readonly message: string };
-    /** For each token, if the server revokes them one by one (RFC 7009). */
+    /** If the server revokes them one by one (RFC 7009). */
     readonly tokens?: readonly { readonly token: "refresh_token" | "access_token"; readonly revoked: boolean }[];
   }[];
 }
 
-/** `auth token --json`. It contains the token. */
+/** `auth token`. */
 export interface TokenOutput {
   readonly accessToken: string;
-  /** A `DPoP` token is bound to a key that stays here: no other program can use it. */
+  /** `DPoP`: bound to a key, useless to other programs. */
   readonly tokenType: "Bearer" | "DPoP";
   readonly expiresAt?: string;
-  /** The variable of the token; absent for a login's. */
+  /** The variable, if not from a login. */
   readonly source?: string;
 }
 
-/** `auth token --id-token --json`. It contains the token. */
+/** `auth token --id-token`. */
 export interface IdTokenOutput {
   readonly idToken: string;
   readonly expiresAt: string;
 }
 
-/** `auth google-credential`, in the spelling of AIP-4117. It contains the ID token. */
+/** `auth google-credential`: as in AIP-4117, with the ID token. */
 export interface GoogleCredential {
   readonly version: 1;
   readonly success: true;
@@ -181,28 +162,25 @@ export interface GoogleCredential {
   readonly expiration_time: number;
 }
 
-/** `auth docker-credential get`, in the spelling of docker-credential-helpers. It contains the token. */
+/** `auth docker-credential get`: as in docker-credential-helpers, with the token. */
 export interface DockerCredential {
   readonly ServerURL: string;
   readonly Username: string;
   readonly Secret: string;
 }
 
-/**
- * `auth bazel-credential get`, in the spelling of Bazel. It contains the token; `{}` for a URL that is not on the
- * service.
- */
+/** `auth bazel-credential get`: as in Bazel, with the token; `{}` for a URL that is not on the service. */
 export interface BazelCredential {
   readonly headers: { readonly Authorization: readonly string[] };
   readonly expires?: string;
 }
 
-/** `auth agent --json`, on one line, once it serves. It contains the secret. */
+/** `auth agent`, on one line, once it serves. It contains the secret. */
 export interface AgentOutput {
-  /** To set where the login is used, to the value: place, "#" and secret. */
+  /** To set to `value` where the login is used. */
   readonly variable: string;
   readonly value: string;
-  /** The place, if a socket; else its URL for http. */
+  /** Or `origin`, for http. */
   readonly socket?: string;
   readonly origin?: string;
   readonly profile: string;
@@ -210,80 +188,76 @@ export interface AgentOutput {
   readonly until?: string;
 }
 
-/** `auth refresh --json`. */
+/** `auth refresh`. */
 export interface RefreshOutput {
   readonly refreshed: true;
   readonly accessTokenExpiresAt?: string;
 }
 
-/** `auth list --json`. */
+/** `auth list`. */
 export interface ProfileList {
   readonly profiles: readonly {
     readonly profile: string;
     readonly service: string;
-    /** Of the login; when not logged in, of the last one. */
+    /** Of the login, or of the last one. */
     readonly user?: UserOutput;
-    /** In use when nothing names another. */
+    /** Used when nothing names another. */
     readonly active: boolean;
     readonly authenticated: boolean;
-    /** As in {@link AuthStatus}. */
     readonly expired?: true;
-    /** The profile's last ended login. */
     readonly ended?: EndedLoginOutput;
   }[];
 }
 
-/** `auth switch --json`. */
+/** `auth switch`. */
 export interface SwitchOutput {
   readonly active: string;
-  /** With `--here`: the directory tree in which it is active. */
+  /** The directory tree of `--here`. */
   readonly folder?: string;
 }
 
-/** `auth team --json`. */
+/** `auth team`. */
 export interface DefaultTeamOutput {
   readonly profile: string;
   readonly team?: TeamOutput;
   readonly teams: readonly TeamOutput[];
 }
 
-/** `auth doctor --json`. Later versions may add members and numbers; otherwise `schemaVersion` changes. */
+/** `auth doctor`. Later versions may add members and numbers; otherwise `schemaVersion` changes. */
 export interface DoctorReport {
   readonly schemaVersion: 1;
   /** No critical finding. */
   readonly healthy: boolean;
-  /** Critical causes, and those worth a warning. Findings with one fix have one cause. */
+  /** Causes, not findings: those with one fix have one cause. */
   readonly critical: number;
   readonly warnings: number;
   readonly findings: readonly {
-    /** Stable: `D403` is about the mode of the credentials file in every version. */
+    /** The same in every version. */
     readonly number: string;
     readonly severity: "ok" | "note" | "warning" | "critical";
     readonly subject: string;
     readonly sentence: string;
-    /** The fix, with a command to paste if there is one. */
     readonly fix?: string;
   }[];
 }
 
-/** `auth setup-git --json`; with `--undo`, a list of them as `removed`. */
+/** `auth setup-git`; with `--undo`, a list as `removed`. */
 export interface GitSetup {
-  /** For repositories there, git asks this tool for a token. */
+  /** Of repositories for which git asks this tool. */
   readonly url: string;
-  /** The credential helper, as in git's configuration. */
+  /** As in git's configuration. */
   readonly helper: string;
 }
 
-/** `auth whoami --json`. */
+/** `auth whoami`. */
 export interface WhoAmI {
   readonly user: UserOutput;
-  /** Absent for a token of the environment. */
   readonly profile?: string;
-  /** The variable of the token; absent for a login's. */
+  /** As in {@link AuthStatus}; there is then no `profile`. */
   readonly tokenSource?: string;
 }
 
-/** Every command's output with `--json` when it fails, unless its own says so. The exit code is unchanged. */
+/** A failed command, unless its own type says otherwise. The exit code is unchanged. */
 export interface ErrorOutput {
   readonly error: {
     /** `internal_error` is a bug. */
@@ -293,63 +267,63 @@ export interface ErrorOutput {
   };
 }
 
-/** `auth exec-credential`, for Kubernetes clients (client.authentication.k8s.io/v1). It contains the token. */
+/** `auth exec-credential`: as in client.authentication.k8s.io/v1, with the token. */
 export interface ExecCredential {
   readonly apiVersion: "client.authentication.k8s.io/v1";
   readonly kind: "ExecCredential";
   readonly status: { readonly expirationTimestamp?: string; readonly token: string };
 }
 
-/** `sync emit --json`. */
+/** `sync emit`. */
 export interface EmitOutput {
   readonly queued: true;
   readonly eventId: string;
 }
 
-/** `sync upload --json`. */
+/** `sync upload`. */
 export interface UploadOutput {
   readonly queued: number;
 }
 
-/** `sync now --json`. */
+/** `sync now`. */
 export interface SyncNowOutput {
   readonly events: DrainCounts;
   readonly artifacts: DrainCounts;
-  /** Events and artifacts still queued. */
+  /** Still queued. */
   readonly left: number;
-  /** Why sending ended early; the rest is still queued. */
+  /** Why sending ended early. */
   readonly stopped?: { readonly code: AuthErrorCode; readonly message: string };
 }
 
-/** A line of `sync run --json`: after each look at the queue, and for each refused event or artifact. */
+/** A line of `sync run`: after each look at the queue, and for each rejection. */
 export type RunLine =
   | ({ readonly type: "sent" } & SyncNowOutput)
   | {
       readonly type: "rejected";
       readonly id: string;
       readonly reason: string;
-      /** Refused for good; else still queued. */
+      /** False: still queued. */
       readonly givenUp: boolean;
     };
 
-/** `sync status --json`. */
+/** `sync status`. */
 export interface SyncStatusOutput {
   readonly scopes: readonly {
-    /** The account; all three are absent before a login, and `team` is null for a user without a team. */
+    /** The account; absent before a login. */
     readonly service?: string;
     /** The email address if logged in here, else the service's id. */
     readonly user?: string;
     readonly team?: string | null;
     readonly events: number;
     readonly artifacts: number;
-    /** Refused for good, and stored with the reason. */
+    /** Refused for good. */
     readonly givenUp: number;
   }[];
-  /** Of the service; with `--check`. */
+  /** With `--check`. */
   readonly health?: "connected" | "authentication_failed" | "denied" | "unexpected" | "unreachable";
 }
 
-/** A line of `sync watch --json`: a snapshot first and after every reconnection, then each event as sent. */
+/** A line of `sync watch`: a snapshot for each connection, then each event as sent. */
 export type WatchLine =
   | { readonly type: "snapshot"; readonly work_packages: readonly unknown[] }
   | { readonly type: "event"; readonly [member: string]: unknown };

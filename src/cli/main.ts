@@ -24,7 +24,7 @@ export type * from "./tool.ts";
  * variables, the directory and the keychain entry have that name only.
  *
  * @param options - see {@link CommandOptions}
- * @throws TypeError for a name unusable as directory and variable, and for an unknown group
+ * @throws TypeError for an unusable name and an unknown group
  */
 export function createCommand({
   name,

@@ -1,32 +1,26 @@
 import type { AuthOptions } from "../app/options.ts";
 import type { Environment } from "../platform/paths.ts";
 
-/** By the first word. */
+/** A group of commands, by its first word. */
 export type CommandGroup = "auth" | "api" | "completion" | "sync" | "tracker";
 
 /** A tool and its service, as for `createAuth`. */
 export interface CommandOptions extends Omit<AuthOptions, "issuer" | "commands"> {
-  /**
-   * The authorization server, as it names itself; undefined when the user names it, or the service, at the first login.
-   */
+  /** Undefined if the user names it, or the service, at the first login. */
   issuer: string | undefined;
-  /**
-   * The groups of commands; `["auth", "api", "completion"]` by default. `sync` and `tracker` are for services that have
-   * these.
-   */
+  /** `["auth", "api", "completion"]` by default; `sync` and `tracker` are for services that have these. */
   commands?: readonly CommandGroup[] | undefined;
-  /** The tool's own commands, for the help, the completion and suggestions. The tool runs them itself, before `run`. */
+  /** For help, completion and suggestions. The tool runs them itself, before `run`. */
   ownCommands?: readonly { readonly words: readonly string[]; readonly summary: string }[] | undefined;
 }
 
 /** The result of {@link ToolCommands.options}. */
 export interface GlobalOptions {
-  /** For `createAuth`. */
   readonly profile: string | undefined;
   readonly json: boolean;
   readonly verbose: boolean;
   readonly debug: boolean;
-  /** The command and what follows. */
+  /** The rest. */
   readonly argv: readonly string[];
 }
 
@@ -35,27 +29,27 @@ export interface ToolCommand {
   /** Such as `["auth", "login"]`. */
   readonly words: readonly string[];
   readonly summary: string;
-  /** Its options, such as `--timeout`, with the value's placeholder if any. Loads the command's code. */
+  /** `value` is the placeholder. Loads the command's code. */
   options(): Promise<
     readonly { readonly name: string; readonly value: string | undefined; readonly summary: string }[]
   >;
 }
 
-/** The commands of a tool. Made by {@link createCommand}. */
+/** Made by {@link createCommand}. */
 export interface ToolCommands {
   /** In the order of the help. */
   readonly commands: readonly ToolCommand[];
   /**
-   * Runs a command line: prints the output or the error, and handles Ctrl-C.
+   * Runs a command line, and handles Ctrl-C. Never rejects.
    *
-   * @param argv - without the names of runtime and tool: `process.argv.slice(2)`. It can name files to send and programs
-   *   to run: never what another user typed
+   * @param argv - without the names of runtime and tool: `process.argv.slice(2)`. It can name files to send and
+   *   programs to run: never what another user typed
    * @param streams - instead of the process's own
-   * @returns the exit code, for `process.exitCode`; never rejects
+   * @returns the exit code, for `process.exitCode`
    */
   run(argv: readonly string[], streams?: CommandStreams): Promise<number>;
   /**
-   * Prints an error of the tool's own commands in the same way: `process.exitCode = await command.fail(error)`.
+   * Prints an error of the tool's own commands in the same way.
    *
    * @param error - what was caught
    * @param streams - as for `run`
@@ -63,13 +57,13 @@ export interface ToolCommands {
    */
   fail(error: unknown, streams?: CommandStreams): Promise<number>;
   /**
-   * Takes the common options in front of a command, for the tool's own: `acme --profile work projects`.
+   * Takes the common options off the front: `acme --profile work projects`.
    *
    * @param argv - as for `run`
    * @throws {@link AuthError} `usage_invalid` for `--profile` without a name
    */
   options(argv: readonly string[]): GlobalOptions;
-  /** Whether a command line is one of these commands, or their help; all others are the tool's own. */
+  /** Whether this is one of these commands or their help, not the tool's own. */
   has(argv: readonly string[]): boolean;
 }
 
@@ -84,12 +78,10 @@ export interface OutputStream {
 
 /** Streams of a command; by default the process's own. */
 export interface CommandStreams {
-  /** For results. */
   readonly stdout?: OutputStream;
-  /** For messages. */
   readonly stderr?: OutputStream;
-  /** What is typed or piped in. Questions are asked only if this and `stderr` are terminals. */
+  /** Questions are asked only if this and `stderr` are terminals. */
   readonly stdin?: AsyncIterable<string | Uint8Array> & { readonly isTTY?: boolean };
-  /** Instead of those of {@link CommandOptions}. */
+  /** Instead of the `env` of {@link CommandOptions}. */
   readonly env?: Environment;
 }

@@ -14,7 +14,7 @@ import { type ServiceAccess, syncHealth } from "./service-request.ts";
 export interface DrainReport {
   events: DrainCounts;
   artifacts: DrainCounts;
-  /** Events and artifacts that still wait for this account. */
+  /** Still queued for this account. */
   left: number;
   /** Why the drain ended early. The rest waits unchanged. */
   failure: AuthError | undefined;

@@ -7,16 +7,21 @@ import { createUlidSource } from "./ulid.ts";
 
 /** The result of emitting an event. */
 export type EmitReport =
-  /** On disk: it will be sent whatever happens to this process. */
+  /** On disk, and sent whatever happens to this process. */
   | { outcome: "queued"; event: EventEnvelope }
-  /** Not acceptable to the service; each problem names a key, expected and found. */
+  /** The service would not accept it. */
   | { outcome: "refused"; problems: readonly string[] }
-  /** Not queued: lost unless the caller emits it again. */
+  /** Lost, unless the caller emits it again. */
   | { outcome: "failed"; error: AuthError };
 
 /** An open connection that sends events at once. */
 export interface LiveChannel {
-  /** True once the service has confirmed the event; false without a connection for that account. */
+  /**
+   * Sends an event of the connected account.
+   *
+   * @returns true once the service confirms that it has the event; false for another account's, or after 10 seconds,
+   *   harmlessly: the event is queued, and its `event_id` makes a second delivery a duplicate
+   */
   deliver(event: EventEnvelope, account: Account): Promise<boolean>;
 }
 

@@ -18,10 +18,9 @@ const maxRefusedSingly = 8;
 export interface Rejection {
   /** The `event_id`, or an artifact's id in the queue. */
   id: string;
-  /** The service's reason. */
   category: string | undefined;
   reason: string;
-  /** Now in the dead-letter directory; false while it waits for another try. */
+  /** Now in the dead-letter directory; false if it will be tried again. */
   givenUp: boolean;
 }
 
@@ -30,7 +29,7 @@ export interface DrainCounts {
   delivered: number;
   /** Delivered earlier. */
   duplicates: number;
-  /** Still queued, without the service's verdict. */
+  /** Still queued. */
   pending: number;
   rejected: number;
 }

@@ -66,34 +66,34 @@ const contextKeys = [
   "repo_slug",
 ] as const satisfies (keyof ProjectContext)[];
 
-/** An event from the caller. The emitter completes the envelope. */
+/** An event from the caller. */
 export interface EventInput extends Partial<ProjectContext> {
   /** Such as `WPStatusChanged`; unknown types are refused. */
   event_type: string;
   /** The subject's id, such as `WP01`. */
   aggregate_id: string;
-  /** By default `Mission` for missions and for errors outside a work package, else `WorkPackage`. */
+  /** By default `Mission` for missions and errors outside a work package, else `WorkPackage`. */
   aggregate_type?: string;
-  /** Each event type requires some keys, and allows more. */
+  /** Some keys are required for each event type. */
   payload: Readonly<Record<string, unknown>>;
-  /** UUID of the event's build; none by default. */
+  /** A UUID; none by default. */
   build_id?: string;
   /** The `event_id` that caused this one; none by default. */
   causation_id?: string | null;
 }
 
-/** An event as it is queued and sent, in the service's words. */
+/** An event as queued and sent. */
 export interface EventEnvelope extends ProjectContext, Required<Omit<EventInput, keyof ProjectContext>> {
-  /** A ULID: the event's idempotency key. */
+  /** A ULID, and the idempotency key. */
   event_id: string;
   schema_version: string;
-  /** This machine and user, as 12 hex digits that reveal neither. */
+  /** This machine and user, hashed to 12 hex digits. */
   node_id: string;
-  /** Orders the events of a queue; only grows. */
+  /** Orders the events of a queue. */
   lamport_clock: number;
   /** Of emission: ISO 8601 in UTC. */
   timestamp: string;
-  /** The team to send to; null for an account without teams. */
+  /** Null for an account without teams. */
   team_slug: string | null;
 }
 

@@ -3,14 +3,15 @@ import { retryDelay, type RetryFacts } from "../http/retry.ts";
 import { type ConnectionOptions, holdConnection, type Socket } from "../auth/websocket/connection.ts";
 import type { WebSocketTicket } from "../auth/websocket/ticket.ts";
 import { AuthError, isTransient, ServiceError, hint } from "../base/errors.ts";
+import type { LiveChannel } from "./emitter.ts";
 import type { EventEnvelope } from "./events.ts";
 import { heartbeat } from "./heartbeat.ts";
 import { type LiveFrame, parseFrame } from "./live-message.ts";
 import { type Account, isSameAccount } from "./queue.ts";
 
 /**
- * The state of the connection: `Reconnecting` after a loss; `OfflineBatchMode` when that lasts: events go in batches,
- * and the client still tries to connect. `Offline` before the start and after the end.
+ * `Reconnecting` after a loss; `OfflineBatchMode` when that lasts: events go in batches, and the client still tries to
+ * connect. `Offline` before the start and after the end.
  */
 export type LiveState = "Connected" | "Reconnecting" | "Offline" | "OfflineBatchMode";
 
@@ -41,24 +42,17 @@ interface Connection {
   readonly account: Account;
 }
 
-/** The service's live connection: events arrive and leave at once. */
-export interface LiveClient {
+/** The service's live connection. */
+export interface LiveClient extends LiveChannel {
   readonly state: LiveState;
   /**
-   * Connects, and reconnects after each loss with a new ticket.
+   * Connects, and reconnects after each loss.
    *
    * @param signal - ends it, as {@link LiveClient.close} does
    * @throws {@link AuthError} as soon as another try cannot help: not logged in, session expired or revoked, team
    *   denied, two fresh tickets in a row refused, or a runtime without WebSocket
    */
   run(signal?: runtime.AbortSignal): Promise<void>;
-  /**
-   * Sends an event, if its account is the connected one.
-   *
-   * @returns true once the service says that it has the event; false for another account's, or after 10 seconds,
-   *   harmlessly: the event is queued, and its `event_id` makes a second delivery a duplicate
-   */
-  deliver(event: EventEnvelope, account: Account): Promise<boolean>;
   close(): void;
 }
 

@@ -1,9 +1,9 @@
 import { isJsonObject, parseJson, type JsonObject } from "../http/json-members.ts";
 
-/** The service's response to an event sent over the connection. */
+/** The service's response to an event. */
 export interface LiveAnswer {
   eventId: string;
-  /** `accepted`, `duplicate` or `rejected`; other words count as rejected. */
+  /** `accepted` or `duplicate`; other words count as rejected. */
   status: string;
   /** Such as `schema_mismatch`. */
   category: string | undefined;
@@ -16,7 +16,6 @@ export type LiveFrame =
   | { kind: "event"; event: Readonly<Record<string, unknown>> }
   | { kind: "ping"; timestamp: unknown }
   | { kind: "answer"; answer: LiveAnswer }
-  /** A newer service may send more. */
   | { kind: "ignored"; why: string };
 
 /** Parsing longer ones would block the program for seconds. */

@@ -8,10 +8,10 @@ import { acquireProcessLock } from "../platform/process-lock/process-lock.ts";
 import { firstNames, namesIn } from "../platform/large-folder.ts";
 import { QueueFolder } from "./queue-folder.ts";
 
-/** The owner of events: decides the token and the team for sending. */
+/** The owner of events. */
 export interface Account {
   service: string;
-  /** The service's id of the user, `user_id` of `/api/v1/me`. */
+  /** `user_id` of `/api/v1/me`. */
   user: string;
   /** Null for an account without teams. */
   team: string | null;

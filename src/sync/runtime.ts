@@ -19,11 +19,11 @@ export type SyncNotice =
 
 /** Options of a process's synchronization. */
 export interface SyncOptions {
-  /** The project in every event; none by default. */
+  /** Added to every event. */
   context?: Partial<ProjectContext>;
-  /** A connection for live delivery; none by default. */
+  /** Sends events at once. */
   live?: LiveChannel;
-  /** Between background drains, in milliseconds; 60,000 by default. */
+  /** Between background drains; 60,000 by default. */
   intervalMs?: number;
   /** Whether the background keeps the process alive; false by default. */
   keepAlive?: boolean;
@@ -50,9 +50,9 @@ export interface SyncRuntimeOptions extends SyncOptions, Pick<EmitterOptions, "c
 
 /** Options of {@link SyncRuntime.flush}. */
 export interface FlushOptions {
-  /** Ends the flush; what was sent stays sent, the rest waits in the queue. */
+  /** Ends the flush; the rest stays queued. */
   signal?: runtime.AbortSignal | undefined;
-  /** The wait for another process that drains the same queue, in milliseconds; 60,000 by default. */
+  /** The wait for another process that drains the same queue; 60,000 by default. */
   waitMs?: number;
   onProgress?: (sent: Readonly<Pick<DrainReport, "events" | "artifacts">>) => void;
 }
@@ -60,15 +60,14 @@ export interface FlushOptions {
 /** At the end of the process, in milliseconds. */
 const finalFlushMs = 5000;
 
-/** The synchronization of one process: emits, drains in the background, and flushes at the end of the process. */
+/** The synchronization of one process. */
 export interface SyncRuntime {
   /** For reading. @internal */
   readonly queue: SyncQueue;
-  /** Queues an event. Never rejects: see the report. */
+  /** Queues an event. Never rejects. */
   emit(input: EventInput): Promise<EmitReport>;
   /**
    * Queues an artifact.
-   *
    * @throws {@link AuthError} `usage_invalid` when the service would never accept it, `storage_unwritable` when it
    *   cannot be queued
    */
@@ -76,15 +75,12 @@ export interface SyncRuntime {
   /** Drains in the background, and once more at the end of the process. */
   start(): void;
   /**
-   * Sends now what waits for the current account.
+   * Sends what is queued for the current account.
    * @returns without an account, a report that says so
    * @throws the signal's reason, and {@link AuthError} when the queue cannot be read or written
    */
   flush(options?: FlushOptions): Promise<DrainReport>;
-  /**
-   * Ends the background and flushes once more, 5 seconds at most. Never rejects. `process.exit()` or a signal skips
-   * this, and loses nothing: unsent events are on disk.
-   */
+  /** Ends the background and flushes once more, for at most 5 seconds; unsent events stay on disk. Never rejects. */
   stop(): Promise<void>;
 }
 

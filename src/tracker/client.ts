@@ -9,7 +9,6 @@ export interface Routing {
   provider: string;
   /** Takes precedence over the project. */
   bindingRef?: string | undefined;
-  /** If there is no binding. */
   projectSlug?: string | undefined;
 }
 
@@ -21,31 +20,30 @@ export interface CallOptions {
 
 /** Options of a call with effects. */
 export interface WriteOptions extends CallOptions {
-  /** A UUID, the same to repeat a call with an unknown result. A new one by default. */
+  /** A UUID; the same to repeat a call. A new one by default. */
   idempotencyKey?: string | undefined;
 }
 
-/** The tracker's calls, by name and parameters. */
+/** The tracker's calls, with their parameters. */
 export interface TrackerCalls {
   /** Whether the provider is connected, and the last exchange. */
   status: Routing;
-  /** Which tracker field corresponds to which of ours. */
+  /** Which of its fields corresponds to which of ours. */
   mappings: Routing;
   /** Boards, teams, repositories. */
   resources: Routing;
-  /** 100 at a time by default; the result's `next_cursor` gets the next ones. */
+  /** 100 by default; the result's `next_cursor` gets the next ones. */
   pull: Routing & { limit?: number | undefined; cursor?: string | undefined; filters?: TrackerResult | undefined };
   push: Routing & { items: readonly unknown[] };
-  /** A pull unless told otherwise, then a push. */
+  /** A pull by default, then a push. */
   run: Routing & { pullFirst?: boolean; limit?: number | undefined };
-  /** By text or key, 20 at most by default. */
+  /** 20 by default. */
   searchIssues: Routing & { queryText?: string | undefined; queryKey?: string | undefined; limit?: number | undefined };
-  /** 20 at most by default. */
+  /** 20 by default. */
   listTickets: Routing & { limit?: number | undefined };
-  /** Candidates to bind a project to, each with a `candidate_token`. */
+  /** Candidates for a project, each with a `candidate_token`. */
   bindResolve: { provider: string; projectIdentity: TrackerResult };
   bindConfirm: { provider: string; candidateToken: string; projectIdentity: TrackerResult };
-  /** Whether it is still valid for the project. */
   bindValidate: { provider: string; bindingRef: string; projectIdentity: TrackerResult };
 }
 

@@ -6,23 +6,22 @@ import { whenToRetry, isTransientStatus } from "../http/retry.ts";
 
 /** Missing facts are undefined or false. */
 export interface TrackerFacts {
-  /** HTTP status; 200 when an accepted operation failed later. */
+  /** 200 when an accepted operation failed later. */
   readonly status: number;
   /** Such as `binding_stale`. */
   readonly errorCode: string | undefined;
-  /** Such as `request`. */
   readonly category: string | undefined;
   readonly retryable: boolean;
-  /** Whether a person has to act first, such as reconnect the provider. */
+  /** Whether a person has to act, such as reconnect the provider. */
   readonly userActionRequired: boolean;
-  /** What failed: the service, or the provider behind it. */
+  /** What failed: the service, or the provider. */
   readonly source: string | undefined;
   readonly retryAfterMs: number | undefined;
 }
 
 /**
- * The tracker's refusal or failure, in the service's words. For a 401, which only a login fixes, it is the `cause` of a
- * {@link NotAuthenticatedError}; {@link trackerFacts} finds it there.
+ * A refusal or failure of the tracker. For a 401, which only a login fixes, it is the `cause` of a {@link
+ * NotAuthenticatedError}; {@link trackerFacts} finds it there.
  */
 export class TrackerError extends ServiceError implements TrackerFacts {
   override readonly name: string = "TrackerError";
@@ -43,10 +42,9 @@ export class TrackerError extends ServiceError implements TrackerFacts {
 }
 
 /**
- * The facts of a failed tracker call.
+ * The facts of a failed tracker call; undefined for other errors.
  *
  * @param error - what was caught
- * @returns undefined for other errors, such as no connection
  */
 export function trackerFacts(error: unknown): TrackerFacts | undefined {
   if (error instanceof TrackerError) return error;

@@ -31,8 +31,15 @@ const byName = new Set([
   "SocketConstructor",
 ]);
 
-/** What its comment says in full. */
-const withoutCode = new Set(["AuthErrorCode"]);
+/** What its comment says in full, or a format of others. */
+const withoutCode = new Set([
+  "AuthErrorCode",
+  "BazelCredential",
+  "DockerCredential",
+  "ExecCredential",
+  "FakeToolOptions",
+  "GoogleCredential",
+]);
 
 const folder = "src/docs/api";
 const index = `${folder}/README.md`;
@@ -91,8 +98,8 @@ function declaredPages(): Page[] {
       path: `${folder}/json-output.md`,
       title: "JSON output of the commands",
       about: [
-        "With `--json`. `spec-kitty/cli` exports these types. Times are ISO 8601 in UTC; absent members are unknown.\n`api` and `tracker … --json` print the service's JSON unchanged.",
-        `Numbers of the doctor's findings, the same in every version: ${findings()}.`,
+        "With `--json`. `spec-kitty/cli` exports these types. Times are ISO 8601 in UTC; what is unknown or does not apply\nis absent. `api` and `tracker` print the service's JSON unchanged.",
+        `Numbers of the doctor's findings: ${findings()}.`,
       ],
       entries: exportsOf(answers).map((one) => ({ ...one, isExported: true })),
     },
@@ -148,9 +155,12 @@ function textOfEntry(entry: Entry): string {
   const [text = "", ...tags] = partsOf(comment);
   return [
     `## \`${name}\``,
-    (kind === "function" && example === undefined) || !hasCode ? text : summaryOf(comment),
+    example !== undefined
+      ? `See [the example](README.md#${example}).`
+      : kind === "function" || !hasCode
+        ? text
+        : summaryOf(comment),
     tags.map((tag) => `- ${tag}`).join("\n"),
-    example === undefined ? "" : `[An example](README.md#${example}).`,
     isExported ? "" : "Not exported.",
     hasCode ? `\`\`\`ts\n${codeOf(entry)}\n\`\`\`` : "",
   ]

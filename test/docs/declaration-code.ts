@@ -4,7 +4,7 @@ import { partsOf, summaryOf } from "./doc-comment.ts";
 /** What callers write themselves: each sentence is a requirement, so none is left out. */
 const written = new Set(["SharedStore", "SimpleKeychain"]);
 
-/** A declaration as callers read it: without what says where it is made, and with line comments. */
+/** A declaration as callers read it: without `readonly` and what says where it is made, and with line comments. */
 export function codeOf({ name, text }: Declaration): string {
   const code = text
     .replace(/^export (declare )?|^declare /, "")
@@ -12,7 +12,11 @@ export function codeOf({ name, text }: Declaration): string {
     // The library makes them.
     .replace(/(?:^ {4}\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n)?^ {4}constructor\((?:.*\);|[\s\S]*?^ {4}\}\);)\n/m, "")
     .replace(/\bruntime\./g, "")
-    .replace(/^( *)readonly /gm, "$1")
+    .replace(/\breadonly /g, "")
+    .replace(/\bReadonly<(\w+<[^<>]*>)>/g, "$1")
+    .replace(/^(class .* \{\n) +name: string;\n/, "$1")
+    // The interface has the members.
+    .replace(/^(class .* implements .* \{\n)[\s\S]*(?=^\})/m, "$1")
     .replace(/^( +\w+\?: .*) \| undefined;$/gm, "$1;")
     .replace(/^( +\w+\?: )\((.*=> .*)\);$/gm, "$1$2;")
     .replace(/\{ [\w, .]+ \}(\??): /g, "options$1: ")

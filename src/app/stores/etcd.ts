@@ -28,7 +28,7 @@ export interface EtcdWatcher {
 /**
  * Logins in etcd, one key each.
  *
- * @param client - an `etcd3` client, opened and closed by the program
+ * @param client - from `etcd3`
  */
 export function etcdStore(client: EtcdClient): SharedStore {
   return {

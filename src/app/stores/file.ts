@@ -5,9 +5,7 @@ import { systemErrorCode } from "../../base/errors.ts";
 import type { SharedStore } from "../../auth/sessions/shared-store.ts";
 
 /**
- * Logins in files, for tests of programs that share a store: processes of one machine see each other's changes, and
- * nothing has to be installed. The file name is the version number, and link(2) fails if it exists: so one save of a
- * version wins. No version is removed, since a stopped process could reuse its number.
+ * Logins in files, for tests of programs that share a store.
  *
  * @param folder - created when needed
  */
@@ -18,7 +16,7 @@ export function fileStore(folder: string): SharedStore {
     const names = await readdir(place).catch(unless("ENOENT", () => []));
     return Math.max(0, ...names.map(Number).filter(Number.isSafeInteger));
   };
-  /** A removed text leaves an empty file, or its successor would reuse the numbers. */
+  /** A removed text leaves an empty file, and no version is removed: a stopped process could reuse its number. */
   const read = async (key: string): Promise<{ version: number; text: string }> => {
     const place = placeOf(key);
     const version = await newest(place);
@@ -38,6 +36,7 @@ export function fileStore(folder: string): SharedStore {
       const [version, fresh] = [before.version + 1, join(place, `${randomUUID()}.tmp`)];
       await writeFile(fresh, text, { mode: 0o600 });
       try {
+        // The name is the version, and link(2) fails if it exists: one save of a version wins.
         await link(fresh, join(place, String(version)));
         return String(version);
       } catch (error) {

@@ -26,11 +26,10 @@ export interface KubernetesApi {
 }
 
 /**
- * Logins in Kubernetes, a Secret each. Its name is a digest of the key, kept in an annotation; the pods' role needs
- * `get`, `create`, `update` and `delete` on secrets of the namespace.
+ * Logins in Kubernetes, one Secret each. The pods' role needs `get`, `create`, `update` and `delete` on secrets.
  *
  * @param api - `kubeConfig.makeApiClient(CoreV1Api)` of `@kubernetes/client-node`
- * @param options - `namespace`: where the secrets are
+ * @param options - `namespace`: of the secrets
  */
 export function kubernetesSecretStore(api: KubernetesApi, { namespace }: { namespace: string }): SharedStore {
   const nameOf = (key: string): string => `login-${createHash("sha256").update(key).digest("hex").slice(0, 40)}`;

@@ -16,11 +16,11 @@ export interface PostgresClient {
 }
 
 /**
- * Logins in PostgreSQL, one row each. The table is created when first missed. Changes are notified on a channel of the
- * table's name; one connection of the pool listens while a process waits.
+ * Logins in PostgreSQL, one row each; a missing table is created. While a process waits, one connection of the pool
+ * listens.
  *
- * @param pool - a pool of `pg`, opened and closed by the program
- * @param options - `table`: `shared_logins` by default, with a schema before it if need be
+ * @param pool - from `pg`
+ * @param options - `table`: `shared_logins` by default; may include a schema
  * @throws TypeError for an invalid table name
  */
 export function postgresStore(pool: PostgresPool, { table = "shared_logins" }: { table?: string } = {}): SharedStore {

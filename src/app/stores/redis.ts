@@ -40,7 +40,7 @@ return ARGV[2]`;
  * Logins in Redis or Valkey, one hash each. Changes are published on a channel of the key's name; a second connection
  * listens.
  *
- * @param client - a client of node-redis or ioredis, connected by the program and closed by it
+ * @param client - a connected client of node-redis or ioredis
  */
 export function redisStore(client: NodeRedis | IoRedis): SharedStore {
   const run = (script: string, key: string, ...args: string[]): Promise<unknown> =>

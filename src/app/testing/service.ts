@@ -24,7 +24,7 @@ import type {
 } from "./types.ts";
 
 /**
- * A fake issuer and service without a socket, for programs in the test's own process.
+ * A fake issuer and service, for programs in the test's own process.
  *
  * @param options - see {@link FakeServiceOptions}
  */
@@ -33,7 +33,7 @@ export function fakeService(options: FakeServiceOptions = {}): FakeService {
 }
 
 /**
- * The same on a free loopback port, for programs in other processes, which use the machine's clock.
+ * The same on a free loopback port, for other processes, which use the machine's clock.
  *
  * @param options - see {@link FakeServiceOptions}
  */

@@ -7,7 +7,7 @@ export interface FakeOutput {
   write(piece: string | Uint8Array, done?: () => void): boolean;
 }
 
-/** Streams for `createCommand(…).run(argv, streams)`, which keep the output. */
+/** Streams for `command.run(argv, streams)`, which keep the output. */
 export interface FakeStreams {
   readonly stdout: FakeOutput;
   readonly stderr: FakeOutput;
@@ -17,8 +17,7 @@ export interface FakeStreams {
 /**
  * The streams of one run.
  *
- * @param options - `input`: the lines that the user types or pipes in; none by default. `isTTY`: whether all are a
- *   terminal, where a command asks and wraps its lines; false by default
+ * @param options - `input`: typed or piped in; none by default. `isTTY`: whether all are a terminal; false by default
  */
 export function fakeStreams({
   input = [],

@@ -6,7 +6,7 @@ export type FakeUser =
   | string
   | {
       readonly email: string;
-      /** The email address by default. */
+      /** By default the email address. */
       readonly id?: string;
       readonly name?: string;
     };
@@ -14,23 +14,19 @@ export type FakeUser =
 /** The owner of a request's access token. */
 export interface FakeCaller {
   readonly email: string;
-  /** The scopes of the login, separated by spaces. */
   readonly scope: string;
 }
 
 /** Handles a request. */
 export type FakeApi = (request: runtime.Request, caller: FakeCaller) => runtime.Response | Promise<runtime.Response>;
 
-/** How the fake service behaves. Everything has a default. */
+/** How the fake service behaves. */
 export interface FakeServiceOptions {
-  /** Who approves logins; `alice@example.com` by default, null denies them. */
+  /** Approves logins, `alice@example.com` by default; null denies them. */
   readonly user?: FakeUser | null;
-  /** How long access tokens are valid, in seconds; an hour by default. */
+  /** Lifetime of access tokens in seconds; 3600 by default. */
   readonly expiresIn?: number;
-  /**
-   * The tool's own API: handles each request with a valid access token that no endpoint of the issuer takes. By default
-   * 404. Other requests get 401.
-   */
+  /** The tool's own API, for requests with a valid access token; by default 404. */
   readonly api?: FakeApi;
 }
 
@@ -38,23 +34,22 @@ export interface FakeServiceOptions {
 export interface FakeLogin {
   /** `alice@example.com` by default. */
   readonly user?: FakeUser;
-  /** Granted scopes; `openid offline_access` by default. */
+  /** `openid offline_access` by default. */
   readonly scope?: string;
-  /** Remaining validity of its access token, in seconds; as the service's by default. Zero: expired. */
+  /** Of its access token, in seconds; by default the service's. Zero: expired. */
   readonly expiresIn?: number;
   /** `default` by default. */
   readonly profile?: string;
 }
 
-/** A clock that a test moves. It starts at the current time and stands still; waiting takes no real time. */
+/** A clock that stands still until a test moves it; waiting takes no real time. */
 export interface FakeClock {
   /** Milliseconds since 1970. */
   now(): number;
-  /** Lets time pass, in milliseconds. */
   pass(ms: number): void;
 }
 
-/** `status` is 0 before the response. */
+/** A request; `status` is 0 before the response. */
 export interface ReceivedRequest {
   readonly method: string;
   readonly path: string;
@@ -66,8 +61,8 @@ export interface ReceivedRequest {
 }
 
 /**
- * Options for `createAuth` and `createCommand`, after the tool's own: the fake service is issuer and service, its clock
- * tells the time, its user is the browser, and logins are in its memory. Reads and writes nothing on this machine.
+ * For `createAuth` and `createCommand`, after the tool's own options: the fake service is issuer and service, its clock
+ * tells the time, its user is the browser, and logins are in its memory. Nothing on this machine is read or written.
  */
 export type FakeToolOptions = {
   readonly [Name in
@@ -85,36 +80,35 @@ export type FakeToolOptions = {
 /** The same signature as the global `fetch`. */
 export type FakeFetch = (input: string | runtime.URL, init?: runtime.RequestInit) => Promise<runtime.Response>;
 
-/** An issuer and a service in one. Made by {@link fakeService} and {@link startFakeService}. */
+/** An issuer and a service in one. */
 export interface FakeService {
-  /** Issuer and service. */
   readonly url: string;
-  /** Handles requests to {@link FakeService.url} without a socket; other URLs fail to connect. */
+  /** Handles requests to {@link FakeService.url}; other URLs fail to connect. */
   readonly fetch: FakeFetch;
   readonly clock: FakeClock;
   readonly options: FakeToolOptions;
   readonly requests: readonly ReceivedRequest[];
   /** Every token and code issued: none belongs in output or a log. */
   readonly secrets: readonly string[];
-  /** Set it to false for a network failure. */
+  /** False for a network failure. */
   isReachable: boolean;
-  /** Who approves logins from now on; null denies them. */
+  /** Approves later logins; null denies them. */
   approveAs(user: FakeUser | null): void;
-  /** Makes a login for every program with {@link FakeService.options}. */
+  /** For every program with {@link FakeService.options}. */
   logIn(login?: FakeLogin): void;
-  /** Opens a URL as the user's browser, and approves or denies. A login with `open: false` needs this. */
+  /** Opens a URL as the user's browser. A login with `open: false` needs this. */
   visit(address: string): Promise<void>;
-  /** Ends every session, as an administrator does. Programs notice at their next request. */
+  /** Ends every session; programs notice at their next request. */
   revoke(): void;
   close(): Promise<void>;
 }
 
-/** What {@link fakeAuth} starts with. */
+/** Options of {@link fakeAuth}. */
 export interface FakeAuthOptions extends FakeServiceOptions, Omit<FakeLogin, "user"> {
-  /** Who is logged in, and approves further logins; null: not logged in, and logins are denied. */
+  /** Is logged in, and approves further logins; null: not logged in, and logins are denied. */
   readonly user?: FakeUser | null;
-  /** The session was revoked at the service, which the tool notices at its next request; false by default. */
+  /** The session is revoked at the service; false by default. */
   readonly revoked?: boolean;
-  /** The tool's own description, for its name in errors and hints; `acme` by default. */
+  /** The tool's own options, for its name in errors and hints; by default of `acme`. */
   readonly tool?: Partial<Omit<AuthOptions, keyof FakeToolOptions>>;
 }

@@ -1,9 +1,8 @@
-/** An embedding program's keychain, for the key of the sessions: one secret text for each directory. */
+/** A program's own keychain, for the key of the sessions: one secret text for each directory. */
 export interface SimpleKeychain {
-  /** The text of an entry; undefined when there is none. */
+  /** Undefined when there is none. */
   get(account: string): string | undefined | Promise<string | undefined>;
-  /** Replaces the text. */
   set(account: string, text: string): void | Promise<void>;
-  /** Removes the entry, if there is one. */
+  /** Succeeds when there is none. */
   delete(account: string): void | Promise<void>;
 }

@@ -4,15 +4,15 @@ import type { Secret } from "../../base/secret.ts";
 import { seal, unseal } from "../secure-storage/data-key.ts";
 import { keyOfPassphrase } from "../secure-storage/passphrase-key.ts";
 
-/** A key service (a KMS): gets 32 random bytes for each stored text, and returns them. */
+/** A key service (KMS): gets 32 random bytes for each stored text, and returns them. */
 export interface KeyWrapper {
   wrap(key: Uint8Array): Promise<Uint8Array>;
   unwrap(wrapped: Uint8Array): Promise<Uint8Array>;
 }
 
 /**
- * How logins in a shared store are sealed (AES-256-GCM, each under its key in the store): a key of 32 bytes; several,
- * of which all open and the first seals, for rotation; a KMS; or false for plain text.
+ * Seals logins in a shared store (AES-256-GCM, each under its key in the store): a key of 32 bytes; several, of which
+ * all open and the first seals; a KMS; or false for plain text.
  */
 export type Seal = Uint8Array | readonly Uint8Array[] | KeyWrapper | false;
 

@@ -3,25 +3,25 @@ import type * as runtime from "../../base/runtime-types.ts";
 /** A text in a {@link SharedStore}. */
 export interface StoredText {
   readonly text: string;
-  /** Changes with every save. Opaque: only compared. */
+  /** Changes with every save; only compared. */
   readonly version: string;
 }
 
 /**
- * A store that several machines share: a database with compare and swap, and nothing else. Refresh claims, waiting,
- * sealing and retries are this package's, so it needs no lock, lease or clock.
+ * A database with compare and swap that several machines share. Refresh claims, waiting, sealing and retries are this
+ * package's, so it needs no lock, lease or clock.
  *
  * An error counts as "no response": the library tries again, and then reports `storage_unreachable`.
  */
 export interface SharedStore {
-  /** For messages, such as `Redis`; `the shared store` by default. */
+  /** For messages; `the shared store` by default. */
   readonly name?: string;
-  /** The text under a key; undefined when there is none. Must not be older than the last acknowledged `save`. */
+  /** Undefined when there is none. Must not be older than the last acknowledged `save`. */
   load(key: string, options: { signal: runtime.AbortSignal }): Promise<StoredText | undefined>;
   /**
    * Stores a text if the current one has this version, atomically.
    *
-   * @param text - undefined removes the current one
+   * @param text - undefined removes it
    * @param options - `ifVersion`: undefined if there must be none; `signal` aborts at the time limit
    * @returns the new version (of a removal, any text); undefined on a conflict
    */
@@ -31,12 +31,11 @@ export interface SharedStore {
     options: { ifVersion: string | undefined; signal: runtime.AbortSignal },
   ): Promise<string | undefined>;
   /**
-   * Calls back whenever a key may have changed. Without it, the library polls ever more slowly. Returns what stops it.
+   * Calls back whenever a key may have changed, until the returned function is called. Without it, the library polls.
    */
   watch?(key: string, changed: () => void): () => void;
   /**
-   * Called by each closing login: without watchers, ends what `watch` opened, so that nothing keeps the process alive.
-   * The store may be used again.
+   * Called by each closing login: without watchers, nothing may keep the process alive. The store may be used again.
    */
   close?(): Promise<void>;
 }

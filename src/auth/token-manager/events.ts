@@ -1,34 +1,30 @@
 import type { AuthError } from "../../base/errors.ts";
 
-/** What happens in a program to its sessions and its requests. No event holds a secret: no token, no code, no key. */
+/** What happens to a program's sessions and requests. No event holds a secret: no token, no code, no key. */
 export interface AuthEvents {
-  /** A refresh succeeded and is stored. `expiresAt`: as the server says, milliseconds since 1970; undefined when it does not say. */
+  /** A refresh succeeded and is stored. */
   refreshed: { readonly profile: string; readonly expiresAt: number | undefined };
-  /** A token that another process stored is used, without a request. */
+  /** A token of another process is used, without a request. */
   adopted: { readonly profile: string; readonly expiresAt: number | undefined };
   /** A refresh failed. */
   refused: { readonly profile: string; readonly error: AuthError };
   /**
-   * The session of this program is gone: a login is needed. `elsewhere`: another program logged out, logged in as
-   * another user, or learned that the session ended.
+   * A login is needed. `elsewhere`: another program logged out, logged in as another user, or learned that the session
+   * ended.
    */
   ended: { readonly profile: string; readonly reason: "expired" | "revoked" | "logout" | "elsewhere" };
-  /** The refreshed session could not be stored: it lives in this process only, until a later try succeeds. */
+  /** The refreshed session could not be stored, and lives in this process until a later try succeeds. */
   unsaved: { readonly profile: string; readonly error: AuthError };
-  /** A second has passed waiting for another process, or for the service's response to a refresh. */
+  /**
+   * A second has passed: another process refreshes or changes what is stored, or the `answer` to a refresh is missing.
+   */
   waiting: {
-    /** Another process refreshes the session, or changes what is stored; or the service does not respond yet. */
     readonly work: "refresh" | "change" | "answer";
-    /**
-     * The process; undefined where it is in another container or on another machine, or where the system does not say.
-     */
+    /** Undefined if unknown, as in another container. */
     readonly pid?: number | undefined;
-    /** The host of the service. */
     readonly host?: string | undefined;
   };
-  /**
-   * A request has a response, or has failed: `status` is then undefined. `url` has no query, which may hold a secret.
-   */
+  /** `status` is undefined without a response; `url` has no query, which may hold a secret. */
   request: {
     readonly method: string;
     readonly url: string;
