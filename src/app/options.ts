@@ -24,7 +24,7 @@ export interface AuthOptions {
   profile?: string | undefined;
   /** Where the tokens go, unless a variable names another; by default the issuer. */
   service?: string | undefined;
-  /** By default, a login registers a public client (RFC 7591). */
+  /** Of the public client; by default a login registers one (RFC 7591). */
   clientId?: string | undefined;
   /** For issuers that require one. It is in every copy of the program, so it is no secret and proves nothing. */
   clientSecret?: string | undefined;
@@ -42,14 +42,14 @@ export interface AuthOptions {
   env?: Environment;
   /** `process.platform` by default; decides directories, modes and the keychain. */
   platform?: runtime.Platform;
-  /** The directory for which the user may have chosen a profile; by default the working directory. */
+  /** Decides the profile, if the user chose one for a directory; by default the working directory. */
   cwd?: string;
   clock?: Clock;
   /** Sends every request; by default the runtime's, with the proxy variables. */
   fetch?: runtime.Fetch;
   /**
-   * Where everything is stored, except the secret behind a key without passphrase; by default as a variable says, or
-   * the platform's place.
+   * Where everything is stored, except the secret behind a key without passphrase; by default the platform's place, or
+   * as a variable says.
    */
   folder?: string | undefined;
   /**

@@ -213,7 +213,7 @@ export function isAuthErrorCode(text: unknown): text is KnownErrorCode {
 }
 
 /**
- * Whether a value is an error of this library. Its code decides: another copy of the package has its own classes.
+ * Whether a value is an error of this library, by its code: another copy of the package has its own classes.
  *
  * @param value - what was caught
  */

@@ -9,7 +9,7 @@ export interface TeamOutput {
   readonly name: string;
   /** In the service's words. */
   readonly role?: string;
-  /** The user's own, the default unless another was chosen. */
+  /** The user's own; the default, unless another was chosen. */
   readonly isPrivateTeamspace?: boolean;
 }
 
@@ -39,24 +39,22 @@ export interface AuthStatus {
   readonly authenticated: boolean;
   /** By this machine's clock. */
   readonly expired?: true;
-  /** With `--check`, the service was asked. */
+  /** With `--check`. */
   readonly checked: boolean;
   readonly profile: string;
   /** `--profile`, a variable, a directory (`--here in …`), or `active`. */
   readonly profileSource: string;
   /** Of a lent login; without `until`, as long as its agent runs. */
   readonly lender?: { readonly host: string; readonly until?: string };
-  /** The variable whose token takes precedence over the profile's session. */
+  /** The variable of a token that takes precedence over the session. */
   readonly tokenSource?: string;
   readonly service?: string;
   /** If it is not the service. */
   readonly issuer?: string;
-  /** `DPoP`: bound to a key. */
   readonly tokenType?: "Bearer" | "DPoP";
   readonly hasRefreshToken?: boolean;
-  /** Granted (RFC 6749 §3.3). */
   readonly scope?: string;
-  /** Requested but not granted. */
+  /** Requested, but not granted. */
   readonly missingScope?: string;
   readonly user?: UserOutput;
   /** The default. */
@@ -107,7 +105,7 @@ export interface LoginExplanation {
   readonly profileSource: string;
   /** Whether the login creates the profile. */
   readonly isNew: boolean;
-  /** With all that is requested: nothing would be done. */
+  /** Nothing would be done. */
   readonly isLoggedIn: boolean;
   readonly service: string;
   readonly issuer: string;
@@ -139,7 +137,7 @@ export interface LogoutOutput {
 /** `auth token`. */
 export interface TokenOutput {
   readonly accessToken: string;
-  /** `DPoP`: bound to a key, useless to other programs. */
+  /** `DPoP`: useless to other programs. */
   readonly tokenType: "Bearer" | "DPoP";
   readonly expiresAt?: string;
   /** The variable, if not from a login. */
@@ -228,11 +226,10 @@ export interface DoctorReport {
   readonly schemaVersion: 1;
   /** No critical finding. */
   readonly healthy: boolean;
-  /** Causes, not findings: those with one fix have one cause. */
+  /** Causes: findings with one fix count once. */
   readonly critical: number;
   readonly warnings: number;
   readonly findings: readonly {
-    /** The same in every version. */
     readonly number: string;
     readonly severity: "ok" | "note" | "warning" | "critical";
     readonly subject: string;
@@ -253,7 +250,7 @@ export interface GitSetup {
 export interface WhoAmI {
   readonly user: UserOutput;
   readonly profile?: string;
-  /** As in {@link AuthStatus}; there is then no `profile`. */
+  /** As in {@link AuthStatus}. */
   readonly tokenSource?: string;
 }
 
@@ -289,7 +286,6 @@ export interface UploadOutput {
 export interface SyncNowOutput {
   readonly events: DrainCounts;
   readonly artifacts: DrainCounts;
-  /** Still queued. */
   readonly left: number;
   /** Why sending ended early. */
   readonly stopped?: { readonly code: AuthErrorCode; readonly message: string };
@@ -309,14 +305,13 @@ export type RunLine =
 /** `sync status`. */
 export interface SyncStatusOutput {
   readonly scopes: readonly {
-    /** The account; absent before a login. */
+    /** Absent before a login. */
     readonly service?: string;
-    /** The email address if logged in here, else the service's id. */
+    /** The email address, else the service's id. */
     readonly user?: string;
     readonly team?: string | null;
     readonly events: number;
     readonly artifacts: number;
-    /** Refused for good. */
     readonly givenUp: number;
   }[];
   /** With `--check`. */

@@ -10,8 +10,8 @@ import { type LiveFrame, parseFrame } from "./live-message.ts";
 import { type Account, isSameAccount } from "./queue.ts";
 
 /**
- * `Reconnecting` after a loss; `OfflineBatchMode` when that lasts: events go in batches, and the client still tries to
- * connect. `Offline` before the start and after the end.
+ * `Reconnecting` after a loss; `OfflineBatchMode` when that lasts: events go in batches, and the client still tries.
+ * `Offline` before the start and after the end.
  */
 export type LiveState = "Connected" | "Reconnecting" | "Offline" | "OfflineBatchMode";
 

@@ -28,7 +28,7 @@ export interface WriteOptions extends CallOptions {
 export interface TrackerCalls {
   /** Whether the provider is connected, and the last exchange. */
   status: Routing;
-  /** Which of its fields corresponds to which of ours. */
+  /** Which of its fields is which of ours. */
   mappings: Routing;
   /** Boards, teams, repositories. */
   resources: Routing;

@@ -20,8 +20,8 @@ export interface TrackerFacts {
 }
 
 /**
- * A refusal or failure of the tracker. For a 401, which only a login fixes, it is the `cause` of a {@link
- * NotAuthenticatedError}; {@link trackerFacts} finds it there.
+ * A refusal or failure of the tracker. For a 401, which only a login fixes, it is the `cause` of a
+ * {@link NotAuthenticatedError}; {@link trackerFacts} finds it there.
  */
 export class TrackerError extends ServiceError implements TrackerFacts {
   override readonly name: string = "TrackerError";

@@ -144,12 +144,12 @@ function listOf(pages: readonly Page[]): string {
 function named(entries: readonly Entry[]): string[] {
   const names = entries.filter(({ name, isExported }) => byName.has(name) && isExported);
   const list = names.map(({ name }) => `\`${name}\``).join(", ");
-  return list === "" ? [] : [`## Other types\n\nThe declarations have the members of these: ${list}.`];
+  return list === "" ? [] : [`## Other types\n\n${list}`];
 }
 
 /** The doc comment in Markdown, and below it the declaration with the comments of its members. */
 function textOfEntry(entry: Entry): string {
-  const { name, kind, comment, isExported } = entry;
+  const { name, kind, comment } = entry;
   const hasCode = !withoutCode.has(name);
   const example = examples.get(name);
   const [text = "", ...tags] = partsOf(comment);
@@ -161,7 +161,6 @@ function textOfEntry(entry: Entry): string {
         ? text
         : summaryOf(comment),
     tags.map((tag) => `- ${tag}`).join("\n"),
-    isExported ? "" : "Not exported.",
     hasCode ? `\`\`\`ts\n${codeOf(entry)}\n\`\`\`` : "",
   ]
     .filter(Boolean)

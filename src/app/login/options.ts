@@ -18,7 +18,7 @@ export type ConsentQuestion =
 
 /** The page where the user logs in. */
 export interface LoginAddress {
-  /** Show it even when a browser is opened, which may fail. */
+  /** Show it even if a browser opens: that may fail. */
   readonly url: string;
   /** Must be registered for the client, with any port. */
   readonly redirectUri: string;
@@ -48,15 +48,15 @@ export interface LoginCallbacks {
   onAddress?: ((address: LoginAddress) => void) | undefined;
   /** Required for a device login; its errors end the login. */
   onCode?: ((code: LoginCode) => void) | undefined;
-  /** Called each second of a device login, with the time until the code expires. */
+  /** Called each second of a device login. */
   onWaiting?: ((leftMs: number) => void) | undefined;
   /**
    * Returns false for no, or undefined if nobody can be asked, the default: both end the login with `consent_required`.
    */
   onConsent?: ((question: ConsentQuestion) => boolean | undefined | Promise<boolean | undefined>) | undefined;
-  /** Called with each problem that does not end the login, such as a browser that does not start. */
+  /** Called with each problem that does not end the login. */
   onWarning?: ((warning: string) => void) | undefined;
-  /** Ends the login: it rejects with the signal's reason, and nothing is stored. */
+  /** Ends the login. It rejects with the signal's reason, and nothing is stored. */
   signal?: runtime.AbortSignal | undefined;
 }
 
@@ -69,7 +69,7 @@ export interface LoginOptions extends LoginCallbacks {
   flow?: "browser" | "device" | undefined;
   /** Opens the browser here; true by default. */
   open?: boolean | undefined;
-  /** By default 5 minutes for the browser, and the lifetime of a code. */
+  /** By default 5 minutes for the browser, or the lifetime of a code. */
   timeoutMs?: number | undefined;
   /** Of the callback; by default the first free one from 28888 on. */
   port?: number | undefined;
@@ -88,11 +88,11 @@ export interface LoginOptions extends LoginCallbacks {
   /** OpenID Connect Core §3.1.2.1. */
   prompt?: string | undefined;
   loginHint?: string | undefined;
-  /** False requests tokens without a key (RFC 9449). */
+  /** False requests bearer tokens (RFC 9449). */
   dpop?: boolean | undefined;
   /**
-   * Starts over if stored sessions cannot be opened, and leaves them in place; false by default, since other accounts
-   * may be among them.
+   * Starts over if stored sessions cannot be opened, and leaves them in place; false by default. Other accounts may be
+   * among them.
    */
   setAside?: boolean | undefined;
 }

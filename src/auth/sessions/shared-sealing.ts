@@ -11,8 +11,8 @@ export interface KeyWrapper {
 }
 
 /**
- * Seals logins in a shared store (AES-256-GCM, each under its key in the store): a key of 32 bytes; several, of which
- * all open and the first seals; a KMS; or false for plain text.
+ * Seals logins in a shared store (AES-256-GCM, each under its key): a key of 32 bytes; several, of which the first
+ * seals; a KMS; or false for plain text.
  */
 export type Seal = Uint8Array | readonly Uint8Array[] | KeyWrapper | false;
 

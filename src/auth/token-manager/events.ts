@@ -16,7 +16,8 @@ export interface AuthEvents {
   /** The refreshed session could not be stored, and lives in this process until a later try succeeds. */
   unsaved: { readonly profile: string; readonly error: AuthError };
   /**
-   * A second has passed: another process refreshes or changes what is stored, or the `answer` to a refresh is missing.
+   * A second has passed: another process refreshes or changes what is stored, or the service has not yet answered a
+   * refresh.
    */
   waiting: {
     readonly work: "refresh" | "change" | "answer";
