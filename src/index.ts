@@ -10,7 +10,7 @@ let ofThisProcess: Auth | undefined;
  * The login of this package's own command, one for the process: `await getTokenManager().getAccessToken()`.
  *
  * @param options - what differs, such as `{ profile: "work" }`; such a login is a separate one
- * @throws AuthError `configuration_invalid` for a variable that cannot be used
+ * @throws AuthError `configuration_invalid` for an unusable variable
  */
 export function getTokenManager(options?: Partial<AuthOptions>): Auth {
   return options === undefined ? (ofThisProcess ??= authOf(appFor(undefined))) : authOf(appFor(options));

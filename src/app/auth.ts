@@ -7,13 +7,10 @@ import type * as runtime from "../base/runtime-types.ts";
 
 /** The user and the lifetime of the tokens. Times are milliseconds since 1970 by this machine's clock. */
 export interface AuthSession {
-  /**
-   * `login`: stored here, the only one with `issuer` and `authenticatedAt`; `given`: in a variable; `exchanged`: for a
-   * platform's identity; `lent`: by an agent.
-   */
+  /** `login`: stored here; `given`: in a variable; `exchanged`: for a platform's identity; `lent`: by an agent. */
   readonly source: "login" | "given" | "exchanged" | "lent";
   readonly profile: string;
-  /** Undefined for a given token when nothing names a service. */
+  /** Undefined if nothing names one. */
   readonly service: string | undefined;
   readonly issuer: string | undefined;
   /** Undefined if only the service knows. `isUnnamed`: the issuer names no user, and `name` is the issuer's. */
@@ -26,7 +23,7 @@ export interface AuthSession {
     readonly role?: string;
     readonly isPrivateTeamspace?: boolean;
   }[];
-  /** Granted, separated by spaces; empty if unknown. */
+  /** Granted; empty if unknown. */
   readonly scope: string;
   /** Of the access token. */
   readonly expiresAt: number | undefined;
@@ -35,7 +32,7 @@ export interface AuthSession {
   readonly authenticatedAt: number | undefined;
   /** Of the newest ID token (OpenID Connect Core §2), validated. */
   readonly claims: Readonly<Record<string, unknown>> | undefined;
-  /** As the issuer signed it. Not enumerable: a logged session does not show it. */
+  /** Not enumerable: a logged session does not show it. */
   readonly idToken: string | undefined;
 }
 
@@ -71,7 +68,7 @@ export interface Auth {
    */
   logout(options?: { force?: boolean; signal?: runtime.AbortSignal }): Promise<LogoutResult>;
   /**
-   * A valid access token, refreshed when needed: once for all callers and processes.
+   * Refreshed when needed, once for all callers and processes.
    *
    * @throws {@link NotAuthenticatedError}; {@link AuthError} `network_unavailable`, `service_unavailable`,
    *   `lock_unavailable` or `storage_…` when a refresh was needed and failed: the session is then unchanged. The
@@ -82,12 +79,12 @@ export interface Auth {
   getAccessToken(options?: AccessTokenOptions): Promise<string>;
   readonly fetch: AuthorizedFetch;
   /**
-   * The current session, without a request; undefined when not logged in.
+   * Undefined when not logged in. Sends no request.
    * @throws {@link AuthError} `storage_…` or `keychain_unavailable`
    */
   session(): Promise<AuthSession | undefined>;
   /**
-   * The tool's profiles on this machine, without a request.
+   * The profiles on this machine. Sends no request.
    * @throws as {@link Auth.session}
    */
   accounts(): Promise<readonly AuthAccount[]>;
@@ -110,7 +107,7 @@ export interface Auth {
     ): Promise<{ readonly token: string; readonly expiresOnTimestamp: number }>;
   };
   /**
-   * Call this before the process ends: it waits for a refresh, and tries once more to store an unsaved session.
+   * Waits for a refresh, and tries once more to store an unsaved session: call it before the process ends.
    * @throws {@link AuthError} `storage_…` when the session is lost with this process
    */
   close(): Promise<void>;

@@ -40,17 +40,14 @@ export interface AuthOptions {
   /** Hosts other than the issuer's where a login may begin; by default the user is asked. */
   trustedHosts?: readonly string[] | undefined;
   env?: Environment;
-  /** `process.platform` by default; decides directories, modes and the keychain. */
+  /** `process.platform` by default. Decides directories, modes and the keychain. */
   platform?: runtime.Platform;
-  /** Decides the profile, if the user chose one for a directory; by default the working directory. */
+  /** May decide the profile; by default the working directory. */
   cwd?: string;
   clock?: Clock;
   /** Sends every request; by default the runtime's, with the proxy variables. */
   fetch?: runtime.Fetch;
-  /**
-   * Where everything is stored, except the secret behind a key without passphrase; by default the platform's place, or
-   * as a variable says.
-   */
+  /** Of everything stored, except the secret behind a key without passphrase; by default the platform's place. */
   folder?: string | undefined;
   /**
    * `"keychain"`, the default if available: files sealed with a key in the OS keychain; `"file"`: with a derived key,
@@ -64,8 +61,8 @@ export interface AuthOptions {
   /** Seals `store`; by default the passphrase of the tool's variable. */
   seal?: Seal | undefined;
   /**
-   * How long the holder of a login in `store` may be silent before another process takes over; 90,000 by default. Must
-   * exceed any pause to survive: a longer pause may cost the session.
+   * The silence after which another process takes over a login in `store`; 90,000 by default. Must exceed any pause to
+   * survive: a longer pause may cost the session.
    */
   silentAfterMs?: number | undefined;
   /** Instead of the OS keychain; false for none. */

@@ -7,7 +7,6 @@ import type { DrainCounts } from "../sync/event-drain.ts";
 export interface TeamOutput {
   readonly id: string;
   readonly name: string;
-  /** In the service's words. */
   readonly role?: string;
   /** The user's own; the default, unless another was chosen. */
   readonly isPrivateTeamspace?: boolean;
@@ -26,9 +25,7 @@ export interface UserOutput {
 export interface StorageStatus {
   /** As in `--storage`; `shared`: a store of several machines. */
   readonly kind: "keychain" | "file" | "memory" | "shared";
-  /** The source of the sealing key. */
   readonly key: "keychain" | "passphrase" | "machine" | "program" | "none";
-  /** Of the sealed file. */
   readonly path?: string;
   /** Of the shared store. */
   readonly name?: string;

@@ -76,9 +76,9 @@ export interface EventInput extends Partial<ProjectContext> {
   aggregate_type?: string;
   /** Some keys are required for each event type. */
   payload: Readonly<Record<string, unknown>>;
-  /** A UUID; none by default. */
+  /** A UUID. */
   build_id?: string;
-  /** The `event_id` that caused this one; none by default. */
+  /** The `event_id` that caused this one. */
   causation_id?: string | null;
 }
 
@@ -87,13 +87,11 @@ export interface EventEnvelope extends ProjectContext, Required<Omit<EventInput,
   /** A ULID, and the idempotency key. */
   event_id: string;
   schema_version: string;
-  /** This machine and user, hashed to 12 hex digits. */
+  /** This machine and user, hashed. */
   node_id: string;
-  /** Orders the events of a queue. */
   lamport_clock: number;
-  /** Of emission: ISO 8601 in UTC. */
+  /** ISO 8601 in UTC. */
   timestamp: string;
-  /** Null for an account without teams. */
   team_slug: string | null;
 }
 

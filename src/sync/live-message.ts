@@ -5,7 +5,6 @@ export interface LiveAnswer {
   eventId: string;
   /** `accepted` or `duplicate`; other words count as rejected. */
   status: string;
-  /** Such as `schema_mismatch`. */
   category: string | undefined;
   retryable: boolean;
 }

@@ -17,17 +17,16 @@ export type SyncNotice =
   | { kind: "rejected"; rejection: Rejection }
   | { kind: "drained"; report: DrainReport };
 
-/** Options of a process's synchronization. */
+/** Options of {@link createSyncRuntime}. */
 export interface SyncOptions {
   /** Added to every event. */
   context?: Partial<ProjectContext>;
-  /** Sends events at once. */
   live?: LiveChannel;
   /** Between background drains; 60,000 by default. */
   intervalMs?: number;
-  /** Whether the background keeps the process alive; false by default. */
+  /** Keeps the process alive; false by default. */
   keepAlive?: boolean;
-  /** Receives the background's reports. Its errors are ignored. */
+  /** Its errors are ignored. */
   onNotice?: (notice: SyncNotice) => void;
 }
 
@@ -52,7 +51,7 @@ export interface SyncRuntimeOptions extends SyncOptions, Pick<EmitterOptions, "c
 export interface FlushOptions {
   /** Ends the flush; the rest stays queued. */
   signal?: runtime.AbortSignal | undefined;
-  /** The wait for another process that drains the same queue; 60,000 by default. */
+  /** For another process that drains the same queue; 60,000 by default. */
   waitMs?: number;
   onProgress?: (sent: Readonly<Pick<DrainReport, "events" | "artifacts">>) => void;
 }

@@ -10,14 +10,21 @@ export async function optionsOfCommands(): Promise<string[]> {
   const groups = [...new Set(all.map(({ group }) => group))].map((group) => {
     const commands = all.filter((one) => one.group === group).map(({ command }) => command);
     const lists = commands.map(({ options }) => namesOf(options).filter((one) => !common.includes(one)));
-    const shared =
-      commands.length < 2 ? [] : (lists[0] ?? []).filter((one) => lists.every((list) => list.includes(one)));
+    // By the commands without them, at most two.
+    const shared = new Map<string, string[]>();
+    for (const option of commands.length < 3 ? [] : new Set(lists.flat())) {
+      const without = commands.filter((_, index) => !lists[index]?.includes(option));
+      const names = without.map(({ usage }) => ` \`${usage.replace(/ \[.*/, "")}\``).join(" and");
+      if (without.length < 3) shared.set(names, [...(shared.get(names) ?? []), option]);
+    }
     const rows = commands.map(({ usage }, index) => {
-      const own = (lists[index] ?? []).filter((one) => !shared.includes(one));
+      const own = (lists[index] ?? []).filter((one) => ![...shared.values()].flat().includes(one));
       return `- \`${usage}\`${own.length === 0 ? "" : `: ${own.join(", ")}`}`;
     });
     return [
-      ...(shared.length === 0 ? [] : [`Every \`${group}\` command: ${shared.join(", ")}.`]),
+      ...[...shared].map(
+        ([names, options]) => `Every \`${group}\` command${names && ` but${names}`}: ${options.join(", ")}.`,
+      ),
       rows.join("\n"),
     ].join("\n\n");
   });

@@ -17,7 +17,7 @@ export interface FakeCaller {
   readonly scope: string;
 }
 
-/** Handles a request. */
+/** The tool's own API. */
 export type FakeApi = (request: runtime.Request, caller: FakeCaller) => runtime.Response | Promise<runtime.Response>;
 
 /** How the fake service behaves. */
@@ -26,7 +26,7 @@ export interface FakeServiceOptions {
   readonly user?: FakeUser | null;
   /** Lifetime of access tokens in seconds; 3600 by default. */
   readonly expiresIn?: number;
-  /** The tool's own API, for requests with a valid access token; by default 404. */
+  /** Gets requests with a valid access token; by default 404. */
   readonly api?: FakeApi;
 }
 
@@ -44,7 +44,6 @@ export interface FakeLogin {
 
 /** A clock that stands still until a test moves it; waiting takes no real time. */
 export interface FakeClock {
-  /** Milliseconds since 1970. */
   now(): number;
   pass(ms: number): void;
 }
@@ -61,8 +60,8 @@ export interface ReceivedRequest {
 }
 
 /**
- * For `createAuth` and `createCommand`, after the tool's own options: the fake service is issuer and service, its clock
- * tells the time, its user is the browser, and logins are in its memory. Nothing on this machine is read or written.
+ * For `createAuth` and `createCommand`, after the tool's own options: the fake service and its clock, its user as the
+ * browser, and logins in its memory. Nothing on this machine is read or written.
  */
 export type FakeToolOptions = {
   readonly [Name in
@@ -94,7 +93,6 @@ export interface FakeService {
   isReachable: boolean;
   /** Approves later logins; null denies them. */
   approveAs(user: FakeUser | null): void;
-  /** For every program with {@link FakeService.options}. */
   logIn(login?: FakeLogin): void;
   /** Opens a URL as the user's browser. A login with `open: false` needs this. */
   visit(address: string): Promise<void>;

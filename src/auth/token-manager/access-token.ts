@@ -13,7 +13,7 @@ export interface AccessTokenOptions {
 /** An access token for the caller's own requests. */
 export interface AccessToken {
   readonly token: string;
-  /** `DPoP`: bound to a key, and useless without its proofs (RFC 9449), which the authorized fetch sends. */
+  /** `DPoP`: useless without proofs of its key (RFC 9449), which the authorized fetch sends. */
   readonly tokenType: "Bearer" | "DPoP";
   /** By this machine's clock; undefined when the server does not say. */
   readonly expiresAt: number | undefined;
