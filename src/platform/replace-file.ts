@@ -207,15 +207,21 @@ function isUnflushable(error: unknown): boolean {
   return systemErrorCode(error) === "EINVAL";
 }
 
-/** Of writers killed before the rename. `of`: only those of this file. */
+/**
+ * Temporary files of writers killed before the rename. `of`: those of one file, for the holder of its lock. Otherwise those
+ * of a locked file stay: its holder may be in another container, where pids mean other processes.
+ */
 export function leftTemporaries(
   folder: string,
   { recursive = false, of }: { recursive?: boolean; of?: string } = {},
 ): string[] {
-  return readdirSync(folder, { recursive, encoding: "utf8" })
+  const paths = readdirSync(folder, { recursive, encoding: "utf8" });
+  const all = new Set(paths);
+  return paths
     .filter((path) => {
       const [, name, pid] = /^\.(.+)\.(\d+)\.[0-9a-f]{12}\.tmp$/.exec(basename(path)) ?? [];
-      return pid !== undefined && (of === undefined || name === of) && !isRunning(Number(pid));
+      const isOpen = of === undefined ? !all.has(join(dirname(path), `${name}.lock`)) : name === of;
+      return pid !== undefined && isOpen && !isRunning(Number(pid));
     })
     .map((path) => join(folder, path));
 }

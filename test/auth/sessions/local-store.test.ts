@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import fs, { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import fs, {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { App } from "../../../src/app/app.ts";
@@ -106,6 +115,21 @@ test("NFR-010 what the disk does not take stays with its claim, and is stored wh
   assert.ok(await claim.isHeld(), "nobody else may send what is spent");
   rmSync(at.file, { recursive: true });
   assert.equal((await claim.store(refreshed(session))).profile?.session?.accessToken.reveal(), "at_1");
+});
+
+test("NFR-016 what a refresh in another container has taken of the disk stays, whatever is changed or repaired here", async (t) => {
+  const at = await stage(t);
+  const { claim } = await claimed(at);
+  const folder = dirname(at.file);
+  const [room = assert.fail("no room was taken")] = readdirSync(folder).filter((name) => name.endsWith(".tmp"));
+  const theirs = join(folder, room.replace(`.${process.pid}.`, ".4194304."));
+  renameSync(join(folder, room), theirs);
+  await at.app().store.change("default", (profile) => profile && { ...profile, team: "tm_1" });
+  assert.equal((await at.here("auth doctor --repair")).code, 0);
+  assert.ok(existsSync(theirs));
+  await claim.release();
+  await (await claimed(at)).claim.release();
+  assert.ok(!existsSync(theirs), "the next holder of the lock removes it");
 });
 
 test("NFR-010 a session that another holder stored, while this one was taken for dead, is not overwritten", async (t) => {
