@@ -40,7 +40,7 @@ export function appFor(options: Partial<AuthOptions> | undefined): App {
 export function createApp(overrides: AppOverrides = {}): App {
   requireKnownOptions(overrides);
   const { toolIdentity: identity = ownIdentity, env: variables = process.env, store: shared } = overrides;
-  const { platform = process.platform, clock = systemClock } = overrides;
+  const { platform = process.platform, clock = systemClock, redirectPath, trustedHosts, browser } = overrides;
   const { command = basename(process.argv[1] ?? "a program") } = overrides;
   const env = withoutSecrets(variables, identity);
   const effects: Effects = { unknown: 0 };
@@ -147,11 +147,7 @@ export function createApp(overrides: AppOverrides = {}): App {
     mayHaveChanged: () => effects.unknown > 0,
     settings,
     // Not all overrides: a printed app must not show the environment (S-005).
-    tool: {
-      redirectPath: overrides.redirectPath,
-      trustedHosts: overrides.trustedHosts,
-      ...(overrides.browser && { browser: overrides.browser }),
-    },
+    tool: { redirectPath, trustedHosts, browser },
     isKept,
     isLocal,
     sharedStore: shared && {

@@ -16,7 +16,7 @@ export interface AppOverrides extends Partial<Omit<AuthOptions, "name" | "versio
   /** Instead of all storage. */
   sessions?: SessionStore;
   /** Instead of the user's browser: opens the URL of a login, and says who owns the connections that follow. */
-  browser?: Pick<BrowserLoginOptions, "ownerOf"> & { open(address: string): Promise<BrowserOutcome> };
+  browser?: (Pick<BrowserLoginOptions, "ownerOf"> & { open(address: string): Promise<BrowserOutcome> }) | undefined;
   /** Called with each request and its response, a line each, without secrets. */
-  onTraffic?: (line: string) => void;
+  onTraffic?: ((line: string) => void) | undefined;
 }

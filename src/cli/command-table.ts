@@ -87,7 +87,7 @@ const topic = (
   summary: string,
   load: () => Promise<{ text(identity: Identity): string }>,
   isOfUsers?: true,
-): TopicEntry => ({ name, summary, load: async () => (await load()).text, ...(isOfUsers && { isOfUsers }) });
+): TopicEntry => ({ name, summary, isOfUsers, load: async () => (await load()).text });
 
 export const topicTable: readonly TopicEntry[] = [
   topic("ci", "tokens for jobs and pods, without a secret", () => import("./topics/ci.ts")),

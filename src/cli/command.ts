@@ -69,7 +69,7 @@ export interface TopicEntry {
   readonly name: string;
   readonly summary: string;
   /** A choice that a tool with a built-in issuer does not offer. */
-  readonly isOfUsers?: true;
+  readonly isOfUsers?: true | undefined;
   /**
    * Loads the topic's text for a tool's name, see `page` for its line breaks.
    */

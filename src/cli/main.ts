@@ -123,7 +123,7 @@ async function run(
     const { createApp } = await import("../app/create-app.ts");
     app = createApp({
       ...tool,
-      ...(isTraced && { onTraffic: (line: string) => out.say(line) }),
+      onTraffic: isTraced ? out.say : undefined,
       options: values,
       command: commandName(command),
     });

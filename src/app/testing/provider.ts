@@ -42,7 +42,7 @@ export class Provider extends Issuer {
 
   override idToken({ clientId, user, nonce }: IssuerSession): string {
     const now = Math.floor(this.now() / 1000);
-    const claims = { iss: this.url, aud: clientId, iat: now, exp: now + 300, ...(nonce !== undefined && { nonce }) };
+    const claims = { iss: this.url, aud: clientId, iat: now, exp: now + 300, nonce };
     const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
     const text = `${part({ alg: "ES256", kid: "fake" })}.${part({ ...claims, ...claimsOf(this.users[user]) })}`;
     const signature = sign("sha256", Buffer.from(text), { key: this.#keyPair().privateKey, dsaEncoding: "ieee-p1363" });
@@ -98,5 +98,5 @@ export class Provider extends Issuer {
 }
 
 function claimsOf({ user_id: sub, email, name }: IssuerUser = { user_id: "", teams: [] }): object {
-  return { sub, ...(email !== undefined && { email }), ...(name !== undefined && { name }) };
+  return { sub, email, name };
 }

@@ -55,13 +55,7 @@ export function fakeAuth({ tool, scope, profile, revoked = false, ...options }: 
 } {
   const { user = alice, expiresIn } = options;
   const service = fakeService({ ...options, ...(expiresIn !== undefined && expiresIn <= 0 && { expiresIn: 3600 }) });
-  if (user !== null)
-    service.logIn({
-      user,
-      ...(scope !== undefined && { scope }),
-      ...(expiresIn !== undefined && { expiresIn }),
-      ...(profile !== undefined && { profile }),
-    });
+  if (user !== null) service.logIn({ user, scope, expiresIn, profile });
   if (revoked) service.revoke();
   const auth = createAuth({ name: "acme", version: "1.0.0", clientId: "acme-cli", ...tool, ...service.options });
   return { auth, service };

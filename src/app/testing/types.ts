@@ -25,7 +25,7 @@ export interface FakeServiceOptions {
   /** Approves logins, `alice@example.com` by default; null denies them. */
   readonly user?: FakeUser | null;
   /** Lifetime of access tokens in seconds; 3600 by default. */
-  readonly expiresIn?: number;
+  readonly expiresIn?: number | undefined;
   /** Gets requests with a valid access token; by default 404. */
   readonly api?: FakeApi;
 }
@@ -33,13 +33,13 @@ export interface FakeServiceOptions {
 /** A login made without a browser. */
 export interface FakeLogin {
   /** `alice@example.com` by default. */
-  readonly user?: FakeUser;
+  readonly user?: FakeUser | undefined;
   /** `openid offline_access` by default. */
-  readonly scope?: string;
+  readonly scope?: string | undefined;
   /** Of its access token, in seconds; by default the service's. Zero: expired. */
-  readonly expiresIn?: number;
+  readonly expiresIn?: number | undefined;
   /** `default` by default. */
-  readonly profile?: string;
+  readonly profile?: string | undefined;
 }
 
 /** A clock that stands still until a test moves it; waiting takes no real time. */
