@@ -115,7 +115,7 @@ export const commonOptions: Readonly<Record<"json" | "verbose" | "debug" | "no-i
   json: { help: "print a failure as JSON" },
   verbose: { help: "log each request to stderr, without secrets" },
   debug: { help: "show the stack trace of an error" },
-  "no-input": { help: "ask nothing on the terminal" },
+  "no-input": { help: "never prompt for input" },
   help: { short: "h", help: "show this help" },
 };
 
@@ -146,4 +146,9 @@ export function typedCommand(
 /** An error in the command line, with the nearest correction. */
 export function usageError(message: string, hint: Hint | string): AuthError {
   return new AuthError("usage_invalid", message, { hint });
+}
+
+/** Options after `--` would go to the program there. */
+export function usageLine({ usage }: Command): string {
+  return usage.replace(/(?= \[-- |$)/, " [options]");
 }

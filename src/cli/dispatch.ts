@@ -1,6 +1,6 @@
 import { hint, type Hint } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
-import { optionsOf, usageError, type Command, type CommandEntry, type OptionSpec } from "./command.ts";
+import { optionsOf, usageError, usageLine, type Command, type CommandEntry, type OptionSpec } from "./command.ts";
 import { commandTable, topicsOf } from "./command-table.ts";
 import type { GlobalOptions } from "./tool.ts";
 
@@ -235,6 +235,6 @@ function wholeNumber(
   throw usageError(`--${name} is "${text}", not a whole number from ${least} to ${greatest}`, usageOf(command));
 }
 
-function usageOf({ usage }: Command): Hint {
-  return hint`Usage: ${{ command: `${usage} [options]` }}`;
+function usageOf(command: Command): Hint {
+  return hint`Usage: ${{ command: usageLine(command) }}`;
 }

@@ -1,5 +1,5 @@
 import type { Identity } from "../base/identity.ts";
-import { commonOptions, type Command, type CommandEntry, type HelpText, type TopicEntry } from "./command.ts";
+import { commonOptions, usageLine, type Command, type CommandEntry, type HelpText, type TopicEntry } from "./command.ts";
 import { columns } from "./format.ts";
 
 export function commandHelp(command: Command, identity: Identity): string {
@@ -22,7 +22,7 @@ export function commandHelp(command: Command, identity: Identity): string {
     ([line, does]) => `${does === undefined ? "" : `  # ${does}\n`}  ${exampleLine(line, identity)}`,
   );
   const description = typeof command.description === "function" ? command.description(identity) : command.description;
-  const usage = `Usage: ${identity.command} ${command.usage} [options]`;
+  const usage = `Usage: ${identity.command} ${usageLine(command)}`;
   return [
     usage,
     description,

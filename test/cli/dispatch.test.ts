@@ -50,6 +50,11 @@ for (const [line, error, hint] of [
     '"--device" is not an option of "auth login"',
     "Did you mean --headless? Usage: spec-kitty auth login [URL] [options]",
   ],
+  [
+    "auth agent --nope -- make",
+    '"--nope" is not an option of "auth agent"',
+    "Usage: spec-kitty auth agent [options] [-- COMMAND…]",
+  ],
   ["api GET", "no path was given for GET", "Usage: spec-kitty api [METHOD] PATH"],
   ["auth login -x", '"-x" is not an option of "auth login"', "Usage: spec-kitty auth login [URL] [options]"],
   [

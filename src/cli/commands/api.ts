@@ -12,7 +12,7 @@ export const command: Command = defineCommand({
   usage: "api [METHOD] PATH",
   description:
     "Send an authenticated request to the service, and print the response's body. METHOD defaults to GET, or to POST with data. " +
-    "Exit with 1 if the status is 400 or higher.",
+    "Exit with code 1 if the status is 400 or higher.",
   options: {
     field: {
       short: "f",

@@ -3,7 +3,7 @@ import { bulletList } from "../format.ts";
 
 export function text({ name, service, clientId, variable }: Identity): string {
   // Without a default client, a login registers one.
-  const client = clientId ?? (service === undefined ? "cli_native" : "one that a login registers");
+  const client = clientId ?? (service === undefined ? "cli_native, or a registered client" : "a registered client");
   const variables = bulletList([
     [
       variable("SAAS_URL"),
@@ -24,7 +24,7 @@ export function text({ name, service, clientId, variable }: Identity): string {
     [variable("TRACE"), "1 logs each request, like --verbose"],
     [
       variable("CONFIG_DIR"),
-      `directory of all files (default: $XDG_CONFIG_HOME/${name} or ~/.config/${name}; ` +
+      `directory of logins and queue (default: $XDG_CONFIG_HOME/${name} or ~/.config/${name}; ` +
         `on macOS ~/Library/Application Support/${name}; on Windows %APPDATA%\\${name})`,
     ],
     ["BROWSER", "program to open URLs with; the URL is its only argument, without a shell"],

@@ -46,7 +46,7 @@ Google Cloud, with a login at an OpenID provider of the pool:
     # in the credential configuration: "credential_source":
     #   { "executable": { "command": "${command} auth google-credential" } }
 
-AWS, with a login at an OpenID provider of the role. A program, such as ~/.aws/service-credentials:
+AWS, with a login at an OpenID provider of the role. Write a program, such as ~/.aws/service-credentials:
 
     #!/bin/sh
     ${command} auth token --id-token | aws sts assume-role-with-web-identity \\
@@ -55,11 +55,11 @@ AWS, with a login at an OpenID provider of the role. A program, such as ~/.aws/s
         Version: \`1\`, AccessKeyId: AccessKeyId, SecretAccessKey: SecretAccessKey,
         SessionToken: SessionToken, Expiration: Expiration}'
 
-and its line in ~/.aws/config:
+and name it in ~/.aws/config:
 
     credential_process = /home/me/.aws/service-credentials arn:aws:iam::123456789012:role/deploy
 
-After a refusal, git and kubectl get another token. For any other program:
+After a rejection, git and kubectl get another token. For any other program:
 
     printf %s "$TOKEN" | ${command} auth token --rejected`;
 }

@@ -30,7 +30,7 @@ URL is the issuer:
 
 ${byAddress}
 
-URL may also be a protected resource (RFC 9728), such as an MCP server. Without a client ID, the login registers one if the issuer
+URL may also be a protected resource (RFC 9728), such as an MCP server. Without a client ID, the login registers a client if the issuer
 allows it. A client ID may be the URL of your client metadata document.
 
 Some providers have a name instead of a URL:

@@ -11,7 +11,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
   return [
     {
       id: "callback-exact",
-      text: "To complete a login, a GET needs the exact path, a loopback Host and the 256-bit state (RFC 9700 §4.7).",
+      text: "Only a GET with the exact path, a loopback Host and the 256-bit state completes a login (RFC 9700 §4.7).",
     },
     {
       id: "callback-owner",
@@ -23,7 +23,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     },
     {
       id: "browser-once",
-      text: "The browser's command line has a loopback URL without the state, valid once. Where the system hides the owner of a connection, a second opening ends the login.",
+      text: "The browser's command line has a loopback URL without the state, valid once. Where the system hides the owner of a connection, opening it twice ends the login.",
     },
     {
       id: "code-verifier",
@@ -43,7 +43,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     },
     {
       id: "agent-socket",
-      text: "Only clients with its 256-bit secret get access tokens and proofs from an agent, for one service. Other users cannot connect unless you share the socket; Node.js limits their connections. Commands do not send the secret, and trust only an agent with the secret. Nobody in between can read the response.",
+      text: "An agent gives access tokens and proofs only to clients with its 256-bit secret, for one service. Other users cannot connect unless you share the socket; Node.js limits their connections. Commands do not send the secret, and trust only an agent with the secret. Nobody in between can read the response.",
     },
     {
       id: "resource-parent",
@@ -73,7 +73,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     },
     {
       id: "token-path",
-      text: 'If the service has a path, tokens stay below it, however a server reads "..".',
+      text: 'If the service has a path, tokens stay below it, no matter how a server reads "..".',
     },
     {
       id: "token-git",
@@ -81,7 +81,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     },
     {
       id: "tokens-bound",
-      text: "With DPoP (RFC 9449), access and refresh tokens are useless without their key. The session seals the key; no request sends it.",
+      text: "With DPoP (RFC 9449), access and refresh tokens are useless without their key. The sealed session contains the key; no request sends it.",
     },
     {
       id: "id-token",
@@ -109,7 +109,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     },
     {
       id: "files-sealed",
-      text: `A copy of the files opens nothing ("${command} help storage"). The command detects every changed byte.`,
+      text: `A copy of the files is useless without the key ("${command} help storage"). The command detects every changed byte.`,
     },
     {
       id: "programs-named",
@@ -144,14 +144,14 @@ What is not protected:
 - Another user can take the port of a stopped http service on this machine, and get your requests.
 - Another user can delay a login, or an agent on a port, with a flood of requests.
 - "npx ${identity.name}" prefers a program of this name in node_modules/.bin of the current directory.
-- Without RFC 9207, a hostile issuer can register your redirect URL at an open server and get that session. Approve only on the host
-  that the login names.
+- Without RFC 9207, a hostile issuer can register your redirect URL at a server with open registration. It then gets a session
+  there. Approve only on the host shown in the terminal.
 - Without RFC 9207, two services with the default endpoints share a redirect path. A hostile one can get the other's session.
 - A resource can use its token elsewhere, unless the issuer limits tokens to one resource (RFC 8707).
 - A client secret goes to every issuer that you log in to. It is not confidential: every copy of a native program has it.
 - Anyone who can change a cluster's kubeconfig entry gets what kubectl sends there.
 - A leaked access token is valid until it expires, unless DPoP binds it to a key.
-- A session copied with its key uses the same refresh token. If the service detects reuse, the first refresh of the copy ends both.
+- A session copied with its key uses the same refresh token. If the service detects reuse, refreshing both ends both.
 - On macOS with BROWSER set, another user can open your login first, with their own account. "Logged in as" names the account.
 - A stolen "auth agent" socket with its secret gives access tokens until the agent ends.`;
 }

@@ -20,7 +20,7 @@ The secret of the machine key is the file credentials.secret in $XDG_STATE_HOME/
 ~/Library/Application Support/${name}-state; on Windows in %LOCALAPPDATA%\\${name}. In a container, keep this directory too, or set a
 passphrase. If the secret is lost, restore a backup, or log in again with --force.
 
-To change the storage, log in with another --storage. If the data key has leaked, log out with --all and log in again.
+To change the storage, log in with another --storage. To change the passphrase, log in with --force. If the data key has leaked, log out with --all and log in again.
 
 Machines and containers can share the directory with the same ${variable("PASSPHRASE")}. For separate keys and logins, log in with
 --force.

@@ -4,21 +4,20 @@ export function text({ command, variable }: Identity): string {
   const messages = [
     [
       "the service did not confirm the logout… (…): the tokens may remain valid until they expire",
-      "You are logged out here. End the session on the service's page.",
+      "You are logged out here. End the session on the service's website.",
     ],
     ["the keychain did not respond within … s: it may be waiting to be unlocked", "Look for the keychain's dialog."],
     ['"…" is damaged: it was truncated or changed', "Restore a backup, or log in again."],
     [
       '"…" can be read by others (mode …): not trusted',
-      "Run the chmod command of the hint. If others use this machine, log in again.",
+      "Run the chmod command in the hint. If others use this machine, log in again.",
     ],
     ["cannot open the browser (…). Open the URL yourself", "Open the URL in any browser on this machine."],
     ["the login was denied (…)", "You pressed Deny, or the service refuses this account."],
     ['profile "…" is logged in to …, not to …', `Unset ${variable("SAAS_URL")}, or use another profile.`],
     ["cannot reach … (…)", `Run "${command} auth doctor" to find the cause: network, proxy or URL.`],
-    ['waited … s for the lock "…": process … on "…" has held it since …', "Wait for that process to end, or end it."],
   ];
-  return `An error's hint has the next step, and "${command} auth doctor" finds other problems. These messages, with … for what varies, need more:
+  return `The hint of an error is the next step, and "${command} auth doctor" finds other problems. These messages need more (… varies):
 
 ${messages.map(([message, advice]) => `    ${message}\n\n${advice}`).join("\n\n")}`;
 }

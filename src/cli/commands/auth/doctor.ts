@@ -27,7 +27,7 @@ export const command: Command = defineCommand({
   usage: "auth doctor",
   description:
     "Check configuration, connection, clock, session, storage, locks, keychain, browser and runtime; print fixes. " +
-    "Exit with 1 if a problem is critical.",
+    "Exit with code 1 if a problem is critical.",
   options: {
     repair: { alias: "unstick", help: "remove locks and temporary files of dead processes" },
     ...profileOption,

@@ -57,7 +57,7 @@ export const command: Command = defineCommand({
       help: "keychain (default), file, or memory (store nothing)",
     },
     yes: { short: "y", help: "accept an encrypted file or a change of service" },
-    force: { help: "log in even if stored logins cannot be opened" },
+    force: { help: "log in again, even if stored logins are unreadable" },
     explain: { help: "explain the login without performing it" },
     "with-token": { isAdvanced: true, help: "read a refresh or access token from stdin" },
     service: { value: "URL", isSaved: true, isAdvanced: true, help: "service, if not the issuer" },
@@ -108,7 +108,7 @@ export const command: Command = defineCommand({
     ["auth login https://service.example"],
     ["auth login --headless"],
     ["auth login --profile work --storage file", "add a login, in an encrypted file"],
-    [({ command }) => `cat token.txt | ${command} auth login --with-token`, "use a token from elsewhere"],
+    [({ command }) => `cat token.txt | ${command} auth login --with-token`, "use an existing token"],
     ['auth login https://login.example --client-id my-client --scope "openid email"', "log in at another provider"],
   ],
   async run(context, values, [address]) {

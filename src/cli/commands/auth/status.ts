@@ -12,9 +12,9 @@ import { endedRows, lentRows, sessionRows, tokenRows, emailAndName } from "../..
 
 export const command: Command = defineCommand({
   usage: "auth status",
-  description: "Show who is logged in, until when, and where the session is stored. Exit with 4 if not logged in.",
+  description: "Show who is logged in, until when, and where the session is stored. Exit with code 4 if not logged in.",
   options: {
-    check: { help: "also ask the service; exit with 3 if unreachable" },
+    check: { help: "also ask the service; exit with code 3 if unreachable" },
     ...profileOption,
     ...jsonOption,
   },

@@ -10,7 +10,7 @@ export const command: Command = defineCommand({
   options: {
     "min-validity": { range: [0, 31_536_000], value: "SECONDS", help: "minimum remaining validity" },
     "id-token": { help: "print the ID token instead" },
-    rejected: { help: "replace the rejected token read from stdin" },
+    rejected: { help: "replace a rejected token, read from stdin" },
     header: { help: "print the Authorization header, for curl -H @-" },
     ...profileOption,
     ...jsonOption,

@@ -9,7 +9,7 @@ export const command: Command = defineCommand({
   usage: "auth whoami",
   description: ({ variable }) =>
     "Print only the user's email address, or issuer and scope if the issuer names no user. " +
-    `With ${variable("ACCESS_TOKEN")} or ${variable("IDENTITY")}, ask the service. Exit with 4 if not logged in.`,
+    `With ${variable("ACCESS_TOKEN")} or ${variable("IDENTITY")}, ask the service. Exit with code 4 if not logged in.`,
   options: { ...profileOption, ...jsonOption },
   examples: [["auth whoami"], [({ command }) => `git config user.email "$(${command} auth whoami)"`]],
   async run(context, values) {

@@ -12,7 +12,7 @@ export const command: Command = defineCommand({
   description: "Send the queue, oldest first. Keep refused events queued; set permanently refused ones aside.",
   options: {
     report: { value: "FILE", choices: "files", help: "write refusals and reasons to a JSON file" },
-    strict: { help: "exit with 1 if anything was refused" },
+    strict: { help: "exit with code 1 if anything was refused" },
     ...profileOption,
     ...jsonOption,
   },

@@ -129,7 +129,7 @@ export const trackerCommands: Readonly<
   Record<"status" | "mappings" | "resources" | "pull" | "push" | "run" | "search" | "tickets" | "bind", Command>
 > = {
   status: readCommand("status", "Show the tracker's connection and last synchronization."),
-  mappings: readCommand("mappings", "Show the mapping of fields."),
+  mappings: readCommand("mappings", "Show the field mappings."),
   resources: readCommand("resources", "List the tracker's resources for a binding."),
   pull: trackerCommand("tracker pull", {
     description: "Get items from the tracker, 100 by default.",
