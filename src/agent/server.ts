@@ -95,7 +95,7 @@ async function answer(
   if (![`GET ${loanPath}`, `POST ${tokenPath}`, `POST ${proofPath}`].includes(asked))
     return refusal(404, "not_found", `this version of the protocol has no ${asked}`);
   const question = await readQuestion(request);
-  if (question === undefined) return refusal(400, "usage_invalid", "the request is not a JSON object, or too large");
+  if (question === undefined) return refusal(400, "usage_invalid", "the request is not a JSON object, or is too large");
   if (!(await isAllowed(request))) return refusal(403, "access_denied", "the agent's user refused");
   switch (pathname) {
     case tokenPath: {

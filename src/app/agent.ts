@@ -85,7 +85,7 @@ export async function startAgent(app: App, options: AgentOptions): Promise<Runni
     await close();
     const what = port === undefined ? "a socket" : `port ${port}`;
     throw new AuthError("configuration_invalid", `the agent cannot listen on ${what} (${reasonOf(cause)})`, {
-      hint: port === undefined ? "Set XDG_RUNTIME_DIR to a directory of yours" : "Name another port, or 0 for any",
+      hint: port === undefined ? "Set XDG_RUNTIME_DIR to a directory you own" : "Name another port, or 0 for any",
       cause,
     });
   }

@@ -118,7 +118,7 @@ function requireSeal(seal: unknown): void {
   if (typeof seal === "object" && seal !== null && "wrap" in seal && "unwrap" in seal) return;
   const keys: readonly unknown[] = Array.isArray(seal) ? seal : [seal];
   if (keys.length === 0 || !keys.every((key) => key instanceof Uint8Array && key.length === 32))
-    throw new TypeError("seal must be a key of 32 bytes, a list of them, a key service, or false");
+    throw new TypeError("seal must be a 32-byte key, a list of such keys, a KMS, or false");
 }
 
 const optionNames: Record<keyof AppOverrides, true> = {

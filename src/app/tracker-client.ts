@@ -32,7 +32,7 @@ async function accessInUse(app: App): Promise<Access> {
   const account = await accountInUse(app);
   if (account.team === null)
     throw new AuthError("access_denied", "this account has no team, and a tracker needs one", {
-      hint: hint`See your teams: ${{ command: "auth team" }}`,
+      hint: hint`Join a team, then update the list: ${{ command: "auth status", options: ["--check"] }}`,
     });
   return { team: account.team, fetch: fetchAs(app, account) };
 }

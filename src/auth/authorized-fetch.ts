@@ -245,16 +245,17 @@ function isIdempotent({ method = "GET", headers }: RequestInit): boolean {
 /** A user who logged in meanwhile did not make this request. */
 function anotherUser({ user: before }: Credential, { user: now }: Credential): NotAuthenticatedError {
   const [whose, who] = [before, now].map((user) => user?.email ?? user?.name ?? user?.id ?? "somebody");
-  return new NotAuthenticatedError(
-    `the service refuses the access token of ${whose}, and ${who} is logged in now: the request was not sent as another user`,
-    {
-      hint: `To send it as ${who}, send it again`,
-    },
-  );
+  return new NotAuthenticatedError(`the service refuses the access token of ${whose}, but ${who} is logged in now`, {
+    hint: `To send it as ${who}, send it again`,
+  });
 }
 
 function notReplayable(url: string, why: string): AuthError {
-  return new AuthError("service_rejected", `${shownAddress(url)} ${why}, and the body is a stream, sent only once`, {
-    hint: "Send the request again, with a body in memory",
-  });
+  return new AuthError(
+    "service_rejected",
+    `${shownAddress(url)} ${why}, and the body is a stream: it cannot be sent again`,
+    {
+      hint: "Send the request again, with a body in memory",
+    },
+  );
 }

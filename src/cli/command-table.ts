@@ -74,7 +74,7 @@ export function ownEntry({
 }): CommandEntry {
   // They become part of shell scripts.
   if (words.length === 0 || !words.every((word) => /^[a-z][a-z0-9_-]*$/i.test(word)))
-    throw new TypeError(`${JSON.stringify(words)} cannot name a command: letters, digits and dashes are needed`);
+    throw new TypeError(`${JSON.stringify(words)} cannot name a command: use letters, digits and dashes`);
   const usage = words.join(" ");
   const run = (): never => {
     throw new Error(`"${usage}" is a command of the tool: run it in the tool itself`);

@@ -1,5 +1,12 @@
 import type { Identity } from "../base/identity.ts";
-import { commonOptions, usageLine, type Command, type CommandEntry, type HelpText, type TopicEntry } from "./command.ts";
+import {
+  commonOptions,
+  usageLine,
+  type Command,
+  type CommandEntry,
+  type HelpText,
+  type TopicEntry,
+} from "./command.ts";
 import { columns } from "./format.ts";
 
 export function commandHelp(command: Command, identity: Identity): string {

@@ -70,13 +70,13 @@ export async function examineKeychain(
     const key = await keychain.read(account ?? probe);
     // The Secret Service by name: the kernel's key ring forgets at logout.
     const answers = `${names[platform] ?? "the Secret Service"} is available and persistent`;
-    if (account === undefined) return report("ok", `${answers}; it is not in use`);
+    if (account === undefined) return report("ok", `${answers}; not in use`);
     if (key !== undefined) return report("ok", `${answers}; it holds the key of the sessions`);
     return report("critical", `the key of the sessions is missing from it ("${account}")`, startOver);
   } catch (error) {
     if (!isAuthError(error)) throw error;
     const said = error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message;
     // If the sessions need no keychain, a missing one is no fault.
-    return account === undefined ? report("note", `${said}; it is not in use`) : report("critical", said, error.next);
+    return account === undefined ? report("note", `${said}; not in use`) : report("critical", said, error.next);
   }
 }

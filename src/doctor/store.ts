@@ -68,7 +68,7 @@ function folderModes({ path, mode }: Inspected, stranger: string | undefined): F
     return reportFailure(report, error);
   }
   if (stranger !== undefined) {
-    const another = hint`Set ${{ variable: "CONFIG_DIR" }} to a directory of yours, for this program only`;
+    const another = hint`Set ${{ variable: "CONFIG_DIR" }} to a directory you own, for this program only`;
     return report("warning", `${path} contains files of other programs, such as ${stranger}`, another);
   }
   if (mode === undefined) return report("ok", path);
@@ -122,7 +122,7 @@ function temporaries(folder: string, repair: boolean): Finding {
 function foldersAbove(folder: string): Finding[] {
   const report = reportOn("D406", "directories above");
   const me = process.geteuid?.();
-  const danger = "so another directory could be put in its place";
+  const danger = "so others could replace it";
   try {
     const open = openFoldersAbove(folder).map(({ path, uid, mode }) => {
       if (uid !== me && uid !== 0) {

@@ -46,18 +46,14 @@ export function checkFoldersAbove(path: string): void {
     const isOwners = isTrustedOwner(uid);
     if (isOwners && (mode & 0o002) === 0) continue;
     const what = isOwners
-      ? `can be changed by everybody (mode ${mode.toString(8).padStart(4, "0")})`
+      ? `can be changed by everyone (mode ${mode.toString(8).padStart(4, "0")})`
       : `belongs to another user (uid ${uid})`;
-    throw new AuthError(
-      "storage_unsafe",
-      `"${open}" ${what}, so another directory could be put in place of "${path}"`,
-      {
-        hint:
-          uid === process.geteuid?.()
-            ? modeRemedy(open, "o-w")
-            : hint`Set ${{ variable: "CONFIG_DIR" }} to a directory of yours`,
-      },
-    );
+    throw new AuthError("storage_unsafe", `"${open}" ${what}, so others could replace "${path}"`, {
+      hint:
+        uid === process.geteuid?.()
+          ? modeRemedy(open, "o-w")
+          : hint`Set ${{ variable: "CONFIG_DIR" }} to a directory you own`,
+    });
   }
 }
 

@@ -32,7 +32,7 @@ export function configFolder(
   // The XDG specification says to ignore a relative path.
   const xdg = env["XDG_CONFIG_HOME"];
   if (platform !== "win32" && platform !== "darwin" && xdg && path.isAbsolute(xdg)) return path.join(xdg, name);
-  const folder = homeFolder(path, home, "the session", hint`Set ${{ variable: "CONFIG_DIR" }} to a directory of yours`);
+  const folder = homeFolder(path, home, "the session", hint`Set ${{ variable: "CONFIG_DIR" }} to a directory you own`);
   if (platform === "win32") return path.join(folder, "AppData", "Roaming", name);
   if (platform === "darwin") return path.join(folder, "Library", "Application Support", name);
   return path.join(folder, ".config", name);
@@ -79,7 +79,7 @@ export function stateFolder(
   const variable = stateVariable(platform);
   const chosen = env[variable];
   if (platform !== "darwin" && chosen && path.isAbsolute(chosen)) return path.join(chosen, name);
-  const remedy = hint`Set ${variable} to a directory of yours, or log in with a passphrase: set ${{ variable: "PASSPHRASE" }}`;
+  const remedy = hint`Set ${variable} to a directory you own, or log in with a passphrase: set ${{ variable: "PASSPHRASE" }}`;
   const folder = homeFolder(path, home, "the secret of the session's key", remedy);
   if (platform === "win32") return path.join(folder, "AppData", "Local", name);
   if (platform === "darwin") return path.join(folder, "Library", "Application Support", `${name}-state`);

@@ -87,11 +87,11 @@ export const safeFlags: number = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONB
  *
  * @throws the file system's error
  */
-export function openPlainFile(path: string, flags: number): number | "a symbolic link" | "not a plain file" {
+export function openPlainFile(path: string, flags: number): number | "a symbolic link" | "not a regular file" {
   for (let left = 10; left > 0; left -= 1) {
     const seen = lstatSync(path, { bigint: true });
     if (seen.isSymbolicLink()) return "a symbolic link";
-    if (!seen.isFile()) return "not a plain file";
+    if (!seen.isFile()) return "not a regular file";
     let fd: number;
     try {
       fd = openSync(path, flags | safeFlags);
@@ -122,7 +122,7 @@ export function openPrivateFile(path: string, flags: number): number | undefined
     throw unsafe(
       path,
       `is ${fd}`,
-      fd === "not a plain file" ? moveAway(path) : hint`Remove the link: ${{ run: ["rm", path] }}`,
+      fd === "not a regular file" ? moveAway(path) : hint`Remove the link: ${{ run: ["rm", path] }}`,
     );
   try {
     checkPrivateFile(path, fstatSync(fd));
@@ -135,7 +135,7 @@ export function openPrivateFile(path: string, flags: number): number | undefined
 
 export function checkPrivateFile(path: string, stats: Stats): void {
   if (posix && stats.uid !== process.geteuid?.()) throw foreign(path, stats);
-  if (!stats.isFile()) throw unsafe(path, "is not a plain file", moveAway(path));
+  if (!stats.isFile()) throw unsafe(path, "is not a regular file", moveAway(path));
   if (posix && (stats.mode & 0o077) !== 0) {
     throw unsafe(path, `can be read by others (mode ${octal(stats)})`, modeRemedy(path, "600"));
   }
@@ -181,7 +181,7 @@ function foreign(path: string, stats: Stats): AuthError {
   return unsafe(path, `belongs to another user (uid ${stats.uid})`, otherFolder);
 }
 
-const otherFolder: Hint = hint`Set ${folderVariable} to a directory of yours`;
+const otherFolder: Hint = hint`Set ${folderVariable} to a directory you own`;
 
 /** For something else in place of our file. */
 export function moveAway(path: string): Hint {

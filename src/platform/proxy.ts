@@ -131,7 +131,7 @@ function parse({ name, value }: Variable): ProxyServer {
   try {
     credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
   } catch {
-    throw refuse('has a "%" in the user name or password that is not written as "%25"');
+    throw refuse('has an unescaped "%" in its user name or password: write "%25"');
   }
   const isOpen = credentials === ":";
   return {

@@ -20,7 +20,7 @@ export function readUserFile(path: string, most: number): Buffer {
   const place = placeOf(path);
   const fd = openPlainFile(place, constants.O_RDONLY);
   if (typeof fd === "string")
-    throw new AuthError("usage_invalid", `"${path}" is not a plain file`, {
+    throw new AuthError("usage_invalid", `"${path}" is not a regular file`, {
       hint: "Save the content in a file, and use it",
     });
   try {

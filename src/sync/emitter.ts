@@ -46,13 +46,9 @@ const countEvery = 1000;
 const groupSize = 1000;
 
 function queueFull(): AuthError {
-  return new AuthError(
-    "storage_unwritable",
-    `the queue holds ${capacity} events and is full, so this one was not queued`,
-    {
-      hint: hint`Run: ${{ command: "sync now" }}`,
-    },
-  );
+  return new AuthError("storage_unwritable", `the queue is full (${capacity} events)`, {
+    hint: hint`Run: ${{ command: "sync now" }}`,
+  });
 }
 
 /** See {@link createEmitter}. @internal */

@@ -130,7 +130,7 @@ class Live implements LiveClient {
     const account = await currentAccount(stop);
     if (account.team === null)
       throw new AuthError("access_denied", "this account has no team, and live updates need one", {
-        hint: hint`See your teams: ${{ command: "auth team" }}`,
+        hint: hint`Join a team, then update the list: ${{ command: "auth status", options: ["--check"] }}`,
       });
     const ticket = await getTicket(account.team, stop, account);
     // After another login in between, ticket and events would be that user's.

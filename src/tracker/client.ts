@@ -121,7 +121,7 @@ function routed(
   if (bindingRef) return { provider, binding_ref: bindingRef };
   if (projectSlug) return { provider, project_slug: projectSlug };
   if (need === "optional") return { provider };
-  throw new AuthError("usage_invalid", `a tracker of "${provider}" needs a project or a binding`, {
-    hint: "Pass the project, or its binding",
+  throw new AuthError("usage_invalid", `the tracker "${provider}" needs a project or a binding`, {
+    hint: "Pass a project or a binding",
   });
 }

@@ -292,7 +292,7 @@ test("auth login, logout and refresh say where the login lives", async (t) => {
     (await runHere(["auth", "logout"], env)).stderr,
     /^error: the agent named by SPEC_KITTY_AGENT does not respond\nhint: To log out here: unset/,
   );
-  assert.match((await runHere(["auth", "agent"], env)).stderr, /^error: only a login on this machine can be lent/);
+  assert.match((await runHere(["auth", "agent"], env)).stderr, /^error: cannot lend a login: SPEC_KITTY_AGENT is set/);
 });
 
 test("S-001 what is named here must be what is lent: another service or profile gets nothing", async (t) => {

@@ -383,7 +383,7 @@ for (const [what, spoil, restore, why, left] of [
       renameSync(join(folder, "backup"), join(folder, "state", "spec-kitty"))
     ),
     /the secret of the session is missing: "\S+credentials\.secret"/,
-    () => "were left as they are",
+    () => "were left unchanged",
   ],
 ] as [string, (it: Scene) => void, (it: Scene) => void, RegExp, (it: Scene) => string][]) {
   test(`S-018 ${what} by auth login --force, which says so, and it can be put back`, unix, async (t) => {

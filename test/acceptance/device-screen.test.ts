@@ -25,7 +25,7 @@ test("FR-002 FR-019 a terminal shows the code in chunks and as a QR code, and a 
   const { saas, env } = await scene(t, { deviceIntervalSeconds: 1, deviceCodeSeconds: 55 });
   const screen = await startOnScreen(t, headless, env);
   const [, code = ""] = await screen.shows(userCode);
-  const [, first] = await screen.shows(/^Waiting for approval, (\d+) seconds left\. Press Ctrl-C to give up\.$/m);
+  const [, first] = await screen.shows(/^Waiting for approval, (\d+) seconds left\. Press Ctrl-C to cancel\.$/m);
   const before = await screen.lines();
   assert.ok(before.includes(`  ${saas.url}/device`), "the address to type is shown next to the QR code");
   assert.ok(before.join("\n").includes(drawn(`${saas.url}/device?user_code=${code}`).join("\n")), before.join("\n"));

@@ -140,10 +140,7 @@ test("NFR-003 polling ends when the code expires", async (t) => {
   const { at, run } = await timed(t, { deviceIntervalSeconds: 1, deviceCodeSeconds: 2 });
   const { code, stdout, stderr } = await run();
   assert.deepEqual([code, stdout], [6, ""]);
-  assert.match(
-    stderr,
-    /^error: the code expired before it was approved\nhint: Run: spec-kitty auth login --headless\n$/m,
-  );
+  assert.match(stderr, /^error: the code expired without approval\nhint: Run: spec-kitty auth login --headless\n$/m);
   assert.equal(filesUnder(join(at.folder, "config")).size, 0);
 });
 
@@ -157,7 +154,7 @@ test("--timeout limits how long a device login waits, and the hint keeps --force
   assert.deepEqual([code, stdout], [6, ""], stderr);
   assert.ok(
     stderr.endsWith(
-      `error: the code was not approved within 12 seconds\nhint: Run: spec-kitty auth login ${at.saas.url} --headless --force\n`,
+      `error: the code needs your approval within 12 seconds\nhint: Run: spec-kitty auth login ${at.saas.url} --headless --force\n`,
     ),
     stderr,
   );
@@ -168,7 +165,7 @@ test("NFR-003 polling ends after 15 minutes, whatever lifetime the service gives
   const { clock, run } = await timed(t, { deviceIntervalSeconds: 5, deviceCodeSeconds: 86_400 });
   const { code, stderr } = await run();
   assert.equal(code, 6, stderr);
-  assert.match(stderr, /the code expired before it was approved/);
+  assert.match(stderr, /the code expired without approval/);
   assert.ok(clock.elapsed > 14 * 60_000 && clock.elapsed <= 15 * 60_000, `${clock.elapsed} ms`);
 });
 

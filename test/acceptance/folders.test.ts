@@ -38,7 +38,7 @@ test(
       assert.match(
         stderr,
         new RegExp(
-          `^error: "(${open}|${folder}/link)" can be changed by everybody \\(mode 0777\\), so another directory could be put in place of "[^"]+"\nhint: Run: chmod o-w \\S+\n$`,
+          `^error: "(${open}|${folder}/link)" can be changed by everyone \\(mode 0777\\), so others could replace "[^"]+"\nhint: Run: chmod o-w \\S+\n$`,
         ),
       );
     }
@@ -74,7 +74,7 @@ test("a login refuses a way to its directory that leads over a link of another u
     assert.match(
       stderr,
       new RegExp(
-        `^error: "${shared}/link" belongs to another user \\(uid 12345\\), so another directory could be put in place of "[^"]+"\nhint: `,
+        `^error: "${shared}/link" belongs to another user \\(uid 12345\\), so others could replace "[^"]+"\nhint: `,
       ),
     );
   }
@@ -111,7 +111,7 @@ test("root in another user's home creates nothing there", asRoot, async (t) => {
       assert.match(
         stderr,
         new RegExp(
-          `^error: "${home}" belongs to another user \\(uid 12345\\)[^\n]*\nhint: Set SPEC_KITTY_CONFIG_DIR to a directory of yours\n$`,
+          `^error: "${home}" belongs to another user \\(uid 12345\\)[^\n]*\nhint: Set SPEC_KITTY_CONFIG_DIR to a directory you own\n$`,
         ),
         `${command} ${code}`,
       );
@@ -184,7 +184,7 @@ test("the doctor advises nothing for a directory that holds other things, or is 
         findings: { fix?: string }[];
       }
     ).findings.flatMap(({ fix }) => fix ?? []);
-  assert.ok((await fixes()).includes("Set SPEC_KITTY_CONFIG_DIR to a directory of yours, for this program only"));
+  assert.ok((await fixes()).includes("Set SPEC_KITTY_CONFIG_DIR to a directory you own, for this program only"));
   assert.doesNotMatch((await fixes()).join("\n"), /\b(mv|rm|chmod|chown)\b/);
   if (process.getuid?.() !== 0) return;
   rmSync(join(shared, "letters.txt"));
@@ -216,7 +216,7 @@ for (const [what, spoil, message] of [
   [
     "that is a named pipe",
     (path) => (rmSync(path), void execFileSync("mkfifo", ["-m", "600", path])),
-    /is not a plain file: not trusted/,
+    /is not a regular file: not trusted/,
   ],
   [
     "in a folder that others can change",

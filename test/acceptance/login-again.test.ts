@@ -86,7 +86,7 @@ test("S-015 a login at another service into a profile is agreed to first, and th
     assert.match(
       stderr,
       new RegExp(
-        `^error: profile "default" belongs to ${it.saas.url}, and the login at ${other.url} was not approved$`,
+        `^error: profile "default" belongs to ${it.saas.url}, and the login at ${other.url} needs your approval$`,
         "m",
       ),
     );
@@ -118,7 +118,9 @@ test("S-015 a profile without a session is still bound to its service and its is
   assert.equal(issuer.code, 2);
   assert.match(
     issuer.stderr,
-    new RegExp(`belongs to ${it.saas.url}, and the login at ${it.saas.url} \\(issuer ${other.url}\\) was not approved`),
+    new RegExp(
+      `belongs to ${it.saas.url}, and the login at ${it.saas.url} \\(issuer ${other.url}\\) needs your approval`,
+    ),
   );
   assert.equal(other.requests.length, 0);
   assert.equal((await it.here(`auth login --issuer ${it.saas.url}`)).code, 0, "the service itself is no other issuer");
@@ -150,7 +152,10 @@ test("S-003 of two logins at different services under one new name, the later on
   assert.deepEqual([code, stdout], [2, ""]);
   assert.match(
     stderr,
-    new RegExp(`^error: profile "new" belongs to ${other.url}, and the login at ${it.saas.url} was not approved$`, "m"),
+    new RegExp(
+      `^error: profile "new" belongs to ${other.url}, and the login at ${it.saas.url} needs your approval$`,
+      "m",
+    ),
   );
   assert.deepEqual([ended(it), ended({ saas: other })], [[true], [false]]);
 });

@@ -45,7 +45,7 @@ test("a token that is neither is refused, and nothing is stored, ended or printe
     assert.deepEqual([code, stdout], [4, ""]);
     assert.match(
       stderr,
-      /^error: the token is neither a refresh token of client "cli_native" at "http[^"]*" nor an access token for http\S*\n/,
+      /^error: the token is neither a refresh token of client "cli_native" at "http[^"]*" nor an access token for http\S*\nhint: Check the token/,
     );
     assert.ok(!stderr.includes(token));
   }

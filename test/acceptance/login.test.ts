@@ -170,7 +170,7 @@ test("a second login asks the service whether the first is still good, and logs 
   assert.match(ended.stdout, /^✓ Logged in as bob@example\.com/);
   await saas.stop();
   const offline = await here("auth login");
-  assert.match(offline.stderr, /^warning: the session was not checked: cannot reach /);
+  assert.match(offline.stderr, /^warning: cannot check the session: cannot reach /);
   assert.match(offline.stdout, /^✓ Already logged in as bob@example\.com/);
 });
 
@@ -411,10 +411,10 @@ test("FR-007 on a terminal a login prompts before the encrypted file, and a no s
   }
   declined.type("n\n");
   assert.equal((await declined.ended).code, 2);
-  assert.match(declined.stdout(), /not logged in: the encrypted file was declined/);
+  assert.match(declined.stdout(), /not logged in: you declined the encrypted file/);
   assert.match(
     declined.stdout(),
-    /not against your own programs\)\r\n.*hint:.* Accept the file: spec-kitty auth login --yes\. Or store nothing: spec-kitty auth login --storage memory/,
+    /no protection from your own programs\)\r\n.*hint:.* Accept the file: spec-kitty auth login --yes\. Or store nothing: spec-kitty auth login --storage memory/,
   );
   assert.equal(saas.requests.length, 0);
   assert.equal(filesUnder(join(folder, "config")).size, 0);
@@ -432,7 +432,7 @@ test("FR-007 on a terminal a login prompts before the encrypted file, and a no s
   await agreed.shows(/\[Y\/n\] /);
   agreed.type("\n");
   assert.equal((await agreed.ended).code, 0, agreed.stdout());
-  assert.match((await here("auth doctor")).stdout, /keychain +no OS keychain is available \(.+\); it is not in use/);
+  assert.match((await here("auth doctor")).stdout, /keychain +no OS keychain is available \(.+\); not in use/);
   assert.equal((await storedSession(env))?.user.email, "alice@example.com");
 });
 

@@ -145,7 +145,7 @@ test("--provider github: without a client of the user's own no request is sent, 
   assert.equal(code, 2);
   assert.match(
     stderr,
-    /^error: github requires a client ID of your own\nhint: Register a client, see https:\/\/docs\.github\.com\S+, then run: /m,
+    /^error: github requires a client ID of your own\nhint: Register a client \(https:\/\/docs\.github\.com\S+, then run: /m,
   );
   assert.equal(saas.requests.length, 0);
 });

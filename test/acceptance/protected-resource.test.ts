@@ -116,7 +116,7 @@ test("a client of the user's own is used as it is, and its document's URL is one
   assert.match(
     stderr,
     new RegExp(
-      `^error: "${provider.issuer}" has no client registration, and no client ID was given\nhint: Register .*: spec-kitty auth login ${address} --profile second --client-id ID$`,
+      `^error: "${provider.issuer}" has no client registration, and there is no client ID\nhint: Register .*: spec-kitty auth login ${address} --profile second --client-id ID$`,
       "m",
     ),
   );
@@ -200,7 +200,7 @@ test("S-011 tokens that are good for more than the URL need consent that names b
   assert.match(
     stderr,
     new RegExp(
-      `^error: "${address}" requires tokens for all of "${service}", and that was not approved\nhint: If you .*: spec-kitty auth login ${address} --resource ${service}$`,
+      `^error: "${address}" requires tokens for all of "${service}", and that needs your approval\nhint: If you .*: spec-kitty auth login ${address} --resource ${service}$`,
       "m",
     ),
   );
@@ -221,7 +221,7 @@ test("S-011 a resource that names an issuer gets no token by the client of the e
   assert.match(
     stderr,
     new RegExp(
-      `^error: "${address}" accepts the tokens of "${provider.issuer}", and the client in the environment was not approved for that$`,
+      `^error: "${address}" accepts the tokens of "${provider.issuer}", and the client in the environment needs your approval for that$`,
       "m",
     ),
   );

@@ -75,7 +75,7 @@ test("--report writes what was refused and why, and --strict turns that into an 
   assert.equal(stdout, "✓ Sent 1 event and 0 artifacts; 2 refused, 1 still queued.\n");
   assert.equal(
     stderr,
-    `warning: ${first} was refused (no such lane) and given up\nwarning: ${second} was refused (busy) and stays queued\n`,
+    `warning: ${first} was refused (no such lane) and set aside\nwarning: ${second} was refused (busy) and stays queued\n`,
   );
   assert.deepEqual(JSON.parse(readFileSync(path, "utf8")), {
     rejections: [

@@ -62,7 +62,7 @@ function assertRefused(
   assert.match(
     stderr,
     new RegExp(
-      `^error: logins at "${issuer.issuer}" use a login page on another host, "${host}", and that was not approved$`,
+      `^error: logins at "${issuer.issuer}" use a login page on another host, "${host}", and that needs your approval$`,
       "m",
     ),
   );
@@ -122,7 +122,7 @@ test("S-011 a host that was agreed to by name is saved by the profile, for this 
   const liar = await stage(t, change);
   const { code, stderr } = await at.here(`auth login --yes --issuer ${liar.issuer.issuer} --scope openid`);
   assert.equal(code, 2);
-  assert.match(stderr, /and that was not approved$/m);
+  assert.match(stderr, /and that needs your approval$/m);
 });
 
 test("S-011 on a terminal a prompt names both hosts, and only a yes goes on", {

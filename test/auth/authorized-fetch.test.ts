@@ -169,7 +169,7 @@ test("S-001 a request that was refused as one user is not replayed as another us
       assert.ok(refused instanceof NotAuthenticatedError, inspect(refused));
       assert.equal(
         refused.message,
-        "the service refuses the access token of alice@example.com, and bob@example.com is logged in now: the request was not sent as another user",
+        "the service refuses the access token of alice@example.com, but bob@example.com is logged in now",
       );
       assert.equal(hintOf(refused), "To send it as bob@example.com, send it again");
       return true;

@@ -55,7 +55,7 @@ for (const [line, error, hint] of [
     '"--nope" is not an option of "auth agent"',
     "Usage: spec-kitty auth agent [options] [-- COMMAND…]",
   ],
-  ["api GET", "no path was given for GET", "Usage: spec-kitty api [METHOD] PATH"],
+  ["api GET", "missing argument: PATH", "Usage: spec-kitty api [METHOD] PATH"],
   ["auth login -x", '"-x" is not an option of "auth login"', "Usage: spec-kitty auth login [URL] [options]"],
   [
     "auth login --constructor",

@@ -162,7 +162,7 @@ test("S-010 a file that does not name one of the user's profiles is ignored, wit
   writeFileSync(file, "theirs\n");
   assert.equal(
     (await inProject("auth whoami")).stderr,
-    `warning: "${file}" suggests the profile "theirs", which does not exist: "default" is used\n`,
+    `warning: "${file}" suggests the profile "theirs", but it does not exist: "default" is used\n`,
   );
 });
 

@@ -68,7 +68,7 @@ test("FR-021 the examples of src/docs/api/README.md log in, get a token, send a 
 
 test("FR-021 the example of testStore tests the store next to it", async (t) => {
   const { run } = await author(t);
-  const first = "--test-name-pattern=nothing is there before the first save";
+  const first = "--test-name-pattern=an absent key loads as undefined";
   const stdout = printed(await run("testStore.js", [], { nodeArgs: ["--test", "--test-reporter=tap", first] }));
   assert.match(stdout, /^# pass 1$/m);
   assert.match(stdout, /^# fail 0$/m);

@@ -191,10 +191,7 @@ test(
     const report = await examined(at.here);
     assert.deepEqual([report.code, severities(report, "warning")], [0, ["D406"]]);
     const [{ sentence, fix = "" } = { sentence: "" }] = report.of("D406");
-    assert.equal(
-      sentence,
-      `${at.folder} can be changed by others (mode 0777), so another directory could be put in its place`,
-    );
+    assert.equal(sentence, `${at.folder} can be changed by others (mode 0777), so others could replace it`);
     const elsewhere = scratchFolder(t);
     symlinkSync(at.config, join(elsewhere, "link"));
     assert.deepEqual(await above({ SPEC_KITTY_CONFIG_DIR: join(elsewhere, "link") }), [["warning", sentence]]);
@@ -258,7 +255,7 @@ test("a directory above that a group can change is a warning unless the group is
         `${severity}: ${sentence}; ${fix}`.replaceAll(places[index]?.folder ?? "", "DIRECTORY"),
       ),
   );
-  const danger = "so another directory could be put in its place";
+  const danger = "so others could replace it";
   assert.deepEqual(found, [
     ["ok: no one else can change them; "],
     ["ok: no one else can change them; "],

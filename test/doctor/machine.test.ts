@@ -13,6 +13,6 @@ for (const [platform, name] of [
 ] as const) {
   test(`on ${platform} the keychain that responds is called ${name}`, async () => {
     const { severity, sentence } = await examineKeychain(answering, undefined, platform);
-    assert.deepEqual([severity, sentence], ["ok", `${name} is available and persistent; it is not in use`]);
+    assert.deepEqual([severity, sentence], ["ok", `${name} is available and persistent; not in use`]);
   });
 }

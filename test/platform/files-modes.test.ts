@@ -29,13 +29,13 @@ test("a named pipe in the place of a file is refused at once, and not waited for
   const args = [...typescript, "--input-type=module", "-e", code, pipe];
   const { signal, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", timeout: 10_000 });
   assert.equal(signal, null, "it waits for the other end");
-  assert.match(stderr, /is not a plain file/);
+  assert.match(stderr, /is not a regular file/);
 });
 
 test("what was opened is looked at once more: it may have replaced a plain file meanwhile", (t) => {
   const folder = scratchFolder(t);
   chmodSync(folder, 0o700);
-  const refused = { code: "storage_unsafe", message: /is not a plain file/ };
+  const refused = { code: "storage_unsafe", message: /is not a regular file/ };
   assert.throws(() => checkPrivateFile("file", statSync(folder)), refused);
 });
 

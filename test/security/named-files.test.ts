@@ -94,9 +94,9 @@ test(
         /link\.json" is a link out of its directory, to "[^\n]+\/secret\.json": it is not followed$/m,
       ],
       [name("up/secret.json"), /\/up" is a link out of its directory, to "[^\n]+": it is not followed$/m],
-      [name("pipe.json"), /pipe\.json" is not a plain file$/m],
-      ["/dev/zero", /"\/dev\/zero" is not a plain file$/m],
-      [name("docs"), /docs" is not a plain file$/m],
+      [name("pipe.json"), /pipe\.json" is not a regular file$/m],
+      ["/dev/zero", /"\/dev\/zero" is not a regular file$/m],
+      [name("docs"), /docs" is not a regular file$/m],
     ] as const) {
       for (const line of lines(file)) {
         const result = await runHere(line, at.env);

@@ -73,5 +73,5 @@ test("S-009 a directory that another user makes in the very moment in which it w
     return own(path, ...rest);
   }) as typeof own;
   syncBuiltinESMExports();
-  assert.throws(() => ensurePrivateFolder(join(folder, "mine")), /can be changed by everybody \(mode 0777\)/);
+  assert.throws(() => ensurePrivateFolder(join(folder, "mine")), /can be changed by everyone \(mode 0777\)/);
 });

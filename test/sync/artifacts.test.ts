@@ -49,7 +49,7 @@ async function stage(t: TestContext): Promise<Stage> {
 }
 
 for (const [title, input, expected] of [
-  ["an ending that the service does not take", artifact("x", "plan.exe"), /"plan.exe" is not an artifact/],
+  ["an ending that the service does not take", artifact("x", "plan.exe"), /"plan.exe" has no known extension/],
   ["one byte too many", artifact("x".repeat(524_289)), /is 524289 bytes long/],
   ["bytes that are no UTF-8", artifact(Buffer.from([0x61, 0xff])), /is not valid UTF-8/],
 ] as const) {

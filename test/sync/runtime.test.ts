@@ -68,7 +68,7 @@ test("a queue of 100,000 events refuses another, reports that, and keeps what it
   const reports = await Promise.all([history(), history(), history(), history()].map((input) => later.emit(input)));
   assert.deepEqual(reports.map(({ outcome }) => outcome).sort(), ["failed", "failed", "queued", "queued"]);
   const failed = reports.find((report) => report.outcome === "failed");
-  assert.match(failed?.outcome === "failed" ? failed.error.message : "", /holds 100000 events/);
+  assert.match(failed?.outcome === "failed" ? failed.error.message : "", /the queue is full \(100000 events\)/);
   assert.equal(scope?.events.count(), 100_000);
 });
 

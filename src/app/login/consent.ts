@@ -29,7 +29,7 @@ export function rebindingRefused(name: string, stored: Profile, to: Destination[
   const place = shownPlace(to);
   return new AuthError(
     "consent_required",
-    `profile "${name}" belongs to ${shownPlace(stored)}, and the login at ${place} was not approved`,
+    `profile "${name}" belongs to ${shownPlace(stored)}, and the login at ${place} needs your approval`,
     { hint: hint`Keep both: ${login("NAME")}. Change the profile to ${place}: ${login(name, "--yes")}` },
   );
 }
@@ -50,7 +50,7 @@ export async function agreeToResource(
   if (await onConsent?.({ about: "resource", address, resource })) return;
   throw new AuthError(
     "consent_required",
-    `"${address}" requires tokens for all of "${resource}", and that was not approved`,
+    `"${address}" requires tokens for all of "${resource}", and that needs your approval`,
     { hint: hint`If you trust it with all of that: ${login(undefined, address, "--resource", resource)}` },
   );
 }
@@ -127,7 +127,7 @@ export async function agreedHosts(
     if (!(await onConsent?.({ about: "host", issuer: service, host })))
       throw new AuthError(
         "consent_required",
-        `"${service}" accepts the tokens of "${issuer}", and the client in the environment was not approved for that`,
+        `"${service}" accepts the tokens of "${issuer}", and the client in the environment needs your approval for that`,
         {
           hint: hint`Unset ${{ variable: "CLIENT_ID" }}. If you know from another source that the two belong together: ${login(undefined, service, "--trust-host", host)}`,
         },

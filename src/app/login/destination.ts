@@ -116,7 +116,7 @@ function requireClient(
   const again = (...options: string[]): ReturnType<typeof login> => login(undefined, "--provider", name, ...options);
   if (clientId === defaultClientId)
     throw new AuthError("configuration_invalid", `${name} requires a client ID of your own`, {
-      hint: hint`Register a client, see ${documentation}, then run: ${again("--client-id", "ID")}`,
+      hint: hint`Register a client (${documentation}), then run: ${again("--client-id", "ID")}`,
     });
   if (clientSecret === undefined && (needsSecret === "always" || (needsSecret === "browser" && flow === "browser")))
     throw new AuthError("configuration_invalid", `${name} requires the client secret`, {

@@ -31,7 +31,7 @@ export function plan(args: LoginArguments, to: Destination, known: KnownServer):
   // An unknown issuer would reject the client on its page, and the command would wait for a redirect in vain.
   const mayBeKnown = !wantsRegistration || !isDiscovered || (hasOwnApi && listsOwnScopes(server));
   if (!mayBeKnown && server.registration_endpoint === undefined)
-    throw new AuthError("configuration_invalid", `"${issuer}" has no client registration, and no client ID was given`, {
+    throw new AuthError("configuration_invalid", `"${issuer}" has no client registration, and there is no client ID`, {
       hint: hint`Register this program there, then run: ${login(undefined, "--client-id", "ID")}`,
     });
   const own = hasOwnApi ? (profile.issuer === undefined ? "always" : "listed") : "never";

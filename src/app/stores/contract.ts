@@ -107,19 +107,16 @@ export function testContract(url: string): void {
     });
   }
 
-  contract(
-    "nothing is there before the first save, and that save says that nothing is there",
-    async ({ name, load, save }) => {
-      assert.equal(await load(name), undefined);
-      assert.equal(await save(name, "a", "1"), undefined);
-      assert.equal(await load(name), undefined);
-      const version = await save(name, "a");
-      assert.equal(typeof version, "string");
-      assert.deepEqual(await load(name), { text: "a", version });
-      assert.equal(await save(name, "b"), undefined);
-      assert.deepEqual(await load(name), { text: "a", version });
-    },
-  );
+  contract("an absent key loads as undefined, and its first save names no version", async ({ name, load, save }) => {
+    assert.equal(await load(name), undefined);
+    assert.equal(await save(name, "a", "1"), undefined);
+    assert.equal(await load(name), undefined);
+    const version = await save(name, "a");
+    assert.equal(typeof version, "string");
+    assert.deepEqual(await load(name), { text: "a", version });
+    assert.equal(await save(name, "b"), undefined);
+    assert.deepEqual(await load(name), { text: "a", version });
+  });
 
   contract("a save over another version changes nothing", async ({ name, load, save }) => {
     const first = await save(name, "a");
@@ -131,26 +128,23 @@ export function testContract(url: string): void {
     assert.deepEqual(await load(name), { text: "a", version: second });
   });
 
-  contract(
-    "what was removed is gone, and no version from before fits what comes after",
-    async ({ name, load, save }) => {
-      const first = await save(name, "a");
-      assert.notEqual(await save(name, undefined, first), undefined);
-      assert.equal(await load(name), undefined);
-      assert.notEqual(await save(name, "b"), undefined);
-      assert.equal(await save(name, "late", first), undefined);
-      assert.equal((await load(name))?.text, "b");
-    },
-  );
+  contract("a removed key is absent, and no earlier version matches a later one", async ({ name, load, save }) => {
+    const first = await save(name, "a");
+    assert.notEqual(await save(name, undefined, first), undefined);
+    assert.equal(await load(name), undefined);
+    assert.notEqual(await save(name, "b"), undefined);
+    assert.equal(await save(name, "late", first), undefined);
+    assert.equal((await load(name))?.text, "b");
+  });
 
-  contract("any text comes back as it was, and no two keys are one", async ({ name, load, save }) => {
+  contract("any text comes back unchanged, and different keys stay separate", async ({ name, load, save }) => {
     const text = `{"é":"${"x".repeat(65_536)}","🐈":"\\n\\u0000'\\"--"}`;
     const names = ["a/b%2F", "a/b", "A/B", "a b"].map((end) => `${name}/${end}`);
     for (const name of names) await save(name, `${name} ${text}`);
     for (const name of names) assert.equal((await load(name))?.text, `${name} ${text}`);
   });
 
-  contract("of thirty-two saves over one version one wins", async ({ name, load, save }) => {
+  contract("of thirty-two saves over one version, one succeeds", async ({ name, load, save }) => {
     const before = await save(name, "0");
     const saves = Array.from({ length: 32 }, (_, index) => save(name, String(index), before));
     const won = (await Promise.all(saves)).flatMap((version, index) =>
@@ -162,13 +156,13 @@ export function testContract(url: string): void {
     assert.deepEqual(await load(name), stored);
   });
 
-  contract("eight processes that count together lose no step", async ({ name, load }, t) => {
+  contract("eight processes with one counter lose no step", async ({ name, load }, t) => {
     const outcomes = await Promise.all(Array.from({ length: 8 }, () => start(t, counting, name, "25").ended));
     assert.deepEqual([...new Set(outcomes)], [""]);
     assert.equal((await load(name))?.text, "200");
   });
 
-  contract("a process that was stopped between looking and saving changes nothing", async ({ name, load, save }, t) => {
+  contract("a process stopped between load and save changes nothing", async ({ name, load, save }, t) => {
     const before = await save(name, "a");
     const late = start(t, hesitating, name);
     assert.equal(await late.line(), "loaded");
@@ -180,7 +174,7 @@ export function testContract(url: string): void {
     assert.equal((await load(name))?.text, "b");
   });
 
-  contract("watch, if there is one, tells of a save of another process", async ({ store, name }, t) => {
+  contract("watch, if present, reports a save by another process", async ({ store, name }, t) => {
     if (store.watch === undefined) return t.skip("this store has none");
     let stop = (): void => undefined;
     const changed = new Promise<void>((resolve) => (stop = store.watch?.(name, resolve) ?? stop));
@@ -218,7 +212,7 @@ export function testContract(url: string): void {
     assert.equal(new Set(tokens).size, 1, tokens.join("\n"));
   });
 
-  contract("a process that is killed before it sends is followed by another after the limit", async ({ store }, t) => {
+  contract("after a kill before the request, another process takes over at the limit", async ({ store }, t) => {
     process.env["LOGIN"] = randomUUID();
     const service = await expiredLogin(store, t);
     await start(t, asking, library, service.url, "dies").ended;

@@ -38,7 +38,7 @@ export function requireAgreedHost(
   const place = withoutEndSlashes(issuer) === service ? [issuer] : [issuer, "--service", service];
   throw new AuthError(
     "consent_required",
-    `logins at "${issuer}" use a login page on another host, "${host}", and that was not approved`,
+    `logins at "${issuer}" use a login page on another host, "${host}", and that needs your approval`,
     {
       hint: hint`If you know from another source that ${host} belongs to ${new URL(issuer).host}: ${login(undefined, ...place, "--trust-host", host)}`,
     },

@@ -76,6 +76,7 @@ export async function completeLogin<T>(
 function notKnown({ server, clientId, service }: LoginRequest): NotAuthenticatedError {
   return new NotAuthenticatedError(
     `the token is neither a refresh token of client "${clientId}" at "${server.issuer}" nor an access token for ${service}`,
+    { hint: "Check the token, the client ID and the URL of the service" },
   );
 }
 

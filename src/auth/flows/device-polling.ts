@@ -110,7 +110,7 @@ function wait(state: Omit<PollWait, "kind" | "ms">, ms: number, cause?: ServiceE
 }
 
 function expired(cause: ServiceError | undefined): PollFailed {
-  return failed("timed_out", "the code expired before it was approved", cause);
+  return failed("timed_out", "the code expired without approval", cause);
 }
 
 function failed(

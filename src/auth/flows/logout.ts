@@ -111,7 +111,7 @@ async function endAtServer(stored: Session, tokens: TokenManager, exchange: Exch
     // A login made meanwhile stays (S-003).
     if (current.id !== stored.id)
       throw new AuthError("session_ended", "a new login has replaced the session", {
-        hint: hint`To end that one: ${{ command: "auth logout" }}`,
+        hint: hint`To end the new one: ${{ command: "auth logout" }}`,
       });
     return current;
   }

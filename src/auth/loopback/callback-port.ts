@@ -36,7 +36,7 @@ export async function takeCallbackPort<S extends Server>(
     }
   }
   if (port === undefined) {
-    throw new AuthError("configuration_invalid", `no port can be opened on 127.0.0.1 (${reasonOf(reason)})`, {
+    throw new AuthError("configuration_invalid", `cannot open a port on 127.0.0.1 (${reasonOf(reason)})`, {
       hint: hint`Log in without a port: ${login(undefined, "--headless")}`,
       cause: reason,
     });

@@ -46,7 +46,7 @@ function signatureFault(jws: Jws, keys: readonly Jwk[]): string | undefined {
   const named = jws.kid === undefined ? "a key" : `the key "${jws.kid}"`;
   if (key === undefined) return `is signed with ${named}, not published for ${jws.alg}`;
   // The token must say which (Core §10.1): trying all would accept the weakest.
-  if (matching.length > 1) return `does not say which of ${matching.length} keys signed it`;
+  if (matching.length > 1) return `could be signed with any of ${matching.length} keys`;
   return isSignedBy(key, jws) ? undefined : "has a wrong signature";
 }
 

@@ -59,7 +59,7 @@ export function parseJws(token: Secret): Jws {
   const { alg, kid, crit } = parameters;
   if (typeof alg !== "string" || !signatureAlgorithms.has(alg)) {
     throw refuse(
-      `is signed with ${JSON.stringify(alg) ?? "nothing"}, and only ${[...signatureAlgorithms.keys()].join(", ")} are accepted`,
+      `is signed with ${JSON.stringify(alg) ?? "nothing"}, not with one of ${[...signatureAlgorithms.keys()].join(", ")}`,
     );
   }
   // Invalidates the token (RFC 7515 §4.1.11).

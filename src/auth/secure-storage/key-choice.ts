@@ -64,7 +64,7 @@ async function agree({ consent }: ChoiceFacts, reason: string): Promise<void> {
   const agreed = login(undefined, "--yes");
   throw new AuthError(
     "consent_required",
-    "not logged in: the encrypted file was declined (it protects against copies and other users, not against your own programs)",
+    "not logged in: you declined the encrypted file (no protection from your own programs)",
     {
       hint: hint`Accept the file: ${agreed}. Or store nothing: ${login(undefined, "--storage", "memory")}`,
     },

@@ -78,11 +78,9 @@ export function machineKey({ identity, folder, platform, clock, machine = machin
           hint: restore,
         });
       if (!isOurSecret)
-        throw new AuthError(
-          "storage_damaged",
-          `the session cannot be opened: it belongs to a different secret than "${path()}"`,
-          { hint: restore },
-        );
+        throw new AuthError("storage_damaged", `the session belongs to a different secret than "${path()}"`, {
+          hint: restore,
+        });
       return derive(secret, way.salt);
     },
     async create() {
@@ -139,7 +137,7 @@ async function about<T>(variable: string, action: () => T | Promise<T>): Promise
   } catch (error) {
     if (!(error instanceof AuthError)) throw error;
     const isOfOtherFolder = error.next?.some((part) => typeof part === "object" && "variable" in part);
-    const elsewhere: Hint = hint`Set ${variable} to a writable directory of yours, or log in with a passphrase: set ${{ variable: "PASSPHRASE" }}`;
+    const elsewhere: Hint = hint`Set ${variable} to a writable directory you own, or log in with a passphrase: set ${{ variable: "PASSPHRASE" }}`;
     throw new AuthError(error.code, `the secret of the session's key cannot be stored or read: ${error.message}`, {
       ...(error.next && { hint: isOfOtherFolder ? elsewhere : error.next }),
       cause: error,

@@ -1,6 +1,6 @@
 import { randomBytes, scrypt } from "node:crypto";
 import { promisify } from "node:util";
-import { AuthError, hint } from "../../base/errors.ts";
+import { AuthError, hint, loginAnew } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
 import { startOver } from "./data-key.ts";
 import type { KeySource, KeyWay } from "./key-slot.ts";
@@ -20,7 +20,7 @@ export function keyOfPassphrase(passphrase: Secret, salt: string): Promise<Buffe
  * make guessing cheap.
  */
 export function passphraseKey(passphrase: Secret | undefined): KeySource {
-  const setIt = hint`Set ${{ variable: "PASSPHRASE" }} to the passphrase of the login`;
+  const setIt = hint`Set ${{ variable: "PASSPHRASE" }} to the passphrase of the login. If it is lost: ${loginAnew()}`;
   const derive = async (way: KeyWay): Promise<Buffer> => {
     if (way.source !== "passphrase") throw new TypeError("not a key of a passphrase");
     if (passphrase === undefined)

@@ -146,7 +146,7 @@ export function lockFile(
 /** After a lost lock nothing may be changed: an unseen holder is presumed dead after a while. */
 function requireHeld(lock: ProcessLock | undefined): void {
   if (lock?.held() === true) return;
-  throw new AuthError("lock_unavailable", "the lock on the logins was lost while this process was stopped", {
+  throw new AuthError("lock_unavailable", "this process lost the lock on the logins while it was stopped", {
     hint: "Try again",
   });
 }

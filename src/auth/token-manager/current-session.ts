@@ -72,7 +72,7 @@ export class CurrentSession {
   async service(): Promise<string> {
     this.#service ??= (await this.inUse()).profile?.service;
     if (this.#service !== undefined) return this.#service;
-    throw new AuthError("configuration_invalid", `no service is known for profile "${this.profile}"`, {
+    throw new AuthError("configuration_invalid", `profile "${this.profile}" has no service`, {
       hint: hint`Set its URL: ${{ variable: "SAAS_URL", value: "https://service.example" }}`,
     });
   }

@@ -57,7 +57,7 @@ export async function requestRefresh(
   for (let attempt = 1, waited = waitedMs; ; attempt += 1) {
     // After a long stop another process may have taken the claim and spent the token.
     if (!(await claim.isHeld()))
-      throw new AuthError("lock_unavailable", "the lock on the session was lost while this process was stopped", {
+      throw new AuthError("lock_unavailable", "this process lost the lock on the session while it was stopped", {
         hint: "Try again",
       });
     const sentAt = clock.now();

@@ -58,7 +58,7 @@ export async function holdConnection({ url, ticket }: WebSocketTicket, options: 
         upgrade.end();
         upgrade.limit(longestMessage, (what) => reject(unusable(url, what)));
         if (upgrade.isPlain() && socket.extensions) {
-          reject(unusable(url, "uses compression, which was not offered"));
+          reject(unusable(url, "uses compression without an offer"));
           return socket.close();
         }
         onOpen(socket);

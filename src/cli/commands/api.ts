@@ -46,7 +46,7 @@ export const command: Command = defineCommand({
     const { out, signal } = context;
     const [only = "", second] = words;
     if (second === undefined && methods.includes(only))
-      throw usageError(`no path was given for ${only}`, hint`Usage: ${{ command: "api [METHOD] PATH" }}`);
+      throw usageError("missing argument: PATH", hint`Usage: ${{ command: "api [METHOD] PATH" }}`);
     const fields = await readFields(values.field ?? [], values["json-field"] ?? [], context);
     const given = await bodyOf(values, context);
     const [path = "", word = fields.length > 0 || given !== undefined ? "POST" : "GET"] = words.toReversed();

@@ -57,7 +57,7 @@ export async function browserScreen(
       out.address(url);
       // An issuer can send the browser on to another server unseen: see `redirectPathOf`.
       out.say(`Approve at ${new URL(url).host} only.`);
-      out.say(`Waiting for the browser, ${duration(timeoutMs)} at most. Press Ctrl-C to give up.`);
+      out.say(`Waiting for the browser, ${duration(timeoutMs)} at most. Press Ctrl-C to cancel.`);
       if (!terminal.isInteractive) return;
       out.say("If the last page does not load, paste its URL here.");
       terminal.onLine((line) => {
@@ -99,7 +99,7 @@ export function deviceScreen({ out }: Context, withQr: boolean): Pick<LoginOptio
       const picture = withQr && out.screen && isSamePage ? drawn(verificationUriComplete, out.screen, text) : undefined;
       if (picture) out.draw(picture);
     },
-    onWaiting: (leftMs) => out.progress(`Waiting for approval, ${duration(leftMs)} left. Press Ctrl-C to give up.`),
+    onWaiting: (leftMs) => out.progress(`Waiting for approval, ${duration(leftMs)} left. Press Ctrl-C to cancel.`),
   };
 }
 

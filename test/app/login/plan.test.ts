@@ -104,7 +104,7 @@ test("S-011 an unknown issuer without registration does not get the client and t
       () => planned(asked, { ...server, ...device }, undefined, nobodys),
       refusedWith(
         "configuration_invalid",
-        /^"https:\/\/login\.example" has no client registration, and no client ID was given$/,
+        /^"https:\/\/login\.example" has no client registration, and there is no client ID$/,
         /^Register this program there, then run: spec-kitty auth login --client-id ID$/,
       ),
     );

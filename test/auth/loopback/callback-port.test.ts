@@ -93,7 +93,7 @@ test("with localhost a machine without IPv6 listens on 127.0.0.1 alone, and one 
   const { createServer } = machine({ none: ["127.0.0.1", "::1"] });
   await assert.rejects(
     takeCallbackPort(createServer, "localhost"),
-    refusedWith("configuration_invalid", /no port can be opened/, /--headless/),
+    refusedWith("configuration_invalid", /cannot open a port/, /--headless/),
   );
 });
 
@@ -112,7 +112,7 @@ test("no free port at all is an error that suggests a login without one", async 
   const { createServer } = machine({ v4: [...range, 0] });
   await assert.rejects(
     takeCallbackPort(createServer, "127.0.0.1"),
-    refusedWith("configuration_invalid", /no port can be opened/, /--headless/),
+    refusedWith("configuration_invalid", /cannot open a port/, /--headless/),
   );
 });
 

@@ -225,7 +225,7 @@ for (const [what, spoil, code, message, hint, options] of [
     "is another",
     ({ secret }) => writeFileSync(secret, "ab".repeat(32)),
     "storage_damaged",
-    /cannot be opened: it belongs to a different secret than "\S+credentials\.secret"/,
+    /the session belongs to a different secret than "\S+credentials\.secret"/,
     /^Restore it from a backup/,
     {},
   ],
@@ -265,7 +265,7 @@ test(
       refusedWith(
         "storage_unwritable",
         /secret of the session's key cannot be stored or read/,
-        /^Set XDG_STATE_HOME to a writable directory of yours.*SPEC_KITTY_PASSPHRASE$/,
+        /^Set XDG_STATE_HOME to a writable directory you own.*SPEC_KITTY_PASSPHRASE$/,
       ),
     );
   },
@@ -280,7 +280,7 @@ test(
     chmodSync(open, 0o777);
     await assert.rejects(
       machineKeyIn(join(open, "state")).create(),
-      refusedWith("storage_unsafe", /open" can be changed by everybody \(mode 0777\)/, /^Run: chmod o-w /),
+      refusedWith("storage_unsafe", /open" can be changed by everyone \(mode 0777\)/, /^Run: chmod o-w /),
     );
     assert.deepEqual(readdirSync(open), []);
   },

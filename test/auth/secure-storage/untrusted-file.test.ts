@@ -52,14 +52,14 @@ for (const [what, spoil, error, hint, skip] of [
   [
     "is a directory",
     ({ credentials }) => (rmSync(credentials), mkdirSync(credentials)),
-    /is not a plain file: not trusted/,
+    /is not a regular file: not trusted/,
     /Move it: mv /,
     false,
   ],
   [
     "is a named pipe",
     ({ credentials }) => (rmSync(credentials), void spawnSync("mkfifo", ["-m", "600", credentials])),
-    /is not a plain file/,
+    /is not a regular file/,
     /Move it: mv /,
     false,
   ],

@@ -93,7 +93,7 @@ for (const [name, runtime] of Object.entries(runtimes)) {
       const before = readFileSync(path);
       const { code, stdout, stderr } = await run(args);
       assert.deepEqual([code, stdout], [1, ""], stderr);
-      assert.match(stderr, /^error: [^\n]* is (a symbolic link|not a plain file): not trusted\nhint: /);
+      assert.match(stderr, /^error: [^\n]* is (a symbolic link|not a regular file): not trusted\nhint: /);
       assert.deepEqual(readFileSync(path), before);
     }
   });

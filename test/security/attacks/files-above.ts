@@ -33,7 +33,7 @@ export const attack: Attack = async (stage) => {
     for (const command of ["auth login", emit]) {
       const { code, stdout, stderr } = await here(command, { SPEC_KITTY_CONFIG_DIR: place });
       assert.deepEqual([code, stdout], [1, ""], `${place}: ${command}\n${stderr}`);
-      assert.match(stderr, /can be changed by everybody|belongs to another user/);
+      assert.match(stderr, /can be changed by everyone|belongs to another user/);
     }
   }
   assert.equal(saas.requests.length, 0);

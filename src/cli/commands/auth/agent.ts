@@ -29,7 +29,7 @@ export const command: Command = defineCommand({
   async run(context, values, command) {
     const { app, out, signal } = context;
     if (app.tokenSource !== undefined)
-      throw usageError(`only a login on this machine can be lent, and ${app.tokenSource.origin} is set`, [
+      throw usageError(`cannot lend a login: ${app.tokenSource.origin} is set`, [
         { set: app.tokenSource.origin, value: null },
       ]);
     const isForCommand = command.length > 0;

@@ -37,7 +37,7 @@ export const command: Command = defineCommand({
         })),
       });
     if (profiles.size === 0) {
-      out.answer("No account has logged in here yet.");
+      out.answer("There are no profiles yet.");
       return out.hint(hint`Run: ${login()}`);
     }
     const rows = [...profiles].map(([profile, stored]) => {

@@ -217,7 +217,7 @@ async function endedElsewhere({ app, out, signal }: Context, name: string): Prom
   } catch (error) {
     if (!isAuthError(error) || signal.aborted) throw error;
     if (error.code === "session_ended") return error;
-    out.warn(`the session was not checked: ${error.message}`);
+    out.warn(`cannot check the session: ${error.message}`);
   }
   return undefined;
 }

@@ -44,13 +44,13 @@ async function askWhich(
   { active, profiles }: Awaited<ReturnType<typeof readAll>>,
 ): Promise<string> {
   const names = [...profiles.keys()];
-  if (names.length === 0) throw new NotAuthenticatedError("no account has logged in here yet");
+  if (names.length === 0) throw new NotAuthenticatedError("there are no profiles yet");
   const [only, ...others] = names;
   if (only !== undefined && others.length === 0) return only;
   const { isInteractive, ask } = await terminal();
   if (!isInteractive) {
     const choose = hint`Run: ${{ command: "auth switch PROFILE" }}, with one of: ${names.join(", ")}`;
-    throw usageError("no profile was named, and there is no terminal", choose);
+    throw usageError("missing argument: PROFILE, and there is no terminal to ask on", choose);
   }
   const rows = [...profiles].map(([name, profile], index): [string, string] => [
     `${name === active ? "*" : " "} ${index + 1}  ${name}`,

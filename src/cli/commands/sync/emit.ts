@@ -1,5 +1,4 @@
 import { syncRuntimeOf } from "../../../app/sync-runtime.ts";
-import { hint } from "../../../base/errors.ts";
 import { aggregateTypes, eventTypes, type EventInput } from "../../../sync/events.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
 import { readJsonObject } from "../../input.ts";
@@ -53,7 +52,7 @@ export const command: Command = defineCommand({
     if (report.outcome === "refused") {
       throw usageError(
         `not a valid event: ${report.problems.join("; ")}`,
-        hint`See: ${{ command: "sync emit --help" }}`,
+        "Correct the event, and run the command again",
       );
     }
     if (values.json) out.json<EmitOutput>({ queued: true, eventId: report.event.event_id });

@@ -51,7 +51,7 @@ export const command: Command = defineCommand({
       // Failures get no tick, and what was sent before is still shown.
       else if (isSent) out.say(sent);
       for (const { id, reason, givenUp } of rejections.slice(0, 10))
-        out.warn(`${id} was refused (${reason}) and ${givenUp ? "given up" : "stays queued"}`);
+        out.warn(`${id} was refused (${reason}) and ${givenUp ? "set aside" : "stays queued"}`);
     }
     if (failure !== undefined) throw failure;
     return values.strict && refused > 0 ? 1 : 0;

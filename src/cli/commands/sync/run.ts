@@ -35,7 +35,7 @@ export const command: Command = defineCommand({
     const sync = syncRuntimeOf(app, { intervalMs, keepAlive: true, onNotice: tell });
     warnOfUnsaved({ app, out });
     sync.start();
-    out.say("Sending what is queued. Press Ctrl-C to stop.");
+    out.say("Sending the queue. Press Ctrl-C to stop.");
     try {
       // A token from elsewhere is replaced on demand, or cannot be.
       if (app.tokenSource === undefined) await app.tokens().keepFresh({ signal });

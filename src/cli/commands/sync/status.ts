@@ -38,7 +38,7 @@ export const command: Command = defineCommand({
     } else {
       const rows = scopes.map(({ service, user, team, events, artifacts, givenUp }): [string, string] => [
         user === undefined ? "no account yet" : [user, team, service].filter(Boolean).join(", "),
-        `${counted(events, "event")}, ${counted(artifacts, "artifact")} queued${givenUp > 0 ? `, ${givenUp} given up` : ""}`,
+        `${counted(events, "event")}, ${counted(artifacts, "artifact")} queued${givenUp > 0 ? `, ${givenUp} set aside` : ""}`,
       ]);
       out.answer(rows.length === 0 ? "The queue is empty." : columns(rows));
       if (health) out.answer(`Service: ${health.state.replaceAll("_", " ")}`);

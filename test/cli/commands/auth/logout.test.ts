@@ -331,5 +331,5 @@ test("a logout that forgets the active profile makes the only one left active, o
   assert.equal(one.stderr, 'hint: The active profile is "default" now\n');
   assert.equal((await here("auth whoami")).stdout, "alice@example.com\n");
   assert.equal((await here("auth logout --profile default")).stderr, "");
-  assert.equal((await here("auth list")).stdout, "No account has logged in here yet.\n");
+  assert.equal((await here("auth list")).stdout, "There are no profiles yet.\n");
 });

@@ -158,10 +158,10 @@ for (const [args, verb, parameters, result, shown] of [
 }
 
 for (const [args, error] of [
-  ["status --provider linear", 'a tracker of "linear" needs a project or a binding'],
-  ["pull --provider linear", 'a tracker of "linear" needs a project or a binding'],
-  ["push --provider linear --items []", 'a tracker of "linear" needs a project or a binding'],
-  ["run --provider linear", 'a tracker of "linear" needs a project or a binding'],
+  ["status --provider linear", 'the tracker "linear" needs a project or a binding'],
+  ["pull --provider linear", 'the tracker "linear" needs a project or a binding'],
+  ["push --provider linear --items []", 'the tracker "linear" needs a project or a binding'],
+  ["run --provider linear", 'the tracker "linear" needs a project or a binding'],
   ["status --project kitty", "--provider is required"],
   ["bind --provider linear", "--project is required"],
   ["push --provider linear --project kitty", "--items is required"],
