@@ -9,7 +9,7 @@ let ofThisProcess: Auth | undefined;
 /**
  * The login of this package's own command, one for the process: `await getTokenManager().getAccessToken()`.
  *
- * @param options - what differs, such as `{ profile: "work" }`; such a login is a separate one
+ * @param options - what differs, such as `{ profile: "work" }`, for a separate login
  * @throws AuthError `configuration_invalid` for an unusable variable
  */
 export function getTokenManager(options?: Partial<AuthOptions>): Auth {

@@ -24,7 +24,7 @@ export interface RequestHeaders extends Iterable<[name: string, value: string]> 
  * The login for clients of google-auth-library: `Object.assign(new PassThroughClient(), googleHeaders(auth))`.
  *
  * @param auth - see {@link Auth}
- * @throws (the returned function) AuthError `configuration_invalid` for a token bound to a key, and as `auth.getToken`
+ * @throws (the returned function) AuthError `configuration_invalid` for a token bound to a key
  */
 export function googleHeaders(auth: Auth): GoogleHeaders {
   return {
@@ -84,7 +84,7 @@ export function octokitStrategy(auth: Auth): () => OctokitAuthentication {
  * (`insufficient_scope`, RFC 6750 §3.1), once for each.
  *
  * @param auth - its service is the MCP server's URL or its origin
- * @param login - how the user logs in, as for `auth.login`
+ * @param login - as for `auth.login`
  */
 export function mcpFetch(auth: Auth, login?: LoginOptions): AuthorizedFetch {
   /** How many logins have succeeded: a request sent before the last one is repeated without another. */

@@ -5,7 +5,7 @@ import type { AuthEvents } from "../auth/token-manager/events.ts";
 import type { AuthError } from "../base/errors.ts";
 import type * as runtime from "../base/runtime-types.ts";
 
-/** The user and the lifetime of the tokens. Times are milliseconds since 1970 by this machine's clock. */
+/** A session and its user. Times are milliseconds since 1970 by this machine's clock. */
 export interface AuthSession {
   /** `login`: stored here; `given`: in a variable; `exchanged`: for a platform's identity; `lent`: by an agent. */
   readonly source: "login" | "given" | "exchanged" | "lent";
@@ -36,7 +36,7 @@ export interface AuthSession {
   readonly idToken: string | undefined;
 }
 
-/** A profile of the tool on this machine. */
+/** A profile of the tool. */
 export interface AuthAccount {
   readonly profile: string;
   readonly service: string;
@@ -44,14 +44,14 @@ export interface AuthAccount {
   readonly session: AuthSession | undefined;
 }
 
-/** The outcome of a logout, which always removes the session here. */
+/** A logout always removes the session here. */
 export interface LogoutResult {
   /** `unconfirmed`: tokens may stay valid until they expire; `untold`: with `force`; `none`: not logged in. */
   readonly service: "ended" | "unconfirmed" | "untold" | "none";
   readonly error: AuthError | undefined;
 }
 
-/** The login of a tool, made by {@link createAuth}. */
+/** Made by {@link createAuth}. An interface, so that a test can pass one of its own. */
 export interface Auth {
   /**
    * Logs in, and ends the previous session.
@@ -79,12 +79,12 @@ export interface Auth {
   getAccessToken(options?: AccessTokenOptions): Promise<string>;
   readonly fetch: AuthorizedFetch;
   /**
-   * Undefined when not logged in. Sends no request.
+   * Undefined when not logged in; sends no request.
    * @throws {@link AuthError} `storage_…` or `keychain_unavailable`
    */
   session(): Promise<AuthSession | undefined>;
   /**
-   * The profiles on this machine. Sends no request.
+   * The profiles on this machine; sends no request.
    * @throws as {@link Auth.session}
    */
   accounts(): Promise<readonly AuthAccount[]>;

@@ -8,7 +8,7 @@ import { openThroughProxy } from "../platform/proxy.ts";
 import { createLamportClock } from "../sync/lamport-clock.ts";
 import { liveClient, type LiveClient, type LiveMessage } from "../sync/live-client.ts";
 
-/** Options of a live connection. */
+/** Options of {@link createLiveClient}. */
 export interface LiveOptions {
   onMessage?: (message: LiveMessage) => void;
   /**

@@ -10,7 +10,7 @@ export { redisStore, type IoRedis, type NodeRedis } from "./stores/redis.ts";
 /**
  * Tests a store with `node:test`; some of the tests stop or kill processes.
  *
- * @param url - of a module that exports `makeStore`, which returns a {@link SharedStore} or a promise of one
+ * @param url - of a module with `makeStore`, which returns a {@link SharedStore} or a promise of one
  */
 export async function testStore(url: string): Promise<void> {
   (await import("./stores/contract.ts")).testContract(url);

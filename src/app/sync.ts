@@ -16,8 +16,7 @@ export function createSyncRuntime(options: SyncOptions = {}, auth?: Partial<Auth
 }
 
 /**
- * The service's live connection: what happens in the default team arrives at once. As `live` of
- * {@link createSyncRuntime}, it also sends at once.
+ * The service's live connection, for the default team. As `live` of {@link createSyncRuntime}, it also sends events.
  *
  * @param options - see {@link LiveOptions}
  * @param auth - as for `getTokenManager`

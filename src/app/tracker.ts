@@ -4,8 +4,7 @@ import { trackerClientOf } from "./tracker-client.ts";
 import type { TrackerClient } from "../tracker/client.ts";
 
 /**
- * The hosted tracker, for the default team. The first successful call fixes the user: after another's login, the client
- * refuses.
+ * The hosted tracker, for the default team. After the first successful call, it refuses another user.
  *
  * @param auth - as for `getTokenManager`
  */

@@ -20,7 +20,7 @@ export interface AuthorizedRequestInit extends runtime.RequestInit {
   timeoutMs?: number;
   /** `"service"`, or by default `"anywhere"`: outside of the service, a GET or HEAD without token, body or headers. */
   redirects?: RedirectScope;
-  /** `"optional"`: when not logged in, the request goes without a token; by default that is an error. */
+  /** `"optional"` sends the request without a token when not logged in, by default an error. */
   login?: "required" | "optional";
 }
 

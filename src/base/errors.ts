@@ -8,7 +8,7 @@ export { hint, issuersMistake, login, loginAnew };
 export type { Hint } from "./hint.ts";
 
 /**
- * Stable error codes. Branch on these, never on messages; later versions may add some.
+ * Branch on these, never on messages; later versions may add some.
  *
  * - `usage_invalid`, `configuration_invalid`, `consent_required`: the caller can fix it.
  * - `network_unavailable`, `service_unavailable`, `lock_unavailable`, `storage_unreachable`: another try may succeed;
@@ -67,7 +67,6 @@ const inspect: unique symbol = Symbol.for("nodejs.util.inspect.custom");
 export class AuthError extends Error {
   override readonly name: string = "AuthError";
   readonly code: AuthErrorCode;
-  /** The next step, with the tool's own commands. */
   readonly hint: string;
   /** Its words depend on the tool. @internal */
   declare readonly next: Hint;
@@ -156,7 +155,7 @@ export function evidence(error: unknown): string {
   return withoutSecrets([first, frames, ...causes.map((line) => `  caused by ${line}`)].filter(Boolean).join("\n"));
 }
 
-/** A login is needed: there is no session, or it has expired or was revoked. */
+/** A login is needed: `not_authenticated` or `session_ended`. */
 export class NotAuthenticatedError extends AuthError {
   override readonly name: string = "NotAuthenticatedError";
 
@@ -186,7 +185,6 @@ export class ServiceError extends AuthError {
   override readonly name: string = "ServiceError";
   /** 0 without a response. */
   readonly status: number;
-  /** Such as `invalid_client`. */
   readonly error: string | undefined;
   /** `Retry-After` (RFC 9110 §10.2.3). */
   readonly retryAfterMs: number | undefined;
@@ -213,7 +211,7 @@ export function isAuthErrorCode(text: unknown): text is KnownErrorCode {
 }
 
 /**
- * Whether a value is an error of this library, by its code: another copy of the package has its own classes.
+ * Whether a value is an error of this library, from any copy of the package.
  *
  * @param value - what was caught
  */
@@ -222,7 +220,7 @@ export function isAuthError(value: unknown): value is AuthError {
 }
 
 /**
- * Whether another try may succeed: no response, an unavailable service, or a held lock (S-004).
+ * Whether another try may succeed: no response, an unavailable service, or a held lock.
  *
  * @param value - what was caught
  */

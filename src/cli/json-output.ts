@@ -164,7 +164,7 @@ export interface DockerCredential {
   readonly Secret: string;
 }
 
-/** `auth bazel-credential get`: as in Bazel, with the token; `{}` for a URL that is not on the service. */
+/** `auth bazel-credential get`: as in Bazel, with the token; `{}` for URLs of other services. */
 export interface BazelCredential {
   readonly headers: { readonly Authorization: readonly string[] };
   readonly expires?: string;
@@ -239,7 +239,6 @@ export interface DoctorReport {
 export interface GitSetup {
   /** Of repositories for which git asks this tool. */
   readonly url: string;
-  /** As in git's configuration. */
   readonly helper: string;
 }
 

@@ -4,7 +4,7 @@ import type { Environment } from "../platform/paths.ts";
 /** A group of commands, by its first word. */
 export type CommandGroup = "auth" | "api" | "completion" | "sync" | "tracker";
 
-/** A tool and its service, as for `createAuth`. */
+/** Options as for `createAuth`, and of the commands. */
 export interface CommandOptions extends Omit<AuthOptions, "issuer" | "commands"> {
   /** Undefined if the user names it, or the service, at the first login. */
   issuer: string | undefined;
@@ -26,7 +26,6 @@ export interface GlobalOptions {
 
 /** A command, for the tool's own help and completion. */
 export interface ToolCommand {
-  /** Such as `["auth", "login"]`. */
   readonly words: readonly string[];
   readonly summary: string;
   /** `value` is the placeholder. Loads the command's code. */
@@ -37,7 +36,6 @@ export interface ToolCommand {
 
 /** Made by {@link createCommand}. */
 export interface ToolCommands {
-  /** In the order of the help. */
   readonly commands: readonly ToolCommand[];
   /**
    * Runs a command line, and handles Ctrl-C. Never rejects.
@@ -49,7 +47,7 @@ export interface ToolCommands {
    */
   run(argv: readonly string[], streams?: CommandStreams): Promise<number>;
   /**
-   * Prints an error of the tool's own commands in the same way.
+   * Prints an error of the tool's own commands.
    *
    * @param error - what was caught
    * @param streams - as for `run`
@@ -63,7 +61,7 @@ export interface ToolCommands {
    * @throws {@link AuthError} `usage_invalid` for `--profile` without a name
    */
   options(argv: readonly string[]): GlobalOptions;
-  /** Whether this is one of these commands or their help, not the tool's own. */
+  /** False for commands of the tool's own. */
   has(argv: readonly string[]): boolean;
 }
 
@@ -76,7 +74,7 @@ export interface OutputStream {
   readonly rows?: number;
 }
 
-/** Streams of a command; by default the process's own. */
+/** By default, the process's own. */
 export interface CommandStreams {
   readonly stdout?: OutputStream;
   readonly stderr?: OutputStream;

@@ -42,7 +42,7 @@ interface Connection {
   readonly account: Account;
 }
 
-/** The service's live connection. */
+/** Made by {@link createLiveClient}. */
 export interface LiveClient extends LiveChannel {
   readonly state: LiveState;
   /**

@@ -11,7 +11,7 @@ import { createLamportClock } from "./lamport-clock.ts";
 import { type Account, type Origin, SyncQueue } from "./queue.ts";
 import { createUlidSource } from "./ulid.ts";
 
-/** A background report that no caller waits for. */
+/** A report of the background. */
 export type SyncNotice =
   | { kind: "emitted"; report: EmitReport }
   | { kind: "rejected"; rejection: Rejection }
@@ -59,14 +59,14 @@ export interface FlushOptions {
 /** At the end of the process, in milliseconds. */
 const finalFlushMs = 5000;
 
-/** The synchronization of one process. */
+/** Made by {@link createSyncRuntime}. */
 export interface SyncRuntime {
   /** For reading. @internal */
   readonly queue: SyncQueue;
-  /** Queues an event. Never rejects. */
+  /** Queues an event, and never rejects. */
   emit(input: EventInput): Promise<EmitReport>;
   /**
-   * Queues an artifact.
+   * Queues a file.
    * @throws {@link AuthError} `usage_invalid` when the service would never accept it, `storage_unwritable` when it
    *   cannot be queued
    */

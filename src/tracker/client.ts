@@ -26,9 +26,9 @@ export interface WriteOptions extends CallOptions {
 
 /** The tracker's calls, with their parameters. */
 export interface TrackerCalls {
-  /** Whether the provider is connected, and the last exchange. */
+  /** The provider's connection, and the last exchange. */
   status: Routing;
-  /** Which of its fields is which of ours. */
+  /** Which fields correspond. */
   mappings: Routing;
   /** Boards, teams, repositories. */
   resources: Routing;
@@ -48,7 +48,7 @@ export interface TrackerCalls {
 }
 
 /**
- * The hosted tracker. If the service does the work later, the client waits for the result.
+ * Made by {@link createTrackerClient}. If the service does the work later, the client waits for the result.
  *
  * All calls throw {@link TrackerError} for refusals of the service or its provider, {@link NotAuthenticatedError} for a
  * 401, {@link AuthError} `usage_invalid` without a required `bindingRef` or `projectSlug`, `timed_out` for an operation

@@ -156,7 +156,7 @@ function textOfEntry(entry: Entry): string {
   return [
     `## \`${name}\``,
     example !== undefined
-      ? `See [the example](README.md#${example}).`
+      ? `[Example](README.md#${example})`
       : kind === "function" || !hasCode
         ? text
         : summaryOf(comment),

@@ -32,9 +32,16 @@ export function codeOf({ name, text }: Declaration): string {
     .replace(/^( *)\/\*\*((?:(?!\*\/)[\s\S])*)\*\/$/gm, (_, indent: string, comment: string) =>
       lineComments(written.has(name) ? partsOf(comment) : [summaryOf(comment)], indent),
     )
-    .replace(/^(?: {4})+/gm, (indent) => " ".repeat(indent.length / 2));
+    .replace(/^(?: {4})+/gm, (indent) => " ".repeat(indent.length / 2))
+    .replace(/^((?!interface|class).*\{)\n((?: +[^\n{}/]*;\n)+) *(\}.*)$/gm, inOneLine);
   if (/\btypeof \w|\bimport\(|\/\*/.test(code)) throw new Error(`${name} has a form that no page can show:\n${code}`);
   return code;
+}
+
+/** An object without comments, where there is room for it. */
+function inOneLine(object: string, start: string, members: string, end: string): string {
+  const line = `${start} ${members.trim().replace(/;\n +/g, "; ").replace(/;$/, "")} ${end}`;
+  return line.length > 110 ? object : line;
 }
 
 function lineComments(texts: readonly string[], indent: string): string {

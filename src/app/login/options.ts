@@ -23,14 +23,12 @@ export interface LoginAddress {
   /** Must be registered for the client, with any port. */
   readonly redirectUri: string;
   readonly timeoutMs: number;
-  /**
-   * Takes the URL of the last page, which cannot load if the browser is on another machine. Throws for any other URL.
-   */
+  /** Takes the URL of the last page, which cannot load if the browser is elsewhere. Throws for any other URL. */
   readonly accept: (address: string) => void;
   readonly signal: runtime.AbortSignal;
 }
 
-/** The code that the user enters in a browser on any device (RFC 8628 §3.3). */
+/** The code to enter in a browser on any device (RFC 8628 §3.3). */
 export interface LoginCode {
   /** Show it unchanged. */
   readonly userCode: string;
@@ -75,9 +73,9 @@ export interface LoginOptions extends LoginCallbacks {
   port?: number | undefined;
   /** `"127.0.0.1"` by default; `"localhost"` for servers that accept only that name. */
   redirectHost?: "127.0.0.1" | "localhost" | undefined;
-  /** For servers that accept only one; saved in the profile. */
+  /** Saved in the profile. */
   redirectPath?: string | undefined;
-  /** Where logins at this issuer may begin; saved in the profile. */
+  /** Saved in the profile. */
   trustedHosts?: readonly string[] | undefined;
   /** Instead of the tool's own. */
   scope?: string | undefined;

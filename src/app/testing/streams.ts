@@ -17,7 +17,7 @@ export interface FakeStreams {
 /**
  * The streams of one run.
  *
- * @param options - `input`: typed or piped in; none by default. `isTTY`: whether all are a terminal; false by default
+ * @param options - `input`: typed or piped in; `isTTY`: of all three
  */
 export function fakeStreams({
   input = [],

@@ -1,7 +1,7 @@
 import type * as runtime from "../../base/runtime-types.ts";
 import type { AuthOptions } from "../options.ts";
 
-/** A user of the fake service: an email address, or more. */
+/** A user: an email address, or more. */
 export type FakeUser =
   | string
   | {
@@ -42,13 +42,13 @@ export interface FakeLogin {
   readonly profile?: string | undefined;
 }
 
-/** A clock that stands still until a test moves it; waiting takes no real time. */
+/** A clock that only a test moves. Waiting takes no real time. */
 export interface FakeClock {
   now(): number;
   pass(ms: number): void;
 }
 
-/** A request; `status` is 0 before the response. */
+/** `status` is 0 before the response. */
 export interface ReceivedRequest {
   readonly method: string;
   readonly path: string;
@@ -103,10 +103,10 @@ export interface FakeService {
 
 /** Options of {@link fakeAuth}. */
 export interface FakeAuthOptions extends FakeServiceOptions, Omit<FakeLogin, "user"> {
-  /** Is logged in, and approves further logins; null: not logged in, and logins are denied. */
+  /** Is logged in, and approves later logins; null for neither. */
   readonly user?: FakeUser | null;
   /** The session is revoked at the service; false by default. */
   readonly revoked?: boolean;
-  /** The tool's own options, for its name in errors and hints; by default of `acme`. */
+  /** The tool's own options; by default those of `acme`. */
   readonly tool?: Partial<Omit<AuthOptions, keyof FakeToolOptions>>;
 }

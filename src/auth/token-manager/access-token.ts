@@ -1,6 +1,6 @@
 import type * as runtime from "../../base/runtime-types.ts";
 
-/** What a caller needs of an access token. */
+/** Options of {@link Auth.getToken}. */
 export interface AccessTokenOptions {
   /** How long the token must stay valid; at least a minute or a tenth of its lifetime, whichever is less. */
   minValidityMs?: number;
@@ -10,11 +10,11 @@ export interface AccessTokenOptions {
   signal?: runtime.AbortSignal;
 }
 
-/** An access token for the caller's own requests. */
+/** For the caller's own requests. */
 export interface AccessToken {
   readonly token: string;
   /** `DPoP`: useless without proofs of its key (RFC 9449), which the authorized fetch sends. */
   readonly tokenType: "Bearer" | "DPoP";
-  /** By this machine's clock; undefined when the server does not say. */
+  /** By this machine's clock; undefined if unknown. */
   readonly expiresAt: number | undefined;
 }

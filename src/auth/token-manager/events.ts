@@ -8,17 +8,11 @@ export interface AuthEvents {
   adopted: { readonly profile: string; readonly expiresAt: number | undefined };
   /** A refresh failed. */
   refused: { readonly profile: string; readonly error: AuthError };
-  /**
-   * A login is needed. `elsewhere`: another program logged out, logged in as another user, or learned that the session
-   * ended.
-   */
+  /** A login is needed. `elsewhere`: another program ended or replaced the session, or noticed its end. */
   ended: { readonly profile: string; readonly reason: "expired" | "revoked" | "logout" | "elsewhere" };
-  /** The refreshed session could not be stored, and lives in this process until a later try succeeds. */
+  /** The refreshed session could not be stored, and lives only in this process until a later try succeeds. */
   unsaved: { readonly profile: string; readonly error: AuthError };
-  /**
-   * A second has passed: another process refreshes or changes what is stored, or the service has not yet answered a
-   * refresh.
-   */
+  /** A second has passed: another process is at work, or the service has not answered a refresh. */
   waiting: {
     readonly work: "refresh" | "change" | "answer";
     /** Undefined if unknown, as in another container. */
