@@ -68,7 +68,7 @@ export interface Auth {
    */
   logout(options?: { force?: boolean; signal?: runtime.AbortSignal }): Promise<LogoutResult>;
   /**
-   * Refreshed when needed, once for all callers and processes.
+   * A valid token, refreshed when needed: once for all callers and processes.
    *
    * @throws {@link NotAuthenticatedError}; {@link AuthError} `network_unavailable`, `service_unavailable`,
    *   `lock_unavailable` or `storage_…` when a refresh was needed and failed: the session is then unchanged. The

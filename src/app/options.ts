@@ -31,13 +31,13 @@ export interface AuthOptions {
   /** By default those of `openid profile email offline_access` that the issuer knows. */
   scope?: string | undefined;
   /**
-   * A platform's identity to exchange for access tokens (RFC 8693, RFC 7523), such as `"github-actions"`, instead of a
-   * login. Variables of the tool take precedence.
+   * Instead of a login, a platform's identity to exchange (RFC 8693, RFC 7523), such as `"github-actions"`. Variables
+   * of the tool take precedence.
    */
   identity?: string | WorkloadIdentity | undefined;
   /** Of the redirect URI registered at the issuer, with any port (RFC 8252 §7.3); `/callback` by default. */
   redirectPath?: string | undefined;
-  /** Hosts other than the issuer's where a login may begin; by default the user is asked. */
+  /** Hosts other than the issuer's, with any unusual port, where a login may begin; by default the user is asked. */
   trustedHosts?: readonly string[] | undefined;
   env?: Environment;
   /** `process.platform` by default. Decides directories, modes and the keychain. */
@@ -47,7 +47,7 @@ export interface AuthOptions {
   clock?: Clock;
   /** Sends every request; by default the runtime's, with the proxy variables. */
   fetch?: runtime.Fetch;
-  /** Of everything stored, except the secret behind a key without passphrase; by default the platform's place. */
+  /** Where everything is stored, except the secret behind a key without passphrase; by default the platform's place. */
   folder?: string | undefined;
   /**
    * `"keychain"`, the default if available, holds the key of sealed files; `"file"`: a derived key, without consent;
@@ -58,7 +58,7 @@ export interface AuthOptions {
   store?: SharedStore | undefined;
   /** Which login in `store`, such as a user's id; `default` by default. */
   login?: string | undefined;
-  /** Seals `store`; by default the passphrase of the tool's variable. */
+  /** The key for `store`; by default the passphrase of the tool's variable. */
   seal?: Seal | undefined;
   /**
    * The silence after which another process takes over a login in `store`; 90,000 by default. Must exceed any pause to

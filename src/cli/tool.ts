@@ -55,7 +55,7 @@ export interface ToolCommands {
    */
   fail(error: unknown, streams?: CommandStreams): Promise<number>;
   /**
-   * Takes the common options off the front: `acme --profile work projects`.
+   * Takes the common options off the front.
    *
    * @param argv - as for `run`
    * @throws {@link AuthError} `usage_invalid` for `--profile` without a name

@@ -5,7 +5,7 @@ import type { LamportClock } from "./lamport-clock.ts";
 import type { Account, Origin, QueueScope, SyncQueue } from "./queue.ts";
 import { createUlidSource } from "./ulid.ts";
 
-/** The result of emitting an event. */
+/** The result of {@link SyncRuntime.emit}. */
 export type EmitReport =
   /** On disk, and sent whatever happens to this process. */
   | { outcome: "queued"; event: EventEnvelope }

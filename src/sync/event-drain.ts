@@ -20,7 +20,7 @@ export interface Rejection {
   id: string;
   category: string | undefined;
   reason: string;
-  /** Now in the dead-letter directory; false if it will be tried again. */
+  /** In the dead-letter directory, and not tried again. */
   givenUp: boolean;
 }
 

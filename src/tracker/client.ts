@@ -24,7 +24,7 @@ export interface WriteOptions extends CallOptions {
   idempotencyKey?: string | undefined;
 }
 
-/** The tracker's calls, with their parameters. */
+/** Calls with their parameters. */
 export interface TrackerCalls {
   /** The provider's connection, and the last exchange. */
   status: Routing;

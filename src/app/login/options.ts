@@ -61,7 +61,7 @@ export interface LoginCallbacks {
 /** Options of a login; defaults are those of `auth login`. */
 export interface LoginOptions extends LoginCallbacks {
   /**
-   * `"device"`: a code for a browser on any device; the default over SSH, in a container and in CI, if the issuer has
+   * `"device"`: a code for a browser on any device; the default over SSH, in containers and in CI, if the issuer has
    * it.
    */
   flow?: "browser" | "device" | undefined;
@@ -86,7 +86,7 @@ export interface LoginOptions extends LoginCallbacks {
   /** OpenID Connect Core §3.1.2.1. */
   prompt?: string | undefined;
   loginHint?: string | undefined;
-  /** False requests bearer tokens (RFC 9449). */
+  /** False requests bearer tokens, without DPoP (RFC 9449). */
   dpop?: boolean | undefined;
   /**
    * Starts over if stored sessions cannot be opened, and leaves them in place; false by default. Other accounts may be

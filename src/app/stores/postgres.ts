@@ -16,8 +16,8 @@ export interface PostgresClient {
 }
 
 /**
- * Logins in PostgreSQL, one row each; a missing table is created. While a process waits, one connection of the pool
- * listens.
+ * Logins in PostgreSQL, one row each; a missing table is created. A waiting process listens on one connection of the
+ * pool.
  *
  * @param pool - from `pg`
  * @param options - `table`: `shared_logins` by default; may include a schema

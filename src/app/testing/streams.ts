@@ -7,7 +7,7 @@ export interface FakeOutput {
   write(piece: string | Uint8Array, done?: () => void): boolean;
 }
 
-/** Streams for `command.run(argv, streams)`, which keep the output. */
+/** Streams for `command.run`, which keep the output. */
 export interface FakeStreams {
   readonly stdout: FakeOutput;
   readonly stderr: FakeOutput;

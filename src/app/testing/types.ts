@@ -26,7 +26,7 @@ export interface FakeServiceOptions {
   readonly user?: FakeUser | null;
   /** Lifetime of access tokens in seconds; 3600 by default. */
   readonly expiresIn?: number | undefined;
-  /** Gets requests with a valid access token; by default 404. */
+  /** Gets requests with a valid access token; by default 404. Others get 401. */
   readonly api?: FakeApi;
 }
 

@@ -12,7 +12,9 @@ export interface AuthEvents {
   ended: { readonly profile: string; readonly reason: "expired" | "revoked" | "logout" | "elsewhere" };
   /** The refreshed session could not be stored, and lives only in this process until a later try succeeds. */
   unsaved: { readonly profile: string; readonly error: AuthError };
-  /** A second has passed: another process is at work, or the service has not answered a refresh. */
+  /**
+   * A second has passed: another process is at work (`refresh`, `change`), or the service has not answered a refresh.
+   */
   waiting: {
     readonly work: "refresh" | "change" | "answer";
     /** Undefined if unknown, as in another container. */
