@@ -154,7 +154,7 @@ test("--timeout limits how long a device login waits, and the hint keeps --force
   assert.deepEqual([code, stdout], [6, ""], stderr);
   assert.ok(
     stderr.endsWith(
-      `error: the code needs your approval within 12 seconds\nhint: Run: spec-kitty auth login ${at.saas.url} --headless --force\n`,
+      `error: nobody approved the code within 12 seconds\nhint: Run: spec-kitty auth login ${at.saas.url} --headless --force\n`,
     ),
     stderr,
   );

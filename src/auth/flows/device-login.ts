@@ -82,7 +82,7 @@ async function poll(
 }
 
 function notApproved(limitMs: number): AuthError {
-  return new AuthError("timed_out", `the code needs your approval within ${counted(limitMs / 1000, "second")}`, {
+  return new AuthError("timed_out", `nobody approved the code within ${counted(limitMs / 1000, "second")}`, {
     hint: hint`Run: ${login(undefined, "--headless")}`,
   });
 }
