@@ -138,21 +138,42 @@ function forkAt(
   const sleeping = new Set(asleep.map(({ choice }) => choice.key));
   let left = choices.map((choice, number) => ({ number, choice })).filter(({ choice }) => !sleeping.has(choice.key));
   if (choices.length > 1) {
-    const state = hash("sha1", world.state, "base64");
+    const { state, renamed } = stateOf(world);
     const before = seen.get(state);
     if (before !== undefined) {
-      left = left.filter(({ choice }) => before.has(choice.key));
-      asleep = asleep.filter(({ choice }) => before.has(choice.key));
+      left = left.filter(({ choice }) => before.has(renamed(choice.key)));
+      asleep = asleep.filter(({ choice }) => before.has(renamed(choice.key)));
     }
-    seen.set(state, new Set(asleep.map(({ choice }) => choice.key)));
+    seen.set(state, new Set(asleep.map(({ choice }) => renamed(choice.key))));
   }
   return left.length === 0 ? undefined : { left, use: undefined, asleep };
+}
+
+/**
+ * A hash of a state. Where both processes run one program, the state in which they have changed places has the same
+ * hash: what follows differs in their names alone.
+ * @returns also what a key is called in the one of both states that is hashed
+ */
+function stateOf(world: World): { state: string; renamed: (key: string) => string } {
+  const { processes } = world;
+  const hashed = (text: string): string => hash("sha1", text, "base64");
+  const state = world.state(processes);
+  const [one = "", other = ""] = processes.map(({ name }) => name);
+  if (processes.length !== 2 || one.slice(0, -1) !== other.slice(0, -1))
+    return { state: hashed(state), renamed: (key) => key };
+  const names = new RegExp(`${one}|${other}`, "g");
+  const swap = (text: string): string => text.replace(names, (name) => (name === one ? other : one));
+  const mirrored = swap(world.state([...processes].reverse()));
+  return mirrored < state
+    ? { state: hashed(mirrored), renamed: swap }
+    : { state: hashed(state), renamed: (key) => key };
 }
 
 /** Whether two steps lead to the same state in either order. Each disturbance leaves fewer for the others, and time passes for all. */
 function isIndependent(one: Step, other: Step): boolean {
   const [a, b] = [one.choice, other.choice];
-  if (a.process === b.process || (a.isDisturbance && b.isDisturbance)) return false;
+  // By name: each schedule has processes of its own.
+  if (a.process?.name === b.process?.name || (a.isDisturbance && b.isDisturbance)) return false;
   if (a.what === timePasses || b.what === timePasses) return false;
   const isTouched = (by: Use, use: Use): boolean => (by.changes & (use.looks | use.changes)) !== 0;
   return !isTouched(one.use, other.use) && !isTouched(other.use, one.use);

@@ -36,7 +36,8 @@ export class SharedPlace {
   load(process: Process): StoredText | undefined {
     process.found ??= this.#world.stored?.login;
     this.#world.looksAt(parts.sessions);
-    process.see([this.#stored?.version, this.holder?.name, this.#signs].join());
+    const isHolder = this.holder && this.holder === process;
+    process.see([this.#stored?.version, isHolder, this.#signs].join());
     this.#actedFor(process);
     return this.#stored;
   }

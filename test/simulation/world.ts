@@ -232,15 +232,15 @@ export class World {
     act();
   }
 
-  /** All that decides the continuation: findings hold for every world with the same state. */
-  get state(): string {
+  /** All that decides the continuation: findings hold for every world with the same state. `order`: of the processes. */
+  state(order: readonly Process[]): string {
     const { time, delayedMs, writes, isDiskFull, service, ledger } = this;
     const text = [
       this.profile?.session?.id,
       ...[...this.logins].map(([id, { refreshes }]) => `${id} ${refreshes}`),
     ].join();
     const locks = [...this.locks].map(([name, { process }]) => name + process.name);
-    const processes = this.processes.map(({ state }) => state);
+    const processes = order.map(({ state }) => state);
     return [
       time,
       delayedMs,
