@@ -102,7 +102,7 @@ export interface LoginExplanation {
   readonly profileSource: string;
   /** Whether the login creates the profile. */
   readonly isNew: boolean;
-  /** Nothing would be done. */
+  /** True: nothing would be done. */
   readonly isLoggedIn: boolean;
   readonly service: string;
   readonly issuer: string;

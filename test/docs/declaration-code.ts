@@ -41,7 +41,7 @@ export function codeOf({ name, text }: Declaration): string {
 /** An object without comments, where there is room for it. */
 function inOneLine(object: string, start: string, members: string, end: string): string {
   const line = `${start} ${members.trim().replace(/;\n +/g, "; ").replace(/;$/, "")} ${end}`;
-  return line.length > 110 ? object : line;
+  return line.length > 110 ? object : line.replace(/^( +\w+\?: .*) \| undefined;$/, "$1;");
 }
 
 function lineComments(texts: readonly string[], indent: string): string {

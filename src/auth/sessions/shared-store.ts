@@ -8,15 +8,15 @@ export interface StoredText {
 }
 
 /**
- * A database with compare and swap that several machines share. Refresh claims, waiting, sealing and retries are this
- * package's, so it needs no lock, lease or clock.
+ * A database with compare and swap that several machines share; it needs no lock, lease or clock. Refresh claims,
+ * waiting, sealing and retries are this package's.
  *
  * An error counts as "no response": the library tries again, and then reports `storage_unreachable`.
  */
 export interface SharedStore {
-  /** For messages; `the shared store` by default. */
+  /** `the shared store` by default. */
   readonly name?: string;
-  /** Undefined when there is none. Must not be older than the last acknowledged `save`. */
+  /** Must not be older than the last acknowledged `save`. */
   load(key: string, options: { signal: runtime.AbortSignal }): Promise<StoredText | undefined>;
   /**
    * Stores a text if the current one has this version, atomically.
