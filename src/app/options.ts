@@ -50,8 +50,8 @@ export interface AuthOptions {
   /** Where everything is stored, except the secret behind a key without passphrase; by default the platform's place. */
   folder?: string | undefined;
   /**
-   * `"keychain"`, the default if available, holds the key of sealed files; `"file"`: a derived key, without consent;
-   * `"memory"`: for the life of this object.
+   * `"keychain"`, the default if available: files sealed with a key in it; `"file"`: with a derived key, without
+   * consent; `"memory"`: for the life of this object.
    */
   storage?: "keychain" | "file" | "memory" | undefined;
   /** A database that several machines share, instead. */

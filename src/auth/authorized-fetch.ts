@@ -12,7 +12,7 @@ import { mostHops, nextHop, type Hop, type RedirectScope } from "../http/redirec
 import { targetOf } from "../http/token-target.ts";
 import { presentToken } from "./present-token.ts";
 
-/** Options in addition to those of `fetch`. */
+/** In addition to the options of `fetch`. */
 export interface AuthorizedRequestInit extends runtime.RequestInit {
   /** After 408, 429, 5xx or no response, for requests that may be repeated; 2 by default. */
   retries?: number;
@@ -20,7 +20,7 @@ export interface AuthorizedRequestInit extends runtime.RequestInit {
   timeoutMs?: number;
   /** `"service"`, or by default `"anywhere"`: outside of the service, a GET or HEAD without token, body or headers. */
   redirects?: RedirectScope;
-  /** `"optional"` sends the request without a token when not logged in, by default an error. */
+  /** `"optional"`: when not logged in, the request goes without a token. An error by default. */
   login?: "required" | "optional";
 }
 
