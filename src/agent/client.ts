@@ -58,7 +58,7 @@ export function agentClient(
     ).catch((cause: unknown) => {
       const gone = `the agent named by ${origin} does not respond (${reasonOf(cause)})`;
       throw new AuthError("network_unavailable", gone, {
-        hint: hint`Start it again on the machine with the login: ${{ command: "auth agent" }}. Set ${origin} here to its output`,
+        hint: hint`Start it again on the machine with the login: ${{ command: "auth agent" }}. Set ${origin} here to the value it prints`,
         cause,
       });
     });
@@ -75,7 +75,7 @@ export function agentClient(
       const isLoan = [host, service, profile].every((text) => typeof text === "string") && isJsonObject(user);
       if (!isLoan || typeof user["id"] !== "string" || !Array.isArray(loan["teams"]))
         throw new AuthError("service_answer_invalid", `${origin} does not name an agent`, {
-          hint: hint`Run this on the machine with the login, and set ${origin} here to its output: ${{ command: "auth agent" }}`,
+          hint: hint`Run this on the machine with the login, and set ${origin} here to the value it prints: ${{ command: "auth agent" }}`,
         });
       return loan as unknown as Loan;
     },
@@ -144,8 +144,8 @@ function exchange(
 
 /** It may have another secret, or be anything else: nothing of it is believed or shown. */
 function notTheAgent(origin: string): AuthError {
-  return new AuthError("configuration_invalid", `the agent refused the secret in ${origin}`, {
-    hint: hint`Set ${origin} to the output of the running agent: ${{ command: "auth agent" }}`,
+  return new AuthError("configuration_invalid", `the agent rejected the secret in ${origin}`, {
+    hint: hint`Set ${origin} to the value printed by the running ${{ command: "auth agent" }}`,
   });
 }
 

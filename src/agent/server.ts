@@ -96,7 +96,7 @@ async function answer(
     return refusal(404, "not_found", `this version of the protocol has no ${asked}`);
   const question = await readQuestion(request);
   if (question === undefined) return refusal(400, "usage_invalid", "the request is not a JSON object, or is too large");
-  if (!(await isAllowed(request))) return refusal(403, "access_denied", "the agent's user refused");
+  if (!(await isAllowed(request))) return refusal(403, "access_denied", "the user denied it on the agent's terminal");
   switch (pathname) {
     case tokenPath: {
       const token = await lender.token(tokenQuestion(question));

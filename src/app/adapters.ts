@@ -24,7 +24,7 @@ export interface RequestHeaders extends Iterable<[name: string, value: string]> 
  * The login for clients of google-auth-library: `Object.assign(new PassThroughClient(), googleHeaders(auth))`.
  *
  * @param auth - see {@link Auth}
- * @throws (the returned function) AuthError `configuration_invalid` for a token bound to a key
+ * @throws AuthError `configuration_invalid` from the returned function, for a token bound to a key
  */
 export function googleHeaders(auth: Auth): GoogleHeaders {
   return {

@@ -209,7 +209,7 @@ function nobodyAsked(question: ConsentQuestion): undefined {
   if (question.about !== "file") return undefined;
   throw new AuthError(
     "consent_required",
-    `the session needs an encrypted file (${question.reason}), and onConsent did not ask for consent`,
+    `the session needs an encrypted file (${question.reason}), and onConsent did not ask the user`,
     {
       hint: hint`Pass onConsent to ask the user, or storage: "file". The user can agree beforehand: ${{ variable: "STORAGE", value: "file" }}`,
     },

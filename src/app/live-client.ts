@@ -12,7 +12,7 @@ import { liveClient, type LiveClient, type LiveMessage } from "../sync/live-clie
 export interface LiveOptions {
   onMessage?: (message: LiveMessage) => void;
   /**
-   * By default the runtime's, which Node 20 has with `--experimental-websocket`. It must accept headers, and limit
+   * By default the runtime's, which Node.js 20 has with `--experimental-websocket`. It must accept headers, and limit
    * message sizes itself.
    */
   WebSocket?: SocketConstructor;

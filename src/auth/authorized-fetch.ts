@@ -149,7 +149,7 @@ export function createAuthorizedFetch({
       ended: (token) => tokens.sessionRefused(token),
       requireReplay(next) {
         if (next.user?.id !== first.user?.id) throw anotherUser(first, next);
-        if (!isReplayable(init.body)) throw notReplayable(url, "refused the access token");
+        if (!isReplayable(init.body)) throw notReplayable(url, "rejected the access token");
       },
       clock,
     });
@@ -245,7 +245,7 @@ function isIdempotent({ method = "GET", headers }: RequestInit): boolean {
 /** A user who logged in meanwhile did not make this request. */
 function anotherUser({ user: before }: Credential, { user: now }: Credential): NotAuthenticatedError {
   const [whose, who] = [before, now].map((user) => user?.email ?? user?.name ?? user?.id ?? "somebody");
-  return new NotAuthenticatedError(`the service refuses the access token of ${whose}, but ${who} is logged in now`, {
+  return new NotAuthenticatedError(`the service rejects the access token of ${whose}, but ${who} is logged in now`, {
     hint: `To send it as ${who}, send it again`,
   });
 }

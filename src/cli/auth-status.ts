@@ -9,7 +9,7 @@ export type Status = Printed<AuthStatus>;
 
 export function endOfSession({ accessTokenExpiresAt: ends, clockOffsetMs }: Session, now: number): string {
   return ends === undefined
-    ? "log in again when the service refuses the access token"
+    ? "log in again when the service rejects the access token"
     : `log in again at ${timeHere(ends - clockOffsetMs, now)}`;
 }
 

@@ -12,7 +12,7 @@ export interface TeamOutput {
   readonly isPrivateTeamspace?: boolean;
 }
 
-/** The user, as the service says. */
+/** The user, as the service names them. */
 export interface UserOutput {
   readonly id: string;
   readonly email?: string;
@@ -172,7 +172,7 @@ export interface BazelCredential {
 
 /** `auth agent`, on one line, once it serves. It contains the secret. */
 export interface AgentOutput {
-  /** To set to `value` where the login is used. */
+  /** Set it to `value` where the login is used. */
   readonly variable: string;
   readonly value: string;
   /** Or `origin`, for http. */

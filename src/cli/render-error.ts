@@ -30,7 +30,7 @@ export function renderError(
       : String(error);
   const interrupted = mayHaveChanged
     ? "Check whether the request took effect before you try again"
-    : "Run the command again. Nothing was changed";
+    : "Run the command again";
   const reload =
     unloadable === "ERR_MODULE_NOT_FOUND"
       ? "Install it again"

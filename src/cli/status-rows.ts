@@ -72,7 +72,7 @@ export function sessionRows(
     ["User", emailAndName(found)],
     ["Default team", teamName(found)],
     ["Teams", teamNames(found)],
-    ["Access token", `${until(found.accessTokenExpiresAt, "valid until the service refuses it")}${bound}`],
+    ["Access token", `${until(found.accessTokenExpiresAt, "valid until the service rejects it")}${bound}`],
     [
       "Refresh token",
       session.refreshToken

@@ -4,7 +4,7 @@ import type { Environment } from "../platform/paths.ts";
 /** A group of commands, by its first word. */
 export type CommandGroup = "auth" | "api" | "completion" | "sync" | "tracker";
 
-/** Options as for `createAuth`, and of the commands. */
+/** The options of `createAuth`, and those of the commands. */
 export interface CommandOptions extends Omit<AuthOptions, "issuer" | "commands"> {
   /** Undefined if the user names it, or the service, at the first login. */
   issuer: string | undefined;

@@ -23,7 +23,7 @@ export function examineSession({ name, profile }: ProfileInUse, now: number): Fi
 function accessToken(session: Session, now: number): Finding {
   const report = reportOn("D302", "access token");
   const { accessTokenExpiresAt: expires, refreshToken } = session;
-  if (expires === undefined) return report("ok", "valid until the service refuses it");
+  if (expires === undefined) return report("ok", "valid until the service rejects it");
   const at = new Date(expires).toISOString();
   if (isBeforeIssue(session, now))
     return report("note", `issued in the future, so the clock here was set back: the next command refreshes it`);

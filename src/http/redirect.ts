@@ -27,7 +27,7 @@ export function nextHop(response: Response, from: Hop, service: string, scope: R
   const location = response.headers.get("location");
   if (location === null) return undefined;
   const refuse = (why: string): AuthError =>
-    new AuthError("service_rejected", `${shownAddress(from.url)} redirects to ${why}: it was not followed`, {
+    new AuthError("service_rejected", `${shownAddress(from.url)} redirects to ${why}`, {
       hint: "Use the new URL, if you trust it",
     });
   if (!URL.canParse(location, from.url)) throw refuse("an invalid URL");

@@ -4,7 +4,7 @@ import { excerpt } from "../base/secret.ts";
 import type * as runtime from "../base/runtime-types.ts";
 import type { Clock } from "../platform/clock.ts";
 import { isJsonObject, parseJson, textOf, type JsonObject } from "./json-members.ts";
-import { whenToRetry, isRefusalToAct, isTransientStatus, retryAfter } from "./retry.ts";
+import { whenToRetry, isTransientStatus, retryAfter } from "./retry.ts";
 
 export interface ExchangeOptions {
   fetch: runtime.Fetch;
@@ -87,7 +87,7 @@ export function serviceFailure(response: Response, body: JsonObject | undefined)
   if (isTransientStatus(response.status)) {
     return new ServiceError("service_unavailable", message, {
       ...facts,
-      hint: `${isRefusalToAct(response.status) ? "Nothing was lost. " : ""}Try again ${whenToRetry(facts.retryAfterMs)}`,
+      hint: `Try again ${whenToRetry(facts.retryAfterMs)}`,
     });
   }
   if (error === undefined) {
@@ -126,7 +126,7 @@ export function unreachable(url: string, cause: unknown, signal: AbortSignal | u
     "network_unavailable",
     timedOut ? `${where(url)} did not respond in time` : `cannot reach ${where(url)} (${reasonOf(cause)})`,
     {
-      hint: "Nothing was lost. Check the network and the URL, then try again",
+      hint: "Check the network and the URL, then try again",
       cause,
     },
   );

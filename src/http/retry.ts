@@ -6,11 +6,6 @@ export function isTransientStatus(status: number): boolean {
   return status === 408 || status === 429 || (status >= 500 && status !== 501);
 }
 
-/** Whether a transient status says that nothing was done. A failing gateway does not know. */
-export function isRefusalToAct(status: number): boolean {
-  return [408, 429, 503].includes(status);
-}
-
 /** In milliseconds: the body's `retry_after`, else `Retry-After` in seconds or as a date (RFC 9110 §10.2.3). */
 export function retryAfter(response: Response, body?: JsonObject): number | undefined {
   const inBody = body?.["retry_after"];

@@ -143,7 +143,7 @@ function unreachable(proxy: ProxyServer, url: URL, cause: unknown): ServiceError
     "network_unavailable",
     `cannot reach ${shownAddress(url)} via proxy ${proxy.address} (${reasonOf(cause)})`,
     {
-      hint: hint`Nothing was lost. Check the network and ${proxy.variable}, or ${bypassProxy(url)}`,
+      hint: hint`Check the network and ${proxy.variable}, or ${bypassProxy(url)}`,
       cause,
     },
   );

@@ -40,12 +40,12 @@ export function judgeBatch({ status, retryAfterMs, body }: ServiceAnswer, sent: 
     });
   }
   if (status === 400) {
-    const events = verdicts(body?.["details"], sent, (detail) => rejected(detail, "the service refused it (400)"));
+    const events = verdicts(body?.["details"], sent, (detail) => rejected(detail, "the service rejected it (400)"));
     if (events.size > 0) return { events, next: "continue" };
     return halve(sent, {
       kind: "rejected",
       category: undefined,
-      reason: serviceText(body?.["error"]) ?? "the service refused it (400)",
+      reason: serviceText(body?.["error"]) ?? "the service rejected it (400)",
       final: false,
     });
   }
@@ -62,12 +62,12 @@ function halve(sent: readonly string[], verdict: EventVerdict): BatchVerdict {
 /** Neither the event's fault nor the artifact's. */
 export function drainFailure(status: number, retryAfterMs: number | undefined, what: string): AuthError {
   if (status === 401)
-    return new NotAuthenticatedError("the service refused the access token, even after a refresh", {
+    return new NotAuthenticatedError("the service rejects the access token, even after a refresh", {
       code: "session_ended",
     });
   const facts = { status, retryAfterMs };
   if (status === 403) {
-    return new ServiceError("access_denied", "the service refuses events from this account for this team (403)", {
+    return new ServiceError("access_denied", "the service rejects events from this account for this team (403)", {
       ...facts,
       hint: hint`See your teams: ${{ command: "auth team" }}`,
     });
@@ -79,7 +79,7 @@ export function drainFailure(status: number, retryAfterMs: number | undefined, w
     {
       ...facts,
       hint: isPassing
-        ? hint`Nothing was lost. Try again ${retryAfterMs === undefined ? "later" : whenToRetry(retryAfterMs)}: ${{ command: "sync now" }}`
+        ? hint`Try again ${retryAfterMs === undefined ? "later" : whenToRetry(retryAfterMs)}: ${{ command: "sync now" }}`
         : hint`Check the URL of the service: ${{ command: "auth status" }}`,
     },
   );

@@ -116,7 +116,7 @@ export async function drainEvents(
     if (refusedSingly >= maxRefusedSingly && counts.delivered + counts.duplicates === 0) {
       failure = new ServiceError(
         "service_rejected",
-        `the service refused ${refusedSingly} events one by one with 400, and accepted none`,
+        `the service rejected ${refusedSingly} events one by one with 400, and accepted none`,
         {
           status: 400,
           hint: hint`See its reasons: ${{ command: "sync now", options: ["--report", "report.json"] }}`,
@@ -143,7 +143,7 @@ export async function drainEvents(
       if (givenUp)
         queue.giveUp(
           single,
-          verdict.final ? verdict.reason : `refused ${maxTries} times, most recently with: ${verdict.reason}`,
+          verdict.final ? verdict.reason : `rejected ${maxTries} times, most recently with: ${verdict.reason}`,
         );
       else if (items.length === 1) queue.retry(single);
       counts.rejected++;

@@ -32,7 +32,7 @@ export function heartbeat(clock: Clock): Heartbeat {
       if (leftMs <= 0)
         return lost.abort(
           new AuthError("network_unavailable", `no message from the service for ${Math.round(limitMs / 1000)} s`, {
-            hint: "Wait for the next connection. Nothing was lost",
+            hint: "Wait for the next connection",
           }),
         );
       await clock.sleep(Math.min(leftMs, longestSleepMs), { signal: ended.signal, background: true });

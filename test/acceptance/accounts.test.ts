@@ -67,7 +67,7 @@ test("auth list shows every account, its service, and which one is active", asyn
   });
   assert.match(
     (await inProject("auth list", { ...env, SPEC_KITTY_PROFILE: "work" })).stderr,
-    /^Here, "work" is used, because of SPEC_KITTY_PROFILE\.$/m,
+    /^In use here: "work" \(SPEC_KITTY_PROFILE\)\.$/m,
   );
 });
 
@@ -82,7 +82,7 @@ test("auth switch makes another account the active one, and warns when something
   assert.deepEqual(JSON.parse((await here("auth switch default --json")).stdout), { active: "default" });
   assert.match(
     (await inProject("auth switch default", { SPEC_KITTY_PROFILE: "work" })).stderr,
-    /^warning: here, "work" is still used, because of SPEC_KITTY_PROFILE$/m,
+    /^warning: "work" is still in use here \(SPEC_KITTY_PROFILE\)$/m,
   );
   assert.match(
     (await inProject("auth switch default", { SPEC_KITTY_ACCESS_TOKEN: "t" })).stderr,

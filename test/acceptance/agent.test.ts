@@ -148,7 +148,7 @@ test("S-009 the socket is this user's alone, its directory too, and both need th
   }
   const refused = await runHere(["auth", "token"], borrower(t, `${private_.socket}#${shared.secret}`).env);
   assert.equal(refused.code, 2);
-  assert.match(refused.stderr, /^error: the agent refused the secret in SPEC_KITTY_AGENT\n/);
+  assert.match(refused.stderr, /^error: the agent rejected the secret in SPEC_KITTY_AGENT\n/);
 });
 
 test("S-009 the socket is in no directory that others can exchange", {
@@ -253,7 +253,10 @@ test("with --confirm each new client waits for the user's yes", { skip: noTermin
   agent.type("n\n");
   const { code, stderr } = await second;
   assert.equal(code, 5);
-  assert.match(stderr, /^error: the agent named by SPEC_KITTY_AGENT returned no token: the agent's user refused\n/);
+  assert.match(
+    stderr,
+    /^error: the agent named by SPEC_KITTY_AGENT returned no token: the user denied it on the agent's terminal\n/,
+  );
   const alone = await runCommand(t, ["auth", "agent", "--confirm"], at.env);
   assert.equal(alone.code, 2);
   assert.match(alone.stderr, /^error: --confirm needs a terminal/);

@@ -194,14 +194,14 @@ const services: Record<string, Fault> = {
     end: ({ saas }) => saas.start(),
     lasts: true,
     codes: { "before sending": "3 3 3 3 0 0", "after sending": "the connection was there", "while storing": answered },
-    says: { 3: /cannot reach [^]*hint: Nothing was lost/ },
+    says: { 3: /cannot reach [^]*hint: Check the network/ },
   },
   "a connection that is cut": answers(
     { reset: "before" },
     "1 1 1 3 0 s",
     /may have renewed the session\nhint: Try again in a moment|cannot reach /,
   ),
-  "a service that answers 503": answers({ status: 503, body: "" }, "3 3 3 3 0 s", /503\nhint: Nothing was lost/),
+  "a service that answers 503": answers({ status: 503, body: "" }, "3 3 3 3 0 s", /503\nhint: Try again /),
   "a gateway that answers 502": answers({ status: 502, body: "" }, "3 3 3 3 0 s", /502\nhint: Try again in a moment/),
   "a network that answers with HTML": answers(
     { body: "<html>", headers: { "Content-Type": "text/html" } },

@@ -94,7 +94,7 @@ test("--provider github: with a code and without a secret, form-encoded unless a
   );
   assert.equal(
     stdout,
-    "✓ Logged in as octocat. There is no refresh token: log in again when the service refuses the access token.\n",
+    "✓ Logged in as octocat. There is no refresh token: log in again when the service rejects the access token.\n",
   );
   const exchange = "POST github.com/login/oauth/access_token";
   assert.deepEqual(paths(requests), [

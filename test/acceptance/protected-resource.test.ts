@@ -221,7 +221,7 @@ test("S-011 a resource that names an issuer gets no token by the client of the e
   assert.match(
     stderr,
     new RegExp(
-      `^error: "${address}" accepts the tokens of "${provider.issuer}", and the client in the environment needs your approval for that$`,
+      `^error: "${address}" names the issuer "${provider.issuer}", and using the client ID in SPEC_KITTY_CLIENT_ID there needs your approval$`,
       "m",
     ),
   );

@@ -139,7 +139,7 @@ test("invalid_scope says which scopes were sent and which the provider lists, an
   assert.match(
     stderr,
     new RegExp(
-      `^error: .*invalid_scope.*: "openid project" was requested, and the issuer lists "openid", "projects"\nhint: Name the scopes you need: spec-kitty auth login ${provider.issuer} --scope openid --client-id cli_native$`,
+      `^error: .*invalid_scope.*: the login requested "openid project", and the issuer lists "openid", "projects"\nhint: Name the scopes you need: spec-kitty auth login ${provider.issuer} --scope openid --client-id cli_native$`,
       "m",
     ),
   );

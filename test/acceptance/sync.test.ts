@@ -72,10 +72,10 @@ test("--report writes what was refused and why, and --strict turns that into an 
   const path = join(at.folder, "report.json");
   const { code, stdout, stderr } = await at.run(`sync now --strict --report ${path}`);
   assert.equal(code, 1);
-  assert.equal(stdout, "✓ Sent 1 event and 0 artifacts; 2 refused, 1 still queued.\n");
+  assert.equal(stdout, "✓ Sent 1 event and 0 artifacts; 2 rejected, 1 still queued.\n");
   assert.equal(
     stderr,
-    `warning: ${first} was refused (no such lane) and set aside\nwarning: ${second} was refused (busy) and stays queued\n`,
+    `warning: ${first} was rejected (no such lane) and set aside\nwarning: ${second} was rejected (busy) and stays queued\n`,
   );
   assert.deepEqual(JSON.parse(readFileSync(path, "utf8")), {
     rejections: [

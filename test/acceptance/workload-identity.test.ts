@@ -274,7 +274,7 @@ test("an error names the side that refused, and what it compared", async (t) => 
   assert.equal(refused[0], 1);
   assert.ok(
     refused[1].startsWith(
-      `error: "${at.saas.url}" refused the identity of GitLab (iss "https://other.example", sub "project:7", aud "${at.saas.url}"): `,
+      `error: "${at.saas.url}" rejected the identity of GitLab (iss "https://other.example", sub "project:7", aud "${at.saas.url}"): `,
     ),
     refused[1],
   );

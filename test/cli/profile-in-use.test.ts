@@ -44,11 +44,11 @@ test("the option takes precedence over the variable, that over the directory's c
   assert.equal((await here("auth whoami")).stdout, "alice@example.com\n", "elsewhere nothing has changed");
   assert.match(
     (await inProject("auth list")).stderr,
-    new RegExp(`^Here, "other" is used, because of --here in ${project}\\.$`, "m"),
+    new RegExp(`^In use here: "other" \\(--here in ${project}\\)\\.$`, "m"),
   );
   assert.match(
     (await inProject("auth switch work")).stderr,
-    new RegExp(`^warning: here, "other" is still used, because of --here in ${project}$`, "m"),
+    new RegExp(`^warning: "other" is still in use here \\(--here in ${project}\\)$`, "m"),
   );
 });
 
@@ -248,7 +248,7 @@ test("a token in the environment is shown as one, takes precedence over every pr
   assert.equal(refused.code, 4);
   assert.match(
     refused.stderr,
-    /^error: the service refuses the access token from SPEC_KITTY_ACCESS_TOKEN\nhint: .*unset SPEC_KITTY_ACCESS_TOKEN\n$/,
+    /^error: the service rejects the access token from SPEC_KITTY_ACCESS_TOKEN\nhint: .*unset SPEC_KITTY_ACCESS_TOKEN\n$/,
   );
 });
 

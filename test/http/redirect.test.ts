@@ -65,7 +65,7 @@ for (const [title, location, init, options] of [
     assert.throws(
       () => hop(init, location, options),
       (error) =>
-        error instanceof AuthError && error.code === "service_rejected" && /was not followed/.test(error.message),
+        error instanceof AuthError && error.code === "service_rejected" && / redirects to /.test(error.message),
     );
   });
 }

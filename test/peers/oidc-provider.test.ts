@@ -293,5 +293,5 @@ test("FR-024 a job's identity is exchanged by both grants, where the provider ha
   const elsewhere = { ...env, SPEC_KITTY_ID_TOKEN: platform.token("https://another.example", { sub: "ci" }) };
   const refused = await runCommand(t, ["auth", "token"], elsewhere);
   assert.equal(refused.code, 1);
-  assert.match(refused.stderr, /refused the identity of GitLab .*aud "https:\/\/another.example".*"invalid_grant"/);
+  assert.match(refused.stderr, /rejected the identity of GitLab .*aud "https:\/\/another.example".*"invalid_grant"/);
 });

@@ -165,7 +165,7 @@ test("an event that is refused twenty times goes to the dead-letter directory, c
     [...Array.from({ length: 19 }, () => false), true],
   );
   const [reason = "", event = ""] = filesIn(folder, "events-dead-letter").sort((a, b) => b.length - a.length);
-  assert.match(readFileSync(join(folder, reason), "utf8"), /refused 20 times, most recently with: odd project/);
+  assert.match(readFileSync(join(folder, reason), "utf8"), /rejected 20 times, most recently with: odd project/);
   assert.equal(JSON.parse(readFileSync(join(folder, event), "utf8")).event_id, id);
   assert.equal(saas.events.get(id)?.deliveries, 20);
 });

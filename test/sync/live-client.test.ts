@@ -230,7 +230,10 @@ withWebSocket(import.meta.url, (WebSocket) => {
     );
     stage.saas.faults.next("/ws", { headers: { "Sec-WebSocket-Extensions": "permessage-deflate" } });
     stage.saas.closeSockets();
-    await assert.rejects(stage.ended, is("service_answer_invalid", /^"ws:.*\/ws" uses compression without an offer$/));
+    await assert.rejects(
+      stage.ended,
+      is("service_answer_invalid", /^"ws:.*\/ws" uses compression that was not offered$/),
+    );
     assert.equal(snapshots(stage), 1);
   });
 
@@ -355,7 +358,7 @@ withWebSocket(import.meta.url, (WebSocket) => {
     await refused.saas.until(() => snapshots(refused) === 1);
     refused.saas.faults.always("/ws", { status: 401 });
     refused.saas.closeSockets();
-    await assert.rejects(refused.ended, is("access_denied", /"ws:.*\/ws" returned 401 to a fresh ticket/));
+    await assert.rejects(refused.ended, is("access_denied", /"ws:.*\/ws" rejected a new ticket with 401/));
     assert.equal(refused.saas.counters.tickets, 3);
     assert.equal(refused.client.state, "Offline");
   });

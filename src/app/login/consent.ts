@@ -127,7 +127,7 @@ export async function agreedHosts(
     if (!(await onConsent?.({ about: "host", issuer: service, host })))
       throw new AuthError(
         "consent_required",
-        `"${service}" accepts the tokens of "${issuer}", and the client in the environment needs your approval for that`,
+        `"${service}" names the issuer "${issuer}", and using the client ID in ${identity.variable("CLIENT_ID")} there needs your approval`,
         {
           hint: hint`Unset ${{ variable: "CLIENT_ID" }}. If you know from another source that the two belong together: ${login(undefined, service, "--trust-host", host)}`,
         },

@@ -67,7 +67,7 @@ export async function userOfToken(
 ): Promise<UserInfo> {
   const response = await ask(credential, endpoint, exchange);
   if (response.status !== 401) return userInfoResponse(response);
-  throw new NotAuthenticatedError(`the service refuses the access token from ${origin}`, {
+  throw new NotAuthenticatedError(`the service rejects the access token from ${origin}`, {
     hint: hint`${kind === "given" ? `Set ${origin} to a new token. ` : ""}To use the login instead: ${{ set: origin, value: null }}`,
   });
 }

@@ -131,7 +131,7 @@ async function findUser(
   } catch (error) {
     if (!(error instanceof AuthError) || error.code === "interrupted") throw error;
     throw new AuthError(error.code, `the service does not name the user of this login: ${error.message}`, {
-      hint: hint`Nothing was stored. Try again: ${login()}`,
+      hint: hint`Try again: ${login()}`,
       cause: error,
     });
   }

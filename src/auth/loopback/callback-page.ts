@@ -157,7 +157,7 @@ function wording(
         title: "This is not the login in progress",
         lines: [
           "The URL of this page belongs to another login and was ignored. The login is still waiting.",
-          "If you started several, use the window opened last.",
+          "If you started several logins, use the window opened last.",
         ],
       };
     case "opened-before":

@@ -183,7 +183,7 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
 
 function openedTwice(): AuthError {
   return new AuthError("access_denied", "the URL was opened twice: someone else may have opened it", {
-    hint: hint`Nothing was changed. Try again: ${login()}. If it happens again, open the URL yourself: ${login(undefined, "--no-browser")}`,
+    hint: hint`Try again: ${login()}. If it happens again, open the URL yourself: ${login(undefined, "--no-browser")}`,
   });
 }
 

@@ -76,7 +76,7 @@ function idTokenClaims(
   // Not the nonce, nor values that a forger may have chosen.
   const refuse = (why: string): AuthError =>
     new AuthError("service_answer_invalid", `the ID token of "${server.issuer}" ${why}`, {
-      hint: hint`Nothing was stored. Try again: ${login()}`,
+      hint: hint`Try again: ${login()}`,
     });
   const { required, optional } = memberReader(claims, (name, expected) =>
     refuse(claims[name] === undefined ? `has no "${name}"` : `has a "${name}" that is not ${expected}`),

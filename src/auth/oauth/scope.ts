@@ -83,7 +83,7 @@ export function withScopes(error: unknown, { server, scope }: { server: Authoriz
   const known =
     listed === undefined ? "the issuer lists none" : `the issuer lists ${listed.map((name) => `"${name}"`).join(", ")}`;
   const { status, code } = error;
-  return new ServiceError(code, `${error.message}: "${scope}" was requested, and ${known}`, {
+  return new ServiceError(code, `${error.message}: the login requested "${scope}", and ${known}`, {
     status,
     error: error.error,
     hint: hint`Name the scopes you need: ${login(undefined, "--scope", accepted.join(" ") || "…")}`,

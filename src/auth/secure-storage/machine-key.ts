@@ -33,7 +33,7 @@ export function machineKey({ identity, folder, platform, clock, machine = machin
   const path = (): string => join(folder(), "credentials.secret");
   const variable = stateVariable(platform);
   const startOver = loginAnew();
-  const restore = hint`Restore it from a backup, or set ${variable} to its value at login. If it is lost: ${startOver}`;
+  const restore = hint`Restore it from a backup, or set ${variable} as it was at login. If it is lost: ${startOver}`;
   const read = async (): Promise<Buffer | undefined> => {
     const text = (await about(variable, () => readPrivateFile(path())))?.toString("latin1");
     if (text === undefined || /^[0-9a-f]{64}$/.test(text))
@@ -78,7 +78,7 @@ export function machineKey({ identity, folder, platform, clock, machine = machin
           hint: restore,
         });
       if (!isOurSecret)
-        throw new AuthError("storage_damaged", `the session belongs to a different secret than "${path()}"`, {
+        throw new AuthError("storage_damaged", `the session was sealed with a different secret than "${path()}"`, {
           hint: restore,
         });
       return derive(secret, way.salt);

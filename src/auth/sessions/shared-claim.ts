@@ -224,6 +224,6 @@ export class SharedClaims {
 
 function busy(): AuthError {
   return new AuthError("lock_unavailable", "another process is still refreshing the session", {
-    hint: "Nothing was lost. Try again in a moment",
+    hint: "Try again in a moment",
   });
 }

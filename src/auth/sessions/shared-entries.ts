@@ -127,7 +127,7 @@ export class SharedEntries {
 
   #unreachable(cause: unknown): AuthError {
     return new AuthError("storage_unreachable", `${this.#place} does not respond (${reasonOf(cause)})`, {
-      hint: "Nothing was lost. Check the store and the network, then try again",
+      hint: "Check the store and the network, then try again",
       cause,
     });
   }

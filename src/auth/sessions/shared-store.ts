@@ -8,7 +8,7 @@ export interface StoredText {
 }
 
 /**
- * A database with compare and swap that several machines share; it needs no lock, lease or clock. Refresh claims,
+ * A database with compare-and-swap, shared by several machines; it needs no lock, lease or clock. Refresh claims,
  * waiting, sealing and retries are this package's.
  *
  * An error counts as "no response": the library tries again, and then reports `storage_unreachable`.

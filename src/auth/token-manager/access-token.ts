@@ -4,7 +4,7 @@ import type * as runtime from "../../base/runtime-types.ts";
 export interface AccessTokenOptions {
   /** How long the token must stay valid; at least a minute or a tenth of its lifetime, whichever is less. */
   minValidityMs?: number;
-  /** A token that the service answered with 401: it is replaced, unless it already was. */
+  /** A token that the service rejected with 401: it is replaced, unless it already was. */
   rejected?: string;
   /** Ends this caller's wait. A refresh that other callers wait for goes on. */
   signal?: runtime.AbortSignal;

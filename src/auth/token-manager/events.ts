@@ -13,7 +13,7 @@ export interface AuthEvents {
   /** The refreshed session could not be stored, and lives only in this process until a later try succeeds. */
   unsaved: { readonly profile: string; readonly error: AuthError };
   /**
-   * A second has passed: another process is at work (`refresh`, `change`), or the service has not answered a refresh.
+   * A second has passed: another process is at work (`refresh`, `change`), or the service has not responded to a refresh.
    */
   waiting: {
     readonly work: "refresh" | "change" | "answer";

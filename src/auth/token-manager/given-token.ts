@@ -9,7 +9,7 @@ export function givenToken(accessToken: Secret): TokenGiver {
       return { accessToken, tokenType: "Bearer", accessTokenExpiresAt: undefined, clockOffsetMs: 0 };
     },
     async sessionRefused() {
-      throw new NotAuthenticatedError("the service refuses the access token", {
+      throw new NotAuthenticatedError("the service rejects the access token", {
         code: "session_ended",
         hint: hint`Set ${{ variable: "ACCESS_TOKEN" }} to a new one`,
       });

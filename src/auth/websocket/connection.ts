@@ -58,7 +58,7 @@ export async function holdConnection({ url, ticket }: WebSocketTicket, options: 
         upgrade.end();
         upgrade.limit(longestMessage, (what) => reject(unusable(url, what)));
         if (upgrade.isPlain() && socket.extensions) {
-          reject(unusable(url, "uses compression without an offer"));
+          reject(unusable(url, "uses compression that was not offered"));
           return socket.close();
         }
         onOpen(socket);
@@ -93,12 +93,12 @@ function refused(url: URL, status: number): ServiceError {
   if (status === 0)
     return new ServiceError("network_unavailable", `cannot open a connection to ${where}`, { hint: batches });
   if (status === 401 || status === 403) {
-    return new ServiceError("access_denied", `${where} returned ${status} to a fresh ticket`, {
+    return new ServiceError("access_denied", `${where} rejected a new ticket with ${status}`, {
       status,
       hint: hint`Try again. If it happens again, log in again: ${login(undefined, "--force")}`,
     });
   }
-  return new ServiceError("service_unavailable", `${where} returned ${status} to the upgrade to a WebSocket`, {
+  return new ServiceError("service_unavailable", `${where} returned ${status} to the WebSocket upgrade`, {
     status,
     hint: batches,
   });

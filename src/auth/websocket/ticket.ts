@@ -59,7 +59,7 @@ function refusal(response: Response, body: Readonly<Record<string, unknown>> | u
   const cause = serviceFailure(response, body);
   const options: AuthErrorOptions = { hint: hint`See your teams: ${{ command: "auth team" }}`, cause };
   if (response.status === 401)
-    return new NotAuthenticatedError("the service refuses the access token, even after a refresh", { cause });
+    return new NotAuthenticatedError("the service rejects the access token, even after a refresh", { cause });
   if (response.status === 403) return new AuthError("access_denied", `you are not a member of team "${team}"`, options);
   if (response.status === 404)
     return new AuthError("service_rejected", `the service does not know the team "${team}"`, options);

@@ -91,7 +91,7 @@ function refusal(
 ): AuthError {
   const { code, status, error: name, retryAfterMs } = error;
   const who = claimsOf(identity);
-  const what = `"${issuer}" refused the identity of ${sourceName(source)}${who && ` (${who})`}: ${error.message}`;
+  const what = `"${issuer}" rejected the identity of ${sourceName(source)}${who && ` (${who})`}: ${error.message}`;
   return new ServiceError(code, what, {
     status,
     error: name,

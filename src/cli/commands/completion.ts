@@ -6,7 +6,7 @@ import { scripts } from "../completion/scripts.ts";
 
 export const command: Command = defineCommand({
   usage: "completion bash|zsh|fish",
-  description: ({ command }) => `Print a completion script. It runs ${command} to list profiles and teams.`,
+  description: ({ command }) => `Print a completion script. The script runs ${command} to list profiles and teams.`,
   options: {},
   choices: Object.keys(scripts),
   examples: [

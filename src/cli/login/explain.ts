@@ -36,7 +36,7 @@ export function explainLogin({ app, out }: Context, planned: LoginPlan, json: bo
   if (json) return out.json(explanation);
   out.answer(`${isDevice ? "Device" : "Browser"} login, because ${reason}.`);
   for (const { name, value, meaning } of signals)
-    out.answer(`  ${name} ${value === "" ? "is not set" : `= ${value}`}: ${meaning}`);
+    out.answer(`  ${name} ${value === "" ? "is not set" : `= ${value}`}: ${meaning.replace(/ \([^()]*\)$/, "")}`);
   const rows: Row[] = [
     ["Profile", `${name} (${source}), ${known === undefined ? "new" : planned.already ? "logged in" : "logged out"}`],
     ["Service", profile.service],

@@ -65,7 +65,7 @@ export async function browserScreen(
         if (Buffer.byteLength(line) === cutLine) {
           out.warn("the pasted URL is too long for a line of this terminal, and was ignored");
           return out.hint(
-            hint`Press Ctrl-C, run: stty -icanon, and log in again. Or paste nothing: ${login(undefined, "--headless")}`,
+            hint`Press Ctrl-C, run stty -icanon, and log in again. Or log in without pasting: ${login(undefined, "--headless")}`,
           );
         }
         try {

@@ -47,7 +47,7 @@ test("invalid_scope says with a code too which scopes were sent and which the pr
   assert.equal(code, 1);
   assert.match(
     stderr,
-    /^error: .*invalid_scope.*: "openid project" was requested, and the issuer lists "openid", "projects"\nhint: Name the scopes you need: spec-kitty auth login .*--scope openid --client-id cli_native$/m,
+    /^error: .*invalid_scope.*: the login requested "openid project", and the issuer lists "openid", "projects"\nhint: Name the scopes you need: spec-kitty auth login .*--scope openid --client-id cli_native$/m,
   );
   assert.equal(await session(), undefined);
 });
@@ -70,7 +70,7 @@ test("a session without a refresh token is shown as one, with the time when it e
   provider.misbehaviour = { tokens: ({ refresh_token: _, expires_in: __, ...answer }) => answer };
   assert.match(
     (await here(`${loginAt(provider)} --force`)).stdout,
-    /There is no refresh token: log in again when the service refuses the access token\.\n$/,
+    /There is no refresh token: log in again when the service rejects the access token\.\n$/,
   );
 });
 

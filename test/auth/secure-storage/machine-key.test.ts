@@ -210,7 +210,7 @@ for (const [what, spoil, code, message, hint, options] of [
     ({ secret }) => rmSync(secret),
     "storage_unreadable",
     /the secret of the session is missing: "\S+credentials\.secret"/,
-    /^Restore it from a backup, or set XDG_STATE_HOME to its value at login\. If it is lost: spec-kitty auth login --force$/,
+    /^Restore it from a backup, or set XDG_STATE_HOME as it was at login\. If it is lost: spec-kitty auth login --force$/,
     {},
   ],
   [
@@ -225,7 +225,7 @@ for (const [what, spoil, code, message, hint, options] of [
     "is another",
     ({ secret }) => writeFileSync(secret, "ab".repeat(32)),
     "storage_damaged",
-    /the session belongs to a different secret than "\S+credentials\.secret"/,
+    /the session was sealed with a different secret than "\S+credentials\.secret"/,
     /^Restore it from a backup/,
     {},
   ],

@@ -288,7 +288,7 @@ test("an older copy that was put back is refused, and nothing is sent", async (t
   for (const app of [witness, worker({ env })]) {
     await assert.rejects(app.tokens().getAccessToken(), (error) => {
       assert.ok(code("storage_damaged")(error));
-      assert.match(String(error), /older than the last one here \(refresh 0 of 1\)/);
+      assert.match(String(error), /an old copy \(refresh 0 of 1\)/);
       return true;
     });
   }

@@ -88,7 +88,7 @@ async function assertNobodyStandsIn(stage: Stage): Promise<void> {
   for (const command of ["auth token", "auth whoami", `api POST ${echo} -d private`]) {
     const { code, stdout, stderr } = await here(command, { SPEC_KITTY_AGENT: value });
     assert.deepEqual([code, stdout], [2, ""], `${command}\n${stderr}`);
-    assert.match(stderr, /refused the secret/);
+    assert.match(stderr, /rejected the secret/);
   }
   assert.ok(heard.length > 0 && !heard.join().includes(secret));
   assert.equal(saas.count(echo), 0);

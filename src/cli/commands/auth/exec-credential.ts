@@ -54,7 +54,7 @@ export const command: Command = defineCommand({
  */
 function checkAsker(text: string, cluster: string | undefined, isUnverifiedFine: boolean): void {
   const refuse = (what: string, fix: string): AuthError =>
-    new AuthError("configuration_invalid", what, { hint: `In the exec section of the kubeconfig, ${fix}` });
+    new AuthError("configuration_invalid", what, { hint: `In the kubeconfig, ${fix}` });
   const info = parseJson(text) as
     | { apiVersion?: unknown; spec?: { cluster?: { server?: unknown; "insecure-skip-tls-verify"?: unknown } } }
     | null
@@ -64,21 +64,18 @@ function checkAsker(text: string, cluster: string | undefined, isUnverifiedFine:
     const found = typeof version === "string" ? `requests "${version}"` : "names no version";
     throw refuse(
       `KUBERNETES_EXEC_INFO ${found}, but this command responds with "${apiVersion}"`,
-      `set apiVersion: ${apiVersion}`,
+      `set apiVersion: ${apiVersion} in the exec section`,
     );
   }
   const server = addressOf(info?.spec?.cluster?.server);
   if (server === undefined) throw refuse("the client does not name its cluster", "set provideClusterInfo: true");
   if (cluster === undefined)
     throw refuse(
-      `the cluster ${server} requests a token, and --cluster is not set`,
+      `the client requests a token for the cluster ${server}, and --cluster is not set`,
       'add "--cluster" and the URL of the cluster to args',
     );
   if (addressOf(cluster) !== server)
-    throw refuse(
-      `the cluster ${server} requests the token of ${cluster}: it gets none`,
-      "use the user of this cluster",
-    );
+    throw refuse(`the token is for the cluster ${cluster}, not for ${server}`, "give this cluster a user of its own");
   // Anything but false: a client may omit it for no.
   if ((info?.spec?.cluster?.["insecure-skip-tls-verify"] ?? false) !== false && !isUnverifiedFine)
     throw refuse(

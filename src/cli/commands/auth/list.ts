@@ -54,6 +54,6 @@ export const command: Command = defineCommand({
       ];
     });
     out.answer(table([["", "PROFILE", "USER", "SERVICE", "STATE"], ...rows], out.columns));
-    if (name !== active || source.startsWith("--here")) out.say(`Here, "${name}" is used, because of ${source}.`);
+    if (name !== active || source.startsWith("--here")) out.say(`In use here: "${name}" (${source}).`);
   },
 });

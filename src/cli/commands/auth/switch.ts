@@ -24,7 +24,7 @@ export const command: Command = defineCommand({
       `The active profile ${folder === undefined ? "" : `in ${folder} `}is "${name}": ${stateOf(profile)}, ${profile.service}.`,
     );
     const used = await app.profileInUse({ mayBeNew: true });
-    if (used.name !== name) out.warn(`here, "${used.name}" is still used, because of ${used.source}`);
+    if (used.name !== name) out.warn(`"${used.name}" is still in use here (${used.source})`);
     if (app.tokenSource) out.warn(`${app.tokenSource.origin} is set, and takes precedence over every profile`);
   },
 });

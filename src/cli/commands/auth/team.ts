@@ -42,7 +42,7 @@ function findTeam(wanted: string, teams: readonly TeamOutput[]): TeamOutput {
     const [first, second] = matches;
     if (second !== undefined) {
       throw usageError(
-        `"${wanted}" is the name of ${matches.length} of your teams`,
+        `${matches.length} of your teams are named "${wanted}"`,
         `Use an ID: ${matches.map(described).join(", ")}`,
       );
     }

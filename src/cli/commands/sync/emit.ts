@@ -50,10 +50,7 @@ export const command: Command = defineCommand({
     });
     if (report.outcome === "failed") throw report.error;
     if (report.outcome === "refused") {
-      throw usageError(
-        `not a valid event: ${report.problems.join("; ")}`,
-        "Correct the event, and run the command again",
-      );
+      throw usageError(`not a valid event: ${report.problems.join("; ")}`, "Fix the event, then run the command again");
     }
     if (values.json) out.json<EmitOutput>({ queued: true, eventId: report.event.event_id });
     else out.done(`Queued ${report.event.event_type} ${report.event.event_id}.`);

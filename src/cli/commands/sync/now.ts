@@ -9,14 +9,14 @@ import type { Printed } from "../../output.ts";
 
 export const command: Command = defineCommand({
   usage: "sync now",
-  description: "Send the queue, oldest first. Keep refused events queued; set permanently refused ones aside.",
+  description: "Send the queue, oldest first. Keep rejected events queued; set permanently rejected ones aside.",
   options: {
-    report: { value: "FILE", choices: "files", help: "write refusals and reasons to a JSON file" },
-    strict: { help: "exit with code 1 if anything was refused" },
+    report: { value: "FILE", choices: "files", help: "write rejections and reasons to FILE, as JSON" },
+    strict: { help: "exit with code 1 if anything was rejected" },
     ...profileOption,
     ...jsonOption,
   },
-  examples: [["sync now"], ["sync now --strict --report refused.json"]],
+  examples: [["sync now"], ["sync now --strict --report rejected.json"]],
   async run({ app, out, signal }, values) {
     const rejections: Rejection[] = [];
     const sync = syncRuntimeOf(app, {
@@ -51,7 +51,7 @@ export const command: Command = defineCommand({
       // Failures get no tick, and what was sent before is still shown.
       else if (isSent) out.say(sent);
       for (const { id, reason, givenUp } of rejections.slice(0, 10))
-        out.warn(`${id} was refused (${reason}) and ${givenUp ? "set aside" : "stays queued"}`);
+        out.warn(`${id} was rejected (${reason}) and ${givenUp ? "set aside" : "stays queued"}`);
     }
     if (failure !== undefined) throw failure;
     return values.strict && refused > 0 ? 1 : 0;
@@ -65,7 +65,7 @@ export function drainOutput({ events, artifacts, left, failure }: DrainReport): 
 function details(duplicates: number, refused: number, left: number): string {
   const parts = [
     duplicates > 0 && `${duplicates} already there`,
-    refused > 0 && `${refused} refused`,
+    refused > 0 && `${refused} rejected`,
     left > 0 && `${left} still queued`,
   ];
   const said = parts.filter(Boolean).join(", ");

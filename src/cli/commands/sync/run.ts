@@ -25,7 +25,7 @@ export const command: Command = defineCommand({
         if (notice.kind === "drained") out.jsonLine<RunLine>({ type: "sent", ...drainOutput(notice.report) });
         return;
       }
-      if (notice.kind === "rejected") out.warn(`${notice.rejection.id} was refused (${notice.rejection.reason})`);
+      if (notice.kind === "rejected") out.warn(`${notice.rejection.id} was rejected (${notice.rejection.reason})`);
       if (notice.kind !== "drained") return;
       const { events, artifacts, failure, left } = notice.report;
       const sent = events.delivered + events.duplicates + artifacts.delivered;

@@ -161,7 +161,7 @@ export const trackerCommands: Readonly<
   }),
 
   run: trackerCommand("tracker run", {
-    description: "Get items from the tracker, then send items, 100 by default. Wait at most five minutes.",
+    description: "Get items from the tracker (100 by default), then send items. Wait at most five minutes.",
     options: ["no-pull", "limit", "idempotency-key"],
     examples: ["--provider github --project my-project", "--provider github --project my-project --no-pull"],
     call: ({ tracker, route, values: { limit, "no-pull": noPull }, options }) =>

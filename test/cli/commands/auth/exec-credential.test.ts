@@ -35,10 +35,7 @@ test("exec-credential responds only to its own version, and only when logged in"
     const { code, stdout, stderr } = await at.here("auth exec-credential", { KUBERNETES_EXEC_INFO: info });
     assert.equal(code, 2);
     assert.equal(stdout, "");
-    assert.match(
-      stderr,
-      /^error: KUBERNETES_EXEC_INFO .*\nhint: In the exec section of the kubeconfig, set apiVersion/,
-    );
+    assert.match(stderr, /^error: KUBERNETES_EXEC_INFO .*\nhint: In the kubeconfig, set apiVersion/);
   }
   const nobody = await scene(t);
   assert.equal((await nobody.here("auth exec-credential")).code, 4);
@@ -50,7 +47,7 @@ test("S-010 exec-credential gives a token to no cluster but the one that it was 
     [
       "",
       "https://cluster.example",
-      /^error: the cluster https:\/\/cluster\.example requests a token, and --cluster is not set\nhint: .*add "--cluster"/,
+      /^error: the client requests a token for the cluster https:\/\/cluster\.example, and --cluster is not set\nhint: .*add "--cluster"/,
     ],
     [
       " --cluster https://cluster.example",
@@ -60,11 +57,15 @@ test("S-010 exec-credential gives a token to no cluster but the one that it was 
     [
       " --cluster https://cluster.example",
       "https://other.example",
-      /^error: the cluster https:\/\/other\.example requests the token of https:\/\/cluster\.example: it gets none\nhint: /,
+      /^error: the token is for the cluster https:\/\/cluster\.example, not for https:\/\/other\.example\nhint: /,
     ],
-    [" --cluster https://cluster.example", "https://cluster.example.evil.example", /it gets none/],
-    [" --cluster https://cluster.example", "https://cluster.example/k8s/clusters/other", /it gets none/],
-    [" --cluster https://cluster.example", "http://cluster.example", /it gets none/],
+    [" --cluster https://cluster.example", "https://cluster.example.evil.example", /the token is for the cluster /],
+    [
+      " --cluster https://cluster.example",
+      "https://cluster.example/k8s/clusters/other",
+      /the token is for the cluster /,
+    ],
+    [" --cluster https://cluster.example", "http://cluster.example", /the token is for the cluster /],
     [
       " --cluster http://cluster.example",
       "http://cluster.example",

@@ -35,7 +35,7 @@ test("auth team takes a name in any case, and an id if two teams have the same n
   assert.equal(twice.code, 2);
   assert.match(
     twice.stderr,
-    /^error: "Acme Corp" is the name of 2 of your teams\nhint: Use an ID: Acme Corp \(tm_acme\), Acme Corp \(tm_two\)\n$/,
+    /^error: 2 of your teams are named "Acme Corp"\nhint: Use an ID: Acme Corp \(tm_acme\), Acme Corp \(tm_two\)\n$/,
   );
   assert.equal((await here("auth team tm_two")).stdout, "✓ The default team is Acme Corp (tm_two).\n");
 });

@@ -101,7 +101,7 @@ test("a token from the environment that the service refuses leaves the queue as 
   await at.here(emitLine, dead);
   const { code, stderr } = await at.here("sync now", dead);
   assert.equal(code, 4);
-  assert.match(stderr, /^error: the service refuses the access token from SPEC_KITTY_ACCESS_TOKEN/);
+  assert.match(stderr, /^error: the service rejects the access token from SPEC_KITTY_ACCESS_TOKEN/);
   assert.equal((await waitingScopes(at))[0]?.events, 1);
 });
 

@@ -16,7 +16,7 @@ for (const [title, fault] of terminal) {
     const at = await queuedArtifact(t);
     at.saas.faults.next(uploadPath, fault);
     const { code, stdout, stderr } = await at.here("sync now --strict");
-    assert.deepEqual([code, stdout], [1, "✓ Sent 0 events and 0 artifacts; 1 refused.\n"]);
+    assert.deepEqual([code, stdout], [1, "✓ Sent 0 events and 0 artifacts; 1 rejected.\n"]);
     assert.match(stderr, /and set aside\n$/);
     const [aside, reason] = queueFiles(at, /artifacts-dead-letter/);
     assert.equal((JSON.parse(aside?.[1] ?? "") as { content_body: string }).content_body, "# Plan\n");

@@ -56,7 +56,7 @@ withWebSocket(import.meta.url, () => {
       "401 again and again",
       { status: 401, body: { error: "access_token_expired" }, times: 2 },
       4,
-      "the service refuses the access token, even after a refresh",
+      "the service rejects the access token, even after a refresh",
       "Run: spec-kitty auth login",
     ],
     [
@@ -131,8 +131,8 @@ withWebSocket(import.meta.url, () => {
     at.saas.closeSockets();
     const { code, stderr } = await running;
     assert.equal(code, 5);
-    assert.match(stderr, /^Reconnecting … \(".*\/ws" returned 401 to a fresh ticket\)\nConnected\.\n/);
-    assert.match(stderr, /error: ".*\/ws" returned 401 to a fresh ticket\nhint: .*spec-kitty auth login --force\n$/);
+    assert.match(stderr, /^Reconnecting … \(".*\/ws" rejected a new ticket with 401\)\nConnected\.\n/);
+    assert.match(stderr, /error: ".*\/ws" rejected a new ticket with 401\nhint: .*spec-kitty auth login --force\n$/);
     assert.equal(new Set(at.tickets()).size, 4);
   });
 
@@ -148,7 +148,7 @@ withWebSocket(import.meta.url, () => {
     at.saas.closeSockets();
     const { code, stderr } = await running;
     assert.equal(code, 5);
-    assert.match(stderr, /error: ".*\/ws" returned 403/);
+    assert.match(stderr, /error: ".*\/ws" rejected a new ticket with 403/);
   });
 
   test("a session that is revoked while a watch runs ends it once the connection is lost", async (t) => {

@@ -359,7 +359,7 @@ for (const [what, fault, code, error, hint] of [
     /auth status/,
   ],
   ["that breaks off", { malformed: true }, 1, /responded without a JSON object$/, /auth status/],
-  ["that is no answer", { reset: "before" }, 3, /^cannot reach ".*\/tracker\/status\/"/, /Nothing was lost/],
+  ["that is no answer", { reset: "before" }, 3, /^cannot reach ".*\/tracker\/status\/"/, /Check the network/],
   [
     "S-008 that wants to draw on the terminal",
     { status: 400, body: { error_code: "x", message: "\u001b[2Jone\nerror: forged\r\u202etwo" } },
