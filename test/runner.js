@@ -7,8 +7,10 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   realpathSync,
   rmSync,
+  statfsSync,
   writeFileSync,
 } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -58,8 +60,11 @@ function filesOf(name, files) {
  * @param args - see {@link chosen}; the options take precedence over those here
  * @returns the exit code
  */
-export async function runTests(args, { node = process.execPath, reporter = "spec", env = process.env } = {}) {
-  const scratch = realpathSync(mkdtempSync(join(tmpdir(), "tests-")));
+export async function runTests(
+  args,
+  { node = process.execPath, reporter = "spec", env = process.env, place = tmpdir() } = {},
+) {
+  const scratch = realpathSync(mkdtempSync(join(place, "tests-")));
   const [home, temporary] = ["home", "tmp"].map((name) => join(scratch, name));
   for (const folder of [home, temporary]) mkdirSync(folder);
   // Whatever the mask is: some tests act as another user, who has to get to what is made there for them.
@@ -87,6 +92,19 @@ export async function runTests(args, { node = process.execPath, reporter = "spec
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+/**
+ * A place for scratch folders: memory, where it takes programs and is plenty. On a disk, tests that make and remove
+ * thousands of folders wait for its journal, and so do all others. `TMPDIR` takes precedence.
+ */
+export function memory() {
+  const folder = "/dev/shm";
+  if (process.env.TMPDIR !== undefined || process.platform !== "linux" || !existsSync(folder)) return tmpdir();
+  const mounts = readFileSync("/proc/mounts", "utf8").split("\n");
+  const options = mounts.map((line) => line.split(" ")).findLast(([, place]) => place === folder)?.[3] ?? "noexec";
+  const { bavail, bsize } = statfsSync(folder);
+  return options.split(",").includes("noexec") || bavail * bsize < 2 ** 32 ? tmpdir() : folder;
 }
 
 /**

@@ -42,6 +42,9 @@ const container: readonly [string, ...string[]] = [
   "--fork",
   "--kill-child",
 ];
+// Its machines have a /dev/shm of their own, which would hide what the runner has put there.
+if (tmpdir().startsWith("/dev/shm/")) process.env["TMPDIR"] = "/tmp";
+
 /** Whether this user may make namespaces, and mount in them. */
 const mayUnshare =
   spawnSync(container[0], [...container.slice(1), "mount", "-t", "proc", "proc", "/proc"]).status === 0;
