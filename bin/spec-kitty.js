@@ -43,7 +43,7 @@ if (major < 20 || (major === 20 && minor < 18)) {
         `the program cannot be loaded (${code ?? message})`,
         isMissing
           ? "Install it again; in a clone, build it: npm run build"
-          : "Close some programs, or raise the limit of open files",
+          : "Close some programs, or raise the limit on open files",
       );
     });
 }

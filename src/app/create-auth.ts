@@ -20,7 +20,7 @@ import type { ConsentQuestion } from "./login/options.ts";
  */
 export function createAuth(options: AuthOptions): Auth {
   if (typeof options.issuer !== "string")
-    throw new TypeError("createAuth needs `issuer`, the URL of the authorization server");
+    throw new TypeError("createAuth needs issuer, the URL of the authorization server");
   return authOf(appFor(options));
 }
 
@@ -200,7 +200,7 @@ function refuseUseless(source: TokenSource | undefined): void {
   throw new AuthError(
     "configuration_invalid",
     `${origin} provides the tokens, and takes precedence over every login: no login is needed`,
-    { hint: origin === "identity" ? "Leave out `identity`" : ["To log in here: ", { set: origin, value: null }] },
+    { hint: origin === "identity" ? "Omit identity" : ["To log in here: ", { set: origin, value: null }] },
   );
 }
 

@@ -206,7 +206,7 @@ async function sendThrough(
     const sent: RequestInit = Object.assign({}, hop.init, { redirect: redirect === "follow" ? "manual" : redirect });
     if (hop.isService && token !== undefined) sent.headers = withToken(hop.init.headers, token);
     const response = await (hop.isService ? resourceFetch : fetch)(hop.url, sent);
-    if (response === undefined) throw new TypeError("the `fetch` of the program returned no response");
+    if (response === undefined) throw new TypeError("the program's fetch returned no response");
     const next = redirect === "follow" ? nextHop(response, hop, service, scope) : undefined;
     if (next === undefined) {
       if (hops > 0) Object.defineProperty(response, "redirected", { value: true });

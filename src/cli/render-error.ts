@@ -34,7 +34,7 @@ export function renderError(
   const reload =
     unloadable === "ERR_MODULE_NOT_FOUND"
       ? "Install it again"
-      : "Close some programs, or raise the limit of open files";
+      : "Close some programs, or raise the limit on open files";
   const next = unloadable
     ? reload
     : known === undefined

@@ -130,7 +130,7 @@ test("with too few open files to load the program, that is one error and its rem
     });
   const loaded = "hint: Run: spec-kitty auth login\n";
   const refused =
-    "error: the program cannot be loaded (EMFILE)\nhint: Close some programs, or raise the limit of open files\n";
+    "error: the program cannot be loaded (EMFILE)\nhint: Close some programs, or raise the limit on open files\n";
   for (let files = 16, stderr = ""; stderr !== loaded; files += 1) {
     stderr = await limitedTo(files);
     // With less, Node itself does not start, or cannot open the file; Node 24 and 26 can load all if they can open that.

@@ -384,8 +384,7 @@ test("where no browser can be shown and the issuer has no device login, a progra
   const onCode = (): void => assert.fail("there is no code");
   await assert.rejects(auth.login({ onCode }), {
     code: "usage_invalid",
-    message:
-      /^the login needs `onAddress` to show its URL, since no browser can be shown here: .* has no device login$/,
+    message: /^the login needs onAddress to show its URL, since no browser can be shown here: .* has no device login$/,
   });
   const onAddress = async ({ url, accept }: LoginAddress): Promise<void> =>
     accept((await fetch(url, { redirect: "manual" })).headers.get("location") ?? "");
@@ -571,7 +570,7 @@ test("session() shows tokens from elsewhere, and a login that would not be used 
     hint: /unset ACME_ACCESS_TOKEN|Env:ACME_ACCESS_TOKEN/,
   });
   assert.equal((await acme({ identity: "gitlab" }).session())?.source, "exchanged");
-  await assert.rejects(acme({ identity: "gitlab" }).login(), { hint: "Leave out `identity`" });
+  await assert.rejects(acme({ identity: "gitlab" }).login(), { hint: "Omit identity" });
   assert.equal(saas.requests.length, 0);
   await logIn(acme());
   assert.equal((await acme().session())?.source, "login");

@@ -163,7 +163,7 @@ test("a name that cannot name a directory and a variable is refused", () => {
   for (const name of [null, undefined, 5, ["acme"], { toString: () => "acme" }, "a".repeat(65)]) {
     assert.throws(
       () => createIdentity({ name: name as string, version: "1.0.0" }),
-      /^TypeError: ".*" is not a valid name of a tool/,
+      /^TypeError: ".*" is not a valid tool name/,
     );
   }
 });
@@ -172,7 +172,7 @@ test("a version that no header can carry is refused before anything is sent", ()
   for (const version of ["", "1\r\nx-other: y", "\u001b[2J", "1 2", null, undefined, 5, "1".repeat(101)]) {
     assert.throws(
       () => createIdentity({ name: "acme", version: version as string }),
-      /^TypeError: .* is not a valid version of a tool/,
+      /^TypeError: .* is not a valid tool version/,
     );
   }
 });

@@ -55,8 +55,8 @@ export async function allColumns(after: (end: () => void) => void): Promise<Colu
     return runColumn(["unshare", "--mount", "bash", "-c", shell, ...ids, ...here, ...compiled, script, own], { env });
   };
   return [
-    { name: `Node ${process.versions.node.split(".")[0]}`, run: () => asUser(here, compiled) },
-    ...["22", "24", "26"].map((version) => ({ name: `Node ${version}`, run: node(`node-${version}`) })),
+    { name: `Node.js ${process.versions.node.split(".")[0]}`, run: () => asUser(here, compiled) },
+    ...["22", "24", "26"].map((version) => ({ name: `Node.js ${version}`, run: node(`node-${version}`) })),
     { name: "Bun", run: () => asUser([join(place, "bun"), ...bunOptions()]) },
     { name: "Deno", run: () => asUser([join(place, "deno"), "run", "--no-prompt", ...denoPermissions()]) },
     { name: "Windows", run: () => onWindows(casting, place, after) },

@@ -105,7 +105,7 @@ export function chosenLogin(
   if (flow !== undefined)
     return because(flow, flow === "device" ? "--headless requests it" : "the program requests it");
   if (needsCode !== undefined) return because("device", needsCode);
-  return open ? environment : because("browser", "--no-browser requests it, and you open the browser yourself");
+  return open ? environment : because("browser", "--no-browser leaves the browser to you");
 }
 
 function requireClient(

@@ -107,14 +107,14 @@ export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Pr
 /** A URL or code that nobody sees could only time out. */
 function requireScreen({ login, opens, reason }: LoginPlan, { args }: LoginStart, shown: ScreenCallbacks): void {
   if (login === "device" && shown.onCode === undefined) {
-    throw new AuthError("usage_invalid", "a device login needs `onCode`, to show the code", {
-      hint: "Pass `onCode`, and show its argument",
+    throw new AuthError("usage_invalid", "a device login needs onCode, to show the code", {
+      hint: "Pass onCode, and show its argument",
     });
   }
   const isUnasked = login === "browser" && !opens && args.open !== false;
   if (isUnasked && shown.onAddress === undefined)
-    throw new AuthError("usage_invalid", `the login needs \`onAddress\` to show its URL, since ${reason}`, {
-      hint: "Pass `onAddress`, and show its argument",
+    throw new AuthError("usage_invalid", `the login needs onAddress to show its URL, since ${reason}`, {
+      hint: "Pass onAddress, and show its argument",
     });
 }
 

@@ -81,7 +81,7 @@ function placeOfAddress(address: string, { settings }: LoginArguments, found: Na
   if (found.kind === "issuer")
     return { service: set?.value ?? base, issuer: found.known.server.issuer, server: found.known };
   if (found.kind === "service" && !isOther) return { service: base, issuer: undefined, server: found.known };
-  throw new AuthError("usage_invalid", `URL is "${address}", not an issuer, and --service names another service`, {
+  throw new AuthError("usage_invalid", `"${address}" is not an issuer, and --service names another service`, {
     hint: hint`Name one: ${login(undefined, address)}`,
   });
 }

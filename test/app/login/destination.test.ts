@@ -70,7 +70,7 @@ test("FR-022 URL is the issuer of the service that the variable or --service nam
   const both = await here(`auth login ${saas.url} --service ${service} --profile fourth`);
   assert.deepEqual(
     [both.code, both.stderr.split("\n")[0]],
-    [2, `error: URL is "${saas.url}", not an issuer, and --service names another service`],
+    [2, `error: "${saas.url}" is not an issuer, and --service names another service`],
   );
 });
 

@@ -113,5 +113,5 @@ function parseDuration(text: string): number {
   const [, count = "", unit = ""] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
   const ms = Number(count) * ({ s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[unit] ?? 0);
   if (ms > 0 && ms <= mostMs) return ms;
-  throw usageError(`--for is "${text}", not a time from 1s to 20d`, "Try: --for 8h");
+  throw usageError(`--for is "${text}", not a duration from 1s to 20d`, "Try: --for 8h");
 }
