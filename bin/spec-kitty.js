@@ -14,8 +14,8 @@ function fail(message, hint) {
 
 if (major < 20 || (major === 20 && minor < 18)) {
   fail(
-    `${name} needs Node 20.18 or later, and this is ${process.versions.node}`,
-    "Install a newer Node, then run the command again",
+    `${name} needs Node.js 20.18 or later, and this is ${process.versions.node}`,
+    "Install a newer version, then run the command again",
   );
 } else if (argv[0] === "--version" || argv[0] === "-V") {
   process.stdout.on(

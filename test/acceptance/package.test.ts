@@ -163,8 +163,11 @@ test("on a Node that is too old the command says so, and what to do", async (t) 
   const { code, stdout, stderr } = await runCommand(t, ["auth", "token"], env, { program, nodeArgs: ["-r", disguise] });
   assert.deepEqual([code, stdout], [1, ""]);
   const [error, hint] = stderr.trimEnd().split("\n");
-  assert.equal(error, `error: spec-kitty needs Node ${engines.node.replace(">=", "")} or later, and this is 20.17.0`);
-  assert.equal(hint, "hint: Install a newer Node, then run the command again");
+  assert.equal(
+    error,
+    `error: spec-kitty needs Node.js ${engines.node.replace(">=", "")} or later, and this is 20.17.0`,
+  );
+  assert.equal(hint, "hint: Install a newer version, then run the command again");
 });
 
 test("without the keychain's library one package is installed, with it the library and its native part as well", () => {
