@@ -46,7 +46,7 @@ export interface AuthAccount {
 
 /** A logout always removes the session here. */
 export interface LogoutResult {
-  /** `unconfirmed`: tokens may stay valid until they expire; `untold`: with `force`; `none`: not logged in. */
+  /** `unconfirmed`: tokens may remain valid until they expire; `untold`: with `force`; `none`: not logged in. */
   readonly service: "ended" | "unconfirmed" | "untold" | "none";
   readonly error: AuthError | undefined;
 }
@@ -89,7 +89,7 @@ export interface Auth {
    */
   accounts(): Promise<readonly AuthAccount[]>;
   /**
-   * Switches to a profile: this object, and later programs that name none.
+   * Makes a profile the active one, for this object and for later programs that name no profile.
    *
    * @returns its session; undefined when not logged in
    * @throws {@link NotAuthenticatedError} when there is no such profile; {@link AuthError} `storage_…`

@@ -211,7 +211,7 @@ function nobodyAsked(question: ConsentQuestion): undefined {
     "consent_required",
     `the session needs an encrypted file (${question.reason}), and onConsent did not ask the user`,
     {
-      hint: hint`Pass onConsent to ask the user, or storage: "file". The user can agree beforehand: ${{ variable: "STORAGE", value: "file" }}`,
+      hint: hint`Pass onConsent to ask the user, or storage: "file". Or let the user agree beforehand: ${{ variable: "STORAGE", value: "file" }}`,
     },
   );
 }

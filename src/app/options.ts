@@ -47,16 +47,16 @@ export interface AuthOptions {
   clock?: Clock;
   /** Sends every request; by default the runtime's, with the proxy variables. */
   fetch?: runtime.Fetch;
-  /** Where everything is stored, except the secret behind a key without passphrase; by default the platform's place. */
+  /** Where everything is stored, except the secret of the machine key; by default the platform's place. */
   folder?: string | undefined;
   /**
    * `"keychain"`, the default if available: files sealed with a key in it; `"file"`: with a derived key, without
-   * consent; `"memory"`: for the life of this object.
+   * asking for consent; `"memory"`: for the life of this object.
    */
   storage?: "keychain" | "file" | "memory" | undefined;
   /** A database that several machines share, instead. */
   store?: SharedStore | undefined;
-  /** Which login in `store`, such as a user's id; `default` by default. */
+  /** Which login in `store`, such as a user's ID; `default` by default. */
   login?: string | undefined;
   /** The key for `store`; by default the passphrase of the tool's variable. */
   seal?: Seal | undefined;

@@ -27,7 +27,7 @@ export function parseServiceUrl(text: string, source: string): string {
   if (url.search || url.hash || text.includes("?") || text.includes("#"))
     throw refuse(`is "${text}": must have no query and no fragment`);
   if (!isConfidential(url)) {
-    throw refuse(`is "${text}": must be https (http is allowed only for localhost)`);
+    throw refuse(`is "${text}": must be https (http is allowed only for loopback)`);
   }
   return withoutEndSlashes(url.href);
 }

@@ -77,7 +77,7 @@ export interface EndedLoginOutput {
   readonly reason: "expired" | "revoked" | "logout" | "replaced";
   /** Or when that was noticed. */
   readonly endedAt: string;
-  /** The command or program that ended it, or noticed. */
+  /** The command or program that ended it, or noticed its end. */
   readonly by?: string;
   /** The service's words. */
   readonly said?: string;
@@ -112,7 +112,7 @@ export interface LoginExplanation {
   readonly scope: string;
   readonly resource?: string;
   readonly tokenType: "Bearer" | "DPoP";
-  /** `PORT`: the first free one from 28888 on. */
+  /** `PORT`: the first free one of 28888 to 28898, else any. */
   readonly redirectUri?: string;
   readonly endpoints: { readonly login: string; readonly token: string; readonly registration?: string };
   /** Absent if the program keeps the session. */
@@ -123,7 +123,10 @@ export interface LoginExplanation {
 export interface LogoutOutput {
   readonly loggedOut: readonly {
     readonly profile: string;
-    /** `none`: not logged in; `not told`: with `--force`; `unconfirmed`: the session may live on. */
+    /**
+     * `none`: not logged in; `not told`: with `--force`; `unconfirmed`: the tokens may remain valid until they
+     * expire.
+     */
     readonly server: "ended" | "unconfirmed" | "not told" | "none";
     readonly error?: { readonly code: AuthErrorCode; readonly message: string };
     /** If the server revokes them one by one (RFC 7009). */
@@ -287,7 +290,7 @@ export interface SyncNowOutput {
   readonly stopped?: { readonly code: AuthErrorCode; readonly message: string };
 }
 
-/** A line of `sync run`: after each look at the queue, and for each rejection. */
+/** A line of `sync run`: after each check of the queue, and for each rejection. */
 export type RunLine =
   | ({ readonly type: "sent" } & SyncNowOutput)
   | {
@@ -303,7 +306,7 @@ export interface SyncStatusOutput {
   readonly scopes: readonly {
     /** Absent before a login. */
     readonly service?: string;
-    /** The email address, else the service's id. */
+    /** The email address, else the service's ID for the user. */
     readonly user?: string;
     readonly team?: string | null;
     readonly events: number;

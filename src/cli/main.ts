@@ -24,7 +24,7 @@ export type * from "./tool.ts";
  * variables, the directory and the keychain entry have that name only.
  *
  * @param options - see {@link CommandOptions}
- * @throws TypeError for an unusable name and an unknown group
+ * @throws TypeError for an unusable name or an unknown group
  */
 export function createCommand({
   name,
@@ -236,7 +236,7 @@ function onSignal(name: NodeJS.Signals): void {
 /** A program that runs out of work before a result has failed. Ending on purpose does not come here. */
 function onOutOfWork(): void {
   process.off("beforeExit", onOutOfWork);
-  fail("the command ended early", "This is a bug. Run it again with --debug to see more");
+  fail("the command ended early", "Run the command again with --debug, and report this bug");
 }
 
 /** To the end of the process: a failed write may be reported after the command. */

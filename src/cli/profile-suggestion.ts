@@ -24,6 +24,6 @@ export async function showSuggestion({ app, out }: Pick<Context, "app" | "out">,
     return out.warn(`"${path}" suggests the profile "${name}", but it does not exist: "${stored.active}" is used`);
   const go = folder === app.folderHere ? "" : hint`${{ run: ["cd", folder] }}, then `;
   out.hint(
-    hint`"${path}" suggests the profile "${name}"; "${stored.active}" is used. To use it: ${go}${{ command: "auth switch", options: [name, "--here"] }}`,
+    hint`"${path}" suggests the profile "${name}"; "${stored.active}" is used. To use "${name}": ${go}${{ command: "auth switch", options: [name, "--here"] }}`,
   );
 }

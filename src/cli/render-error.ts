@@ -38,7 +38,7 @@ export function renderError(
   const next = unloadable
     ? reload
     : known === undefined
-      ? `This is a bug in ${identity.name}. Run it again with --debug to see where`
+      ? `Run the command again with --debug, and report this bug in ${identity.name}`
       : known.code === "interrupted"
         ? interrupted
         : // Words only: of another copy of the package.

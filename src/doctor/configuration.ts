@@ -75,7 +75,7 @@ function knownVariables({ env, identity, settings, tokenSource }: App): Finding[
 
 /** Without values: one may be a secret under a mistyped name. */
 function unknownVariables({ env, identity }: App): Finding[] {
-  const report = reportOn("D104", "variable");
+  const report = reportOn("D104", "unknown variable");
   const known = [...variables, ...secretVariables].map((variable) => identity.variable(variable));
   const unknown = Object.keys(env).filter(
     (name) => name.startsWith(identity.variable("")) && !known.includes(name) && env[name],

@@ -45,7 +45,7 @@ async function examineLock(path: string, name: string, repair: boolean): Promise
           ),
         ];
       case "unknown": {
-        const fix = "Wait for it to end. The lock of a dead process is free after 30 s";
+        const fix = "Wait for the process to end; if it is dead, wait 30 s";
         return [report("warning", `${held}, and that process is on another machine or in another container`, fix)];
       }
       case "running":

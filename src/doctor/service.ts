@@ -18,7 +18,7 @@ export async function examineService(app: App, endpoint: string, signal: AbortSi
     findings.push(reportOn("D201", "proxy")(proxy ? "note" : "ok", toProxy ?? `none for ${url.hostname}`));
     const obstacle = proxy && (await webSocketObstacle(app.env));
     const said = `the WebSocket of Node.js ${process.version} cannot go through the proxy ${proxy?.address}`;
-    if (obstacle) findings.push(reportOn("D207", "WebSocket")("warning", said, obstacle));
+    if (obstacle) findings.push(reportOn("D207", "WebSocket proxy")("warning", said, obstacle));
     for await (const finding of examineSteps(app, url, proxy, signal)) findings.push(finding);
   } catch (error) {
     findings.push(reportFailure(reportOn("D201", "proxy"), error));
@@ -129,7 +129,7 @@ function responseFinding(response: Response, url: URL): Finding {
   }
   if (url.pathname.startsWith("/.well-known/")) return report("ok", `${address} returned ${status}`);
   const said = `${address} returned ${status} to a request without a token, not 401: this may be another service`;
-  return report("warning", said, hint`Check the URL: echo "$${{ variable: "SAAS_URL" }}"`);
+  return report("warning", said, hint`Check the URL of the service: ${{ command: "auth status" }}`);
 }
 
 const skewMs = 60_000;

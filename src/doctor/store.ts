@@ -51,7 +51,7 @@ function store({ identity, isKept, sharedStore, local: { keys, folder } }: App, 
   const key = {
     keychain: "a key in the OS keychain",
     passphrase: identity.variable("PASSPHRASE"),
-    machine: "a secret of your user, not protected from your own programs",
+    machine: "the machine key, not protected from your own programs",
   }[slot.way.source];
   return report("ok", `${folder}, sealed with ${key}`);
 }

@@ -32,7 +32,7 @@ export async function openBrowser(address: string, options: BrowserOptions): Pro
   const url = URL.canParse(address) ? new URL(address) : undefined;
   if (url === undefined || !isConfidential(url)) {
     const found = url === undefined ? "no URL at all" : `a URL of "${url.protocol}//${url.hostname}"`;
-    throw new AuthError("service_answer_invalid", `the browser opens https URLs only, and this is ${found}`, {
+    throw new AuthError("service_answer_invalid", `only https: and loopback URLs can be opened, and this is ${found}`, {
       hint: hint`Check the URL of the service: ${{ command: "auth doctor" }}`,
     });
   }

@@ -16,7 +16,7 @@ const maxRefusedSingly = 8;
 
 /** A rejected event or artifact. */
 export interface Rejection {
-  /** The `event_id`, or an artifact's id in the queue. */
+  /** The `event_id`, or an artifact's ID in the queue. */
   id: string;
   category: string | undefined;
   reason: string;

@@ -68,9 +68,9 @@ const contextKeys = [
 
 /** An event from the caller. */
 export interface EventInput extends Partial<ProjectContext> {
-  /** Such as `WPStatusChanged`; unknown types are refused. */
+  /** Such as `WPStatusChanged`; unknown types are rejected. */
   event_type: string;
-  /** The subject's id, such as `WP01`. */
+  /** The subject's ID, such as `WP01`. */
   aggregate_id: string;
   /** By default `Mission` for missions and errors outside a work package, else `WorkPackage`. */
   aggregate_type?: string;

@@ -11,7 +11,7 @@ import { createLamportClock } from "./lamport-clock.ts";
 import { type Account, type Origin, SyncQueue } from "./queue.ts";
 import { createUlidSource } from "./ulid.ts";
 
-/** A report of the background. */
+/** For `onNotice`: an emitted event, a rejected item, or a drain. */
 export type SyncNotice =
   | { kind: "emitted"; report: EmitReport }
   | { kind: "rejected"; rejection: Rejection }
@@ -79,7 +79,8 @@ export interface SyncRuntime {
    * @throws the signal's reason, and {@link AuthError} when the queue cannot be read or written
    */
   flush(options?: FlushOptions): Promise<DrainReport>;
-  /** Ends the background and flushes once more, for at most 5 seconds; unsent events stay on disk. Never rejects. */
+  /** Ends the background drains and flushes once more, for at most 5 seconds; unsent events stay on disk. Never
+   * rejects. */
   stop(): Promise<void>;
 }
 

@@ -12,7 +12,7 @@ export interface TrackerFacts {
   readonly errorCode: string | undefined;
   readonly category: string | undefined;
   readonly retryable: boolean;
-  /** Whether a person has to act, such as reconnect the provider. */
+  /** Whether a person has to act, for example reconnect the provider. */
   readonly userActionRequired: boolean;
   /** What failed: the service, or the provider. */
   readonly source: string | undefined;

@@ -323,7 +323,7 @@ test(
     assert.equal((await at.here("auth setup-git", env)).code, 0);
     assert.match(
       (await at.here("auth logout", env)).stderr,
-      /^hint: git still uses the login for http:\/\/127[^\n]*\. Undo it: spec-kitty auth setup-git --undo$/m,
+      /^hint: To stop git from using the login for http:\/\/127[^\n]*: spec-kitty auth setup-git --undo$/m,
     );
     const undone = await at.here("auth setup-git --undo", env);
     assert.equal(undone.stdout, `✓ git no longer uses the login for ${at.saas.url}.\n`);

@@ -67,7 +67,7 @@ test("a healthy login has no critical finding, each number is about one subject,
     assert.deepEqual([...new Set(report.of(number).map((finding) => finding.subject))], [subject]);
   const numbers = report.findings.map(({ number }) => number);
   assert.deepEqual(numbers, [...numbers].sort(), "in the order of their numbers");
-  assert.match(report.of("D401")[0]?.sentence ?? "", /config, sealed with a secret of your user, /);
+  assert.match(report.of("D401")[0]?.sentence ?? "", /config, sealed with the machine key, /);
 
   const { code, stdout } = await at.run("auth doctor");
   assert.equal(code, 0);

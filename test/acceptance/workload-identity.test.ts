@@ -249,7 +249,7 @@ test("an error names the side that refused, and what it compared", async (t) => 
     [
       identity("gitlab", { SPEC_KITTY_ID_TOKEN: "secret" }),
       2,
-      /^error: GitLab gave no identity token: it is not a JWT\n/,
+      /^error: GitLab gave no identity token: its value is not a JWT\n/,
     ],
   ];
   for (const [env, code, pattern] of refusals) {
@@ -280,6 +280,19 @@ test("an error names the side that refused, and what it compared", async (t) => 
   );
   assert.match(refused[1], /invalid_grant.*the signature is not that of the platform/);
   assert.match(refused[1], /\nhint: Make the issuer trust/);
+
+  at.saas.options.identity = null;
+  for (const [used, other] of [
+    ["token-exchange", "jwt-bearer"],
+    ["jwt-bearer", "token-exchange"],
+  ] as const) {
+    const token = { SPEC_KITTY_ID_TOKEN: at.platform.token(at.saas.url) };
+    const [, stderr] = await said(identity("gitlab", { ...token, SPEC_KITTY_IDENTITY_GRANT: used }));
+    assert.match(
+      stderr,
+      new RegExp(`unsupported_grant_type.*\nhint: Try the other grant: .*IDENTITY_GRANT=${other}\n$`),
+    );
+  }
 });
 
 test("S-005 neither the identity token nor the access token nor GitHub's request token is in any message, whatever fails", async (t) => {

@@ -57,7 +57,7 @@ test("a misspelled option of a tool is an error of every command, and not a logi
   } as object);
   assert.deepEqual(
     [code, stderr],
-    [1, 'error: "clientID" is not an option\nhint: This is a bug in acme. Run it again with --debug to see where\n'],
+    [1, 'error: "clientID" is not an option\nhint: Run the command again with --debug, and report this bug in acme\n'],
   );
 });
 

@@ -109,7 +109,7 @@ test("a file that suggests a profile is a hint with the command to agree, until 
   const { project, inProject } = await twoAccounts(t);
   const file = join(project, ".spec-kitty-profile");
   writeFileSync(file, "work\n");
-  const suggestion = `hint: "${file}" suggests the profile "work"; "default" is used. To use it: `;
+  const suggestion = `hint: "${file}" suggests the profile "work"; "default" is used. To use "work": `;
   assert.equal((await inProject("auth whoami")).stderr, `${suggestion}spec-kitty auth switch work --here\n`);
   const below = join(project, "it's below");
   mkdirSync(below);

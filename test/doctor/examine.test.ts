@@ -104,7 +104,8 @@ test("each setting is reported with its source, and so is a variable that does n
   assert.match((await examined(at.here)).of("D102")[0]?.sentence ?? "", /^http:\S+, from SPEC_KITTY_SAAS_URL$/);
   const remembered = await examined(at.here, { SPEC_KITTY_SAAS_URL: undefined, SPEC_KITTY_SAS_URL: "x" });
   assert.match(remembered.of("D102")[0]?.sentence ?? "", /^http:\S+, saved in profile "default"$/);
-  assert.equal(remembered.of("D104")[0]?.fix, "unset SPEC_KITTY_SAS_URL");
+  const [unknown] = remembered.of("D104");
+  assert.deepEqual([unknown?.subject, unknown?.fix], ["unknown variable", "unset SPEC_KITTY_SAS_URL"]);
   const other = await examined(at.here, { SPEC_KITTY_SAAS_URL: "http://127.0.0.1:9" });
   assert.equal(other.of("D102")[0]?.severity, "warning");
   const [named] = (await examined(at.here, {}, " --profile default")).of("D101");
@@ -423,6 +424,9 @@ test("the way to the service ends at the step that fails", async (t) => {
     assert.equal(found?.severity, severity);
     assert.match(found.sentence, sentence);
   }
+  at.saas.faults.next("/api/v1/me", { status: 200, body: "<html>" });
+  const [other] = (await examined(at.here)).of("D205");
+  assert.equal(other?.fix, "Check the URL of the service: spec-kitty auth status");
 });
 
 test("on a machine where nothing opens a browser, the programs that were looked for are named", unix, async (t) => {

@@ -257,7 +257,7 @@ async function judge(
   if (!/^error: [^\n]+\nhint: [^\n]+\n$/m.test(stderr)) return "no error with a hint";
   const said = fault.says?.[String(code)];
   if (said !== undefined && !said.test(stderr)) return `it does not say ${said}`;
-  if (/This is a bug/.test(stderr)) return "a bug";
+  if (/report this bug/.test(stderr)) return "a bug";
   // A login that could not be stored is ended.
   const made = [...saas.sessions.keys()].slice(before.sessions).filter((id) => !isEnded(id));
   return made.length > 0 ? "the session of a login that failed lives on" : undefined;

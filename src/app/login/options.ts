@@ -61,15 +61,15 @@ export interface LoginCallbacks {
 /** Options of a login; defaults are those of `auth login`. */
 export interface LoginOptions extends LoginCallbacks {
   /**
-   * `"device"`: a code for a browser on any device; the default over SSH, in containers and in CI, if the issuer has
-   * it.
+   * `"device"`: a code for a browser on any device; the default over SSH and in containers, if the issuer has it; in
+   * CI, or without a terminal, it must be passed.
    */
   flow?: "browser" | "device" | undefined;
   /** Opens the browser here; true by default. */
   open?: boolean | undefined;
   /** By default 5 minutes for the browser, or the lifetime of a code. */
   timeoutMs?: number | undefined;
-  /** Of the callback; by default the first free one from 28888 on. */
+  /** Of the callback; by default the first free one of 28888 to 28898, else any. */
   port?: number | undefined;
   /** `"127.0.0.1"` by default; `"localhost"` for servers that accept only that name. */
   redirectHost?: "127.0.0.1" | "localhost" | undefined;

@@ -45,7 +45,7 @@ export class AuthorizationEndpoint {
     const refuse = (error: string, description: string): Answer =>
       this.#redirect(redirectUri, { error, error_description: description, ...(state === "" ? {} : { state }) });
     if (get("response_type") !== "code") return refuse("unsupported_response_type", "only code is supported");
-    if (!/^[\w-]{22,}$/.test(state)) return refuse("invalid_request", "state has less than 128 bits");
+    if (!/^[\w-]{22,}$/.test(state)) return refuse("invalid_request", "state has fewer than 128 bits");
     if (get("code_challenge_method") !== "S256") return refuse("invalid_request", "code_challenge_method must be S256");
     if (!/^[\w-]{43}$/.test(get("code_challenge"))) return refuse("invalid_request", "code_challenge is not S256");
     if (requiredScope !== undefined && !scope.split(" ").includes(requiredScope))

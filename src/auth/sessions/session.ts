@@ -181,7 +181,7 @@ export function unknownProfile({ name, source }: NamedProfile, names: readonly s
     {
       hint: isProfileName(name)
         ? hint`${known}To create it: ${login(name)}${another}`
-        : hint`${known || "A name is one word. "}To create one: ${login("NAME")}`,
+        : hint`${known ? `${known}To create one` : "Use one word as a name"}: ${login("NAME")}`,
     },
   );
 }

@@ -11,8 +11,8 @@ export interface KeyWrapper {
 }
 
 /**
- * Seals logins in a shared store (AES-256-GCM, each under its key): a key of 32 bytes; several, of which the first
- * seals; a KMS; or false for plain text.
+ * Seals logins in a shared store (AES-256-GCM, each bound to the name of its entry): a key of 32 bytes; several, of
+ * which the first seals; a KMS; or false for plain text.
  */
 export type Seal = Uint8Array | readonly Uint8Array[] | KeyWrapper | false;
 

@@ -6,7 +6,7 @@ import { defaultAuthorizationServer, type AuthorizationServer } from "../oauth/a
 import { clientFetch, type Client } from "../oauth/client-authentication.ts";
 import { discoverAuthorizationServer } from "../oauth/discovery.ts";
 import { validateTokenType } from "../oauth/dpop-fetch.ts";
-import { exchangeIdentity, identityGrant } from "../oauth/token-exchange.ts";
+import { exchangeIdentity, identityGrant, type IdentityGrant } from "../oauth/token-exchange.ts";
 import { sessionTokens, type SessionTokens } from "../sessions/session-tokens.ts";
 import { claimsOf, identityToken, sourceName, type IdentityWorld } from "./identity-token.ts";
 import type { IdentitySource } from "./identity-source.ts";
@@ -54,10 +54,11 @@ async function exchangeOnce(
   const identity = await identityToken(source, server.issuer, world);
   const sentAt = world.clock.now();
   const fetch = clientFetch({ ...client, server }, world.fetch);
+  const used = grant ?? identityGrant(server);
   try {
     const tokens = await exchangeIdentity(
       server,
-      grant ?? identityGrant(server),
+      used,
       { identity, client_id: client.clientId, ...request },
       { ...world, fetch },
     );
@@ -66,7 +67,7 @@ async function exchangeOnce(
     validateTokenType(exchanged, server.issuer);
     return exchanged;
   } catch (error) {
-    throw error instanceof ServiceError ? refusal(error, server, source, identity) : error;
+    throw error instanceof ServiceError ? refusal(error, server, source, identity, used) : error;
   }
 }
 
@@ -88,6 +89,7 @@ function refusal(
   { issuer }: AuthorizationServer,
   source: IdentitySource,
   identity: Secret,
+  grant: IdentityGrant,
 ): AuthError {
   const { code, status, error: name, retryAfterMs } = error;
   const who = claimsOf(identity);
@@ -96,14 +98,19 @@ function refusal(
     status,
     error: name,
     retryAfterMs,
-    hint: (code === "service_rejected" ? fixes[name ?? ""] : error.next) ?? trust,
+    hint: (code === "service_rejected" ? fixOf(name, grant) : error.next) ?? trust,
     cause: error,
   });
 }
 
+function fixOf(error: string | undefined, grant: IdentityGrant): Hint | undefined {
+  if (error !== "unsupported_grant_type") return fixes[error ?? ""];
+  const other = grant === "jwt-bearer" ? "token-exchange" : "jwt-bearer";
+  return hint`Try the other grant: ${{ variable: "IDENTITY_GRANT", value: other }}`;
+}
+
 const trust: Hint = hint`Make the issuer trust this "iss", "sub" and "aud"`;
 const fixes: Readonly<Record<string, Hint>> = {
-  unsupported_grant_type: hint`Try the other grant: ${{ variable: "IDENTITY_GRANT", value: "jwt-bearer" }}`,
   unauthorized_client: hint`Register the grant for the client, or name another: ${{ variable: "CLIENT_ID", value: "…" }}`,
   invalid_client: hint`Name a client that the issuer knows: ${{ variable: "CLIENT_ID", value: "…" }}`,
   invalid_scope: hint`Name scopes that the issuer grants: ${{ variable: "IDENTITY_SCOPE", value: "…" }}`,

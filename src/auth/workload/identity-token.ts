@@ -49,7 +49,7 @@ export async function identityToken(source: IdentitySource, issuer: string, worl
     const text = (await readSource(source, issuer, world)).trim();
     // Not quoted: it may be another kind of secret.
     if (!/^[\w-]+(\.[\w-]+){2,4}$/.test(text))
-      throw missing("it is not a JWT", "Name the source of the platform's own identity token");
+      throw missing("its value is not a JWT", "Name the source of the platform's own identity token");
     return new Secret(text);
   } catch (error) {
     if (!(error instanceof AuthError)) throw error;

@@ -29,7 +29,7 @@ function explained(question: ConsentQuestion, say: (line: string) => void): stri
     case "host": {
       const { host: own } = new URL(question.issuer);
       say(`Logins at ${question.issuer} use a login page on another host: ${question.host}.`);
-      say(`If they do not belong together, ${own} could then act as you at ${question.host}.`);
+      say(`If the two hosts do not belong together, ${own} could then act as you at ${question.host}.`);
       return `Trust ${question.host} with logins at ${own}?`;
     }
     case "resource":

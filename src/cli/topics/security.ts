@@ -31,7 +31,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     },
     {
       id: "issuer-mix-up",
-      text: "If either issuer supports RFC 9207, a code cannot reach the wrong one.",
+      text: "A code reaches no other issuer if its own, or the one you log in to, supports RFC 9207.",
     },
     {
       id: "issuer-path",

@@ -5,12 +5,12 @@ export function text({ command, name, variable }: Identity): string {
 256-bit data key seals all of them. The file "keys" has a slot for each way to open the data key; "${command} auth status" names
 the one in use:
 
-- keychain: a random key in the OS keychain (macOS Keychain, Windows Credential Manager, Secret Service). Protects against copies of
-  the files, other users, and programs without access to the keychain.
-- file, with ${variable("PASSPHRASE")}: scrypt (N 16384, r 8, p 1) of the passphrase. Protects against copies of the files, other
-  users, and programs without the passphrase.
-- file, with the machine key: HKDF of a random secret and, on Linux, the machine's ID. Protects against copies of the directory and
-  other users; not against your own programs, nor a copy of your whole home directory.
+- keychain: a random key in the OS keychain (macOS Keychain, Windows Credential Manager, Secret Service). Protects against other
+  users, copies of the files, and programs without access to the keychain.
+- file, with ${variable("PASSPHRASE")}: scrypt (N 16384, r 8, p 1) of the passphrase. Protects against other users, copies of the
+  files, and programs without the passphrase.
+- file, with the machine key: HKDF of a random secret and, on Linux, the machine's ID. Protects against other users and copies of
+  the directory; not against your own programs, nor a copy of your whole home directory.
 - memory: stores nothing. The session ends with the command.
 
 The keychain is the default if it responds within 3 seconds. Otherwise, accept the file: at the prompt, or with --yes,
@@ -22,7 +22,7 @@ passphrase. If the secret is lost, restore a backup, or log in again with --forc
 
 To change the storage, log in with another --storage. To change the passphrase, log in with --force. If the data key has leaked, log out with --all and log in again.
 
-Machines and containers can share the directory with the same ${variable("PASSPHRASE")}. For separate keys and logins, log in with
+With the same ${variable("PASSPHRASE")}, machines and containers can share the directory. For separate keys and logins, log in with
 --force.
 
 Queued events are not encrypted: plain files of mode 0600 in queue/.

@@ -154,7 +154,7 @@ function timedOut(path: string, waitedMs: number, holder: LockHolder | undefined
       });
     case "unknown":
       return new AuthError("lock_unavailable", `${who}, and is on another machine or in another container`, {
-        hint: "Wait for it to end. The lock of a dead process is free after 30 s",
+        hint: "Wait for the process to end; if it is dead, wait 30 s",
       });
     default:
       return new AuthError("lock_unavailable", who, {

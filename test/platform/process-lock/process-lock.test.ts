@@ -235,7 +235,7 @@ for (const [where, change] of [
       assert.equal(await removeDeadLock(path), false, "no command takes it: it is not proved dead");
       await assert.rejects(acquireProcessLock(path, once), (error: AuthError) => {
         assert.match(error.message, /is on another machine or in another container$/);
-        assert.match(hintOf(error), /free after 30 s/);
+        assert.match(hintOf(error), /if it is dead, wait 30 s$/);
         return true;
       });
       // A too short wait continues until it knows: a hundred of them would not.

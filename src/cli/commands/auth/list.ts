@@ -44,7 +44,7 @@ export const command: Command = defineCommand({
       const { service, session, ended } = stored;
       const last = lastLogin(stored, now);
       const expired = session && seemsExpired(session, now);
-      const loggedIn = expired ? `expired, ${localTime(expired.at)}, by this clock` : "logged in";
+      const loggedIn = expired ? `expired, ${localTime(expired.at)}, by this machine's clock` : "logged in";
       return [
         profile === active ? "*" : "",
         profile,

@@ -200,8 +200,8 @@ export const command: Command = defineCommand({
     if (app.isKept && active !== to.name && !json) {
       out.hint(
         app.sharedStore !== undefined
-          ? `This program uses the login "${active}". To use this one: --profile ${to.name}, or the option login`
-          : hint`"${active}" stays the active profile. To use this one: ${{ command: "auth switch", options: [to.name] }}, or --profile ${to.name}`,
+          ? `This program uses the login "${active}". To use "${to.name}": pass --profile ${to.name}, or the option login`
+          : hint`"${active}" stays the active profile. To use "${to.name}": ${{ command: "auth switch", options: [to.name] }}, or --profile ${to.name}`,
       );
     }
   },

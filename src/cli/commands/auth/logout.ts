@@ -54,11 +54,10 @@ export const command: Command = defineCommand({
       else out.done(`Logged out${outcome.kind === "local" ? " here" : ""} (profile "${name}").${revoked(outcome)}`);
       unconfirmed(outcome).forEach(out.warn);
     }
-    if (active !== undefined)
+    if (active?.length === 1) out.say(`The active profile is "${active[0]}" now.`);
+    else if (active !== undefined)
       out.hint(
-        active.length === 1
-          ? `The active profile is "${active[0]}" now`
-          : hint`The active profile was removed. To choose one of ${active.join(", ")}: ${{ command: "auth switch" }}`,
+        hint`The active profile was removed. To choose one of ${active.join(", ")}: ${{ command: "auth switch" }}`,
       );
     else if (others.length > 0)
       out.hint(hint`Still logged in: ${others.join(", ")}. To use one: ${{ command: "auth switch" }}`);
@@ -86,7 +85,7 @@ async function sayGit({ app, out }: Context): Promise<void> {
   });
   if (setups.length > 0)
     out.hint(
-      hint`git still uses the login for ${setups.map(({ origin }) => origin).join(", ")}. Undo it: ${{ command: "auth setup-git", options: ["--undo"] }}`,
+      hint`To stop git from using the login for ${setups.map(({ origin }) => origin).join(", ")}: ${{ command: "auth setup-git", options: ["--undo"] }}`,
     );
 }
 

@@ -32,7 +32,6 @@ export const command: Command = defineCommand({
 
 /** An id takes precedence over a name, an exact name over other case. */
 function findTeam(wanted: string, teams: readonly TeamOutput[]): TeamOutput {
-  const known = teams.map(described).join(", ") || "none";
   const isSameName = ({ name }: TeamOutput): boolean => name.toLowerCase() === wanted.toLowerCase();
   for (const matches of [
     teams.filter(({ id }) => id === wanted),
@@ -48,9 +47,12 @@ function findTeam(wanted: string, teams: readonly TeamOutput[]): TeamOutput {
     }
     if (first !== undefined) return first;
   }
+  const update = { command: "auth status --check" };
   throw usageError(
     `you are not a member of team "${wanted}"`,
-    hint`Your teams: ${known}. Update the list: ${{ command: "auth status --check" }}`,
+    teams.length === 0
+      ? hint`Update the list of your teams: ${update}`
+      : hint`Use one of your teams (${teams.map(described).join(", ")}), or update the list: ${update}`,
   );
 }
 

@@ -328,7 +328,7 @@ test("a logout that forgets the active profile makes the only one left active, o
   const { profile, profileSource } = JSON.parse(stdout) as { profile: string; profileSource: string };
   assert.deepEqual([profile, profileSource], ["play", "active"], "nothing is chosen for this folder any more");
   const one = await here("auth logout --profile play");
-  assert.equal(one.stderr, 'hint: The active profile is "default" now\n');
+  assert.equal(one.stderr, 'The active profile is "default" now.\n');
   assert.equal((await here("auth whoami")).stdout, "alice@example.com\n");
   assert.equal((await here("auth logout --profile default")).stderr, "");
   assert.equal((await here("auth list")).stdout, "There are no profiles yet.\n");

@@ -20,10 +20,20 @@ test("auth team shows the default team and sets another by id or name, which a r
   assert.equal(unknown.code, 2);
   assert.match(
     unknown.stderr,
-    /^error: you are not a member of team "tm_acme2"\nhint: Your teams: Acme Corp \(tm_acme\), Alice's space \(tm_alice\)\. Update the list: spec-kitty auth status --check\n$/,
+    /^error: you are not a member of team "tm_acme2"\nhint: Use one of your teams \(Acme Corp \(tm_acme\), Alice's space \(tm_alice\)\), or update the list: spec-kitty auth status --check\n$/,
   );
   await here("auth status --check");
   assert.equal((await here("auth team tm_acme2")).code, 0);
+});
+
+test("a user without teams who names one is told to update the list", async (t) => {
+  const { saas, env, here } = await scene(t);
+  saas.users.alice.teams.length = 0;
+  await signIn(saas, env);
+  assert.equal(
+    (await here("auth team acme")).stderr,
+    'error: you are not a member of team "acme"\nhint: Update the list of your teams: spec-kitty auth status --check\n',
+  );
 });
 
 test("auth team takes a name in any case, and an id if two teams have the same name", async (t) => {
