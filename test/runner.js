@@ -55,7 +55,7 @@ function filesOf(name, files) {
 }
 
 /**
- * Runs test files, one more at once than there are processors, since tests also wait. The runner's own default leaves a processor idle.
+ * Runs test files, two more at once than there are processors, since tests also wait. The runner's own default leaves a processor idle.
  *
  * @param args - see {@link chosen}; the options take precedence over those here
  * @returns the exit code
@@ -137,7 +137,7 @@ function runNode(node, args, reporter, env) {
       "--require",
       fileURLToPath(new URL("preload.cjs", import.meta.url)),
       "--test",
-      `--test-concurrency=${availableParallelism() + 1}`,
+      `--test-concurrency=${availableParallelism() + 2}`,
       ...(options.some((option) => option.startsWith("--test-reporter")) ? [] : [`--test-reporter=${reporter}`]),
       ...args,
     ],
