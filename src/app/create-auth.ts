@@ -15,7 +15,7 @@ import type { ConsentQuestion } from "./login/options.ts";
  * and starts nothing yet.
  *
  * @param options - see {@link AuthOptions}
- * @throws TypeError for a missing issuer, an unusable name or an unknown option; {@link AuthError}
+ * @throws TypeError for a missing issuer, an unusable name, version or seal, or an unknown option; {@link AuthError}
  *   `configuration_invalid` for another unusable option or variable
  */
 export function createAuth(options: AuthOptions): Auth {

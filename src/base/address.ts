@@ -23,11 +23,11 @@ export function parseServiceUrl(text: string, source: string): string {
   const url = new URL(text);
   if (url.username || url.password) throw refuse("must not contain a user name or password");
   if (url.protocol !== "https:" && url.protocol !== "http:")
-    throw refuse(`is "${text}": must be https, not "${url.protocol}"`);
+    throw refuse(`is "${text}": it must be https, not "${url.protocol}"`);
   if (url.search || url.hash || text.includes("?") || text.includes("#"))
-    throw refuse(`is "${text}": must have no query and no fragment`);
+    throw refuse(`is "${text}": it must have no query and no fragment`);
   if (!isConfidential(url)) {
-    throw refuse(`is "${text}": must be https (http is allowed only for loopback)`);
+    throw refuse(`is "${text}": it must be https (http is allowed only for loopback)`);
   }
   return withoutEndSlashes(url.href);
 }

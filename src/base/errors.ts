@@ -220,7 +220,7 @@ export function isAuthError(value: unknown): value is AuthError {
 }
 
 /**
- * Whether another try may succeed: no response, an unavailable service, or a held lock.
+ * Whether another try may succeed: the network, the service, a lock or the shared store is unavailable.
  *
  * @param value - what was caught
  */

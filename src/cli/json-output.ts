@@ -129,7 +129,7 @@ export interface LogoutOutput {
      */
     readonly server: "ended" | "unconfirmed" | "not told" | "none";
     readonly error?: { readonly code: AuthErrorCode; readonly message: string };
-    /** If the server revokes them one by one (RFC 7009). */
+    /** If the service revokes them one by one (RFC 7009). */
     readonly tokens?: readonly { readonly token: "refresh_token" | "access_token"; readonly revoked: boolean }[];
   }[];
 }

@@ -24,7 +24,7 @@ export type * from "./tool.ts";
  * variables, the directory and the keychain entry have that name only.
  *
  * @param options - see {@link CommandOptions}
- * @throws TypeError for an unusable name or an unknown group
+ * @throws TypeError for an unusable name or version, an unknown group, or an unusable own command
  */
 export function createCommand({
   name,

@@ -373,7 +373,7 @@ for (const [what, spoil, restore, why, left] of [
     ({ credentials }) => writeFileSync(credentials, readFileSync(credentials).subarray(0, 200)),
     () => undefined,
     /is damaged: it was truncated or changed/,
-    ({ credentials }) => `are kept in "${credentials}.1"`,
+    ({ credentials }) => `their keys were moved to "${credentials}.1"`,
   ],
   [
     "what the lost secret opened stays where it is",

@@ -65,7 +65,7 @@ test("a gnome-keyring that is locked is an error that says so, for each operatio
 });
 
 test("a gnome-keyring that the bus starts, and that has no default keyring, is an error that says so", async (t) => {
-  await refuses(await session(t), "write", /no default keyring/);
+  await refuses(await session(t), "write", /no default keychain/);
 });
 
 test("a session without a bus is an error that says so", async (t) => {

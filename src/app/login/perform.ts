@@ -69,7 +69,7 @@ export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Pr
     };
     const aside = await useKey();
     await app.store.change(name, add);
-    const where = aside === undefined ? "were left unchanged" : `are kept in "${aside}"`;
+    const where = aside === undefined ? "were left unchanged" : `their keys were moved to "${aside}"`;
     if (start.unopened !== undefined) warn(`stored logins cannot be opened (${start.unopened.message}), and ${where}`);
     // The first profile is active at once; later ones when the user switches. For a shared store the program chooses.
     const { active } = await app.store.choice();

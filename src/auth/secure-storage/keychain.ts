@@ -191,7 +191,7 @@ function explainFailure(reason: string): AuthError {
     return new AuthError("keychain_unavailable", "the keychain is locked", { hint: unlock });
   }
   if (/did not receive a reply/i.test(reason)) return unavailable("the keychain does not respond");
-  if (/no result found/i.test(reason)) return unavailable("the Secret Service has no default keyring for the key");
+  if (/no result found/i.test(reason)) return unavailable("the Secret Service has no default keychain for the key");
   // The library's words, such as those of D-Bus, are for the doctor, not for a user about to log in.
   return unavailable("no OS keychain is available", new Error(reason));
 }

@@ -78,9 +78,11 @@ export function machineKey({ identity, folder, platform, clock, machine = machin
           hint: restore,
         });
       if (!isOurSecret)
-        throw new AuthError("storage_damaged", `the session was sealed with a different secret than "${path()}"`, {
-          hint: restore,
-        });
+        throw new AuthError(
+          "storage_damaged",
+          `the session was sealed with a different secret than the one in "${path()}"`,
+          { hint: restore },
+        );
       return derive(secret, way.salt);
     },
     async create() {

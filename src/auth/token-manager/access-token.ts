@@ -2,7 +2,7 @@ import type * as runtime from "../../base/runtime-types.ts";
 
 /** Options of {@link Auth.getToken}. */
 export interface AccessTokenOptions {
-  /** How long the token must stay valid; at least a minute or a tenth of its lifetime, whichever is less. */
+  /** How long the token must stay valid; at least a minute, or a tenth of its lifetime if that is less. */
   minValidityMs?: number;
   /** A token that the service rejected with 401: it is replaced, unless it already was. */
   rejected?: string;

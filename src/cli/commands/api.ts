@@ -135,7 +135,7 @@ function headersOf(lines: readonly string[], body: Buffer | undefined): Headers 
     // A second header would send another account's token, or none.
     if (/^(authorization|dpop)$/i.test(name)) {
       throw usageError(
-        `the header "${name}" is set by the command itself`,
+        `the command itself sets the header "${name}"`,
         hint`To send another token: ${{ variable: "ACCESS_TOKEN", value: "…" }}`,
       );
     }

@@ -26,7 +26,7 @@ Elsewhere, "file:PATH" reads a file, and "command:/PATH/PROGRAM ARGUMENTS" runs 
 
 Optional variables:
 
-- ${variable("IDENTITY_ISSUER")}: issuer (default: the service)
+- ${variable("IDENTITY_ISSUER")}: issuer (default: the tool's own, or the service)
 - ${variable("IDENTITY_GRANT")}: token-exchange or jwt-bearer (default: as in the issuer's metadata)
 - ${variable("IDENTITY_AUDIENCE")}, ${variable("IDENTITY_RESOURCE")}: audience and resource of the access token
 - ${variable("IDENTITY_SCOPE")}: scopes

@@ -5,7 +5,7 @@ const meanings: readonly (readonly [code: number, meaning: string])[] = [
   [0, "done"],
   [1, "failed"],
   [2, "wrong usage"],
-  [3, "network or service unavailable; the session is unchanged: try again"],
+  [3, "network, service, lock or shared store unavailable; the session is unchanged: try again"],
   [4, "not authenticated, or the session has expired or was revoked"],
   [5, "denied by the user or the service"],
   [6, "timed out"],

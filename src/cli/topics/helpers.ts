@@ -2,7 +2,7 @@ import type { Identity } from "../../base/identity.ts";
 
 /** How other programs get tokens. */
 export function text({ name, command }: Identity): string {
-  return `Other programs get a valid token when they need one. Docker, git and Bazel send it to the service only.
+  return `Other programs get a valid token when they need one. Docker, git and Bazel get it only for URLs of the service.
 
 git, for the repositories of the service:
 
@@ -46,7 +46,7 @@ Google Cloud, with a login at an OpenID provider of the pool:
     # in the credential configuration: "credential_source":
     #   { "executable": { "command": "${command} auth google-credential" } }
 
-AWS, with a login at an OpenID provider of the role. Write a program, such as ~/.aws/service-credentials:
+AWS, with a login at an OpenID provider of the role. Write a program, such as ~/.aws/service-credentials, and make it executable (chmod +x):
 
     #!/bin/sh
     ${command} auth token --id-token | aws sts assume-role-with-web-identity \\

@@ -18,7 +18,8 @@ Results go to stdout, messages to stderr. With --json, results and failures are 
 
 Test the code, not the message. "api" prints the service's own response, even if it is an error.
 
-Without a terminal, or with --no-input, a command fails with exit code 2 instead of asking. The hint names the option to pass.
+Without a terminal, or with --no-input, a command fails instead of asking: with exit code 4 if it needs a login, otherwise with 2. The
+hint is the next step.
 
 In a script, name the profile with --profile or ${variable("PROFILE")}. Common options may come first:
 

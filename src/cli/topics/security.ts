@@ -35,7 +35,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     },
     {
       id: "issuer-path",
-      text: "Each issuer without RFC 9207 has its own redirect path: it cannot get another server's code (RFC 9700 §4.4).",
+      text: "Each issuer without RFC 9207 has its own redirect path: it cannot get another server's code (RFC 9700 §4.4). Services without a named issuer, and a tool's own issuer, have /callback.",
     },
     {
       id: "issuer-host",
@@ -43,7 +43,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     },
     {
       id: "agent-socket",
-      text: "An agent gives access tokens and proofs only to clients with its 256-bit secret, for one service. Other users cannot connect unless you share the socket; Node.js limits their connections. Commands do not send the secret, and trust only an agent with the secret. Nobody in between can read the response.",
+      text: "An agent gives access tokens and proofs only to clients with its 256-bit secret, for one service. Other users cannot connect, except with --shared or --port; on Node.js, the agent limits their connections. Commands do not send the secret, and trust only an agent with the secret. Nobody in between can read the response.",
     },
     {
       id: "resource-parent",
@@ -104,7 +104,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     {
       id: "files-above",
       text:
-        "A command writes nothing below a directory of another user, or one that everyone can change (unless sticky). " +
+        "A command writes nothing below another user's directory (except root's), or below one that everyone can change (unless sticky). " +
         `For group-writable ones, see "${command} auth doctor".`,
     },
     {

@@ -17,7 +17,7 @@ export function text({ command, variable }: Identity): string {
     ['profile "…" is logged in to …, not to …', `Unset ${variable("SAAS_URL")}, or use another profile.`],
     ["cannot reach … (…)", `Run "${command} auth doctor" to find the cause: network, proxy or URL.`],
   ];
-  return `The hint of an error is the next step, and "${command} auth doctor" finds other problems. These messages need more (… varies):
+  return `The hint of an error is the next step, and "${command} auth doctor" finds other problems. These messages need more explanation (… varies):
 
 ${messages.map(([message, advice]) => `    ${message}\n\n${advice}`).join("\n\n")}`;
 }

@@ -225,7 +225,7 @@ for (const [what, spoil, code, message, hint, options] of [
     "is another",
     ({ secret }) => writeFileSync(secret, "ab".repeat(32)),
     "storage_damaged",
-    /the session was sealed with a different secret than "\S+credentials\.secret"/,
+    /the session was sealed with a different secret than the one in "\S+credentials\.secret"/,
     /^Restore it from a backup/,
     {},
   ],

@@ -81,7 +81,7 @@ const wrong: [args: string[], message: RegExp][] = [
   [["api", "GET", "/x", "-H", "nonsense"], /^error: "nonsense" is not a header\n/],
   [
     ["api", "GET", "/x", "-H", "Authorization: Bearer x"],
-    /^error: the header "Authorization" is set by the command itself\n/,
+    /^error: the command itself sets the header "Authorization"\n/,
   ],
   [
     ["api", "POST", "/x", "-d", "{}", "-H", "Transfer-Encoding: chunked"],

@@ -58,7 +58,7 @@ export const command: Command = defineCommand({
         ({ severity, fix }) => fix !== undefined && (severity === "critical" || severity === "warning"),
       );
       const hidden = findings.length - sorted.length;
-      const well = hidden === 0 ? "" : ` ${counted(hidden, "check")} passed; --verbose shows them.`;
+      const well = hidden === 0 ? "" : ` ${counted(hidden, "check")} passed; to show all: --verbose.`;
       if (sorted.length > 0) out.answer("");
       out.answer(
         critical + warnings === 0

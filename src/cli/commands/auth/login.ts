@@ -85,7 +85,7 @@ export const command: Command = defineCommand({
       range: [1, 86_400],
       value: "SECONDS",
       isAdvanced: true,
-      help: "time limit for the login (default: 300)",
+      help: "time limit (default: 300, or the lifetime of the code)",
     },
     port: { range: [1, 65_535], value: "N", isAdvanced: true, help: "callback port (default: a free one from 28888)" },
     "redirect-host": {

@@ -24,7 +24,7 @@ const refused: [title: string, lines: [args: string, message: RegExp][]][] = [
       ["--issuer login.example", /^error: --issuer is "login\.example", not a URL[^]*\nhint: .*--issuer https:/m],
       [
         "--issuer http://login.example",
-        /^error: --issuer is "http:\/\/login\.example": must be https[^]*\nhint: .*--issuer https:/m,
+        /^error: --issuer is "http:\/\/login\.example": it must be https[^]*\nhint: .*--issuer https:/m,
       ],
       ["--resource api", /^error: --resource is "api", not a URL[^]*\nhint: .*--resource https:/m],
       ["--resource https://api.example/#x", /^error: --resource is .*fragment[^]*\nhint: .*--resource https:/m],
