@@ -424,6 +424,16 @@ test("a failure that is the service's ends the drain for every team, without a r
   assert.deepEqual([left, failure?.code, saas.count(batchPath)], [2, "service_unavailable", 1]);
 });
 
+test("a 403 concerns one team: the next team is tried, even after the first request of a drain", async (t) => {
+  const { saas, folder, runtime, emit } = await stage(t);
+  saas.users.alice.teams.push({ id: "tm_two" });
+  await emit(1);
+  await runtimeFor(folder, saas, alice(saas.url, "tm_two")).emit(history("of the second team"));
+  saas.faults.next(batchPath, { status: 403 });
+  const { events, left, failure } = await runtime.flush();
+  assert.deepEqual([events.delivered, left, failure?.code, saas.count(batchPath)], [1, 1, "access_denied", 2]);
+});
+
 test("NFR-010 events that stay are in files of their own before the file that they shared is removed", async (t) => {
   const { saas, folder, runtime, emitTogether, waiting } = await stage(t);
   const [refused] = await emitTogether(4);
