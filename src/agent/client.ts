@@ -87,7 +87,7 @@ export function agentClient(
       const { access_token, token_type, expires_in } = await ask("POST", tokenPath, question);
       if (typeof access_token !== "string" || (token_type !== "Bearer" && token_type !== "DPoP"))
         throw new AuthError("service_answer_invalid", `the agent named by ${origin} responded without a token`, {
-          hint: hint`Use the same version on both machines: ${{ command: "auth agent" }}`,
+          hint: hint`Install the same version on both machines, then start the agent again: ${{ command: "auth agent" }}`,
         });
       const issuedAt = clock.now();
       return {

@@ -35,9 +35,9 @@ export interface AuthOptions {
    * of the tool take precedence.
    */
   identity?: string | WorkloadIdentity | undefined;
-  /** Of the redirect URI registered at the issuer, with any port (RFC 8252 §7.3); `/callback` by default. */
+  /** Of the redirect URL registered at the issuer, with any port (RFC 8252 §7.3); `/callback` by default. */
   redirectPath?: string | undefined;
-  /** Hosts other than the issuer's, with any unusual port, where a login may begin; by default the user is asked. */
+  /** Hosts other than the issuer's, with a port unless it is the default, where a login may begin; by default, the login asks. */
   trustedHosts?: readonly string[] | undefined;
   env?: Environment;
   /** `process.platform` by default. Decides directories, modes and the keychain. */

@@ -18,7 +18,7 @@ export interface AuthorizedRequestInit extends runtime.RequestInit {
   retries?: number;
   /** The time limit of each try, to the last byte read; by default only `fetch`'s own limits apply. */
   timeoutMs?: number;
-  /** `"service"`, or by default `"anywhere"`: outside of the service, a GET or HEAD without token, body or headers. */
+  /** Where redirects may lead: `"service"`, or by default `"anywhere"`, outside the service as a bare GET or HEAD. */
   redirects?: RedirectScope;
   /** `"optional"`: when not logged in, the request goes without a token. An error by default. */
   login?: "required" | "optional";

@@ -21,7 +21,7 @@ export const commandTable: readonly CommandEntry[] = [
   entry("auth status", "show who is logged in, and until when", () => import("./commands/auth/status.ts")),
   entry("auth token", "print a valid access token", () => import("./commands/auth/token.ts")),
   entry("auth refresh", "refresh the access token now", () => import("./commands/auth/refresh.ts")),
-  entry("auth whoami", "print the email of the logged-in user", () => import("./commands/auth/whoami.ts")),
+  entry("auth whoami", "print the email address of the logged-in user", () => import("./commands/auth/whoami.ts")),
   entry("auth list", "list the profiles", () => import("./commands/auth/list.ts")),
   entry("auth switch", "switch to another profile", () => import("./commands/auth/switch.ts")),
   entry("auth team", "show or set the default team", () => import("./commands/auth/team.ts")),
@@ -74,7 +74,7 @@ export function ownEntry({
 }): CommandEntry {
   // They become part of shell scripts.
   if (words.length === 0 || !words.every((word) => /^[a-z][a-z0-9_-]*$/i.test(word)))
-    throw new TypeError(`${JSON.stringify(words)} cannot name a command: use letters, digits and dashes`);
+    throw new TypeError(`${JSON.stringify(words)} cannot name a command: begin each word with a letter, and use letters, digits, "_" and "-"`);
   const usage = words.join(" ");
   const run = (): never => {
     throw new Error(`"${usage}" is a command of the tool: run it in the tool itself`);

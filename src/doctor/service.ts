@@ -148,7 +148,7 @@ function clockFinding({ headers }: Response, here: number): Finding {
   const seconds = Math.max(1, Math.round(Math.abs(offset) / 1000));
   if (Math.abs(offset) <= skewMs) return report("ok", `within ${seconds} s of the service's`);
   const difference = `${seconds} s ${offset > 0 ? "behind" : "ahead of"} the service's`;
-  const said = `the clock of this machine is ${difference}. Sessions tolerate it; certificates may not`;
+  const said = `the clock of this machine is ${difference}: sessions tolerate this, but checks of certificates may fail`;
   return report("warning", said, setClock[process.platform] ?? "sudo timedatectl set-ntp true");
 }
 

@@ -41,7 +41,7 @@ function explanations(path: string): Partial<Record<string, [reason: string, nex
     ERR_FS_EISDIR: ["a directory of that name is in the way", moveAway(path)],
     EROFS: ["the file system is read-only", otherFolder("on a writable file system")],
     ENOSPC: ["the disk is full", hint`Free some space, then try again`],
-    EDQUOT: ["the disk quota is used up", hint`Free some of it, then try again`],
+    EDQUOT: ["the disk quota is used up", hint`Free some space, then try again`],
     ESTALE: ["it no longer exists on the file server", anotherTime],
     EIO: ["input/output error", anotherTime],
     ETIMEDOUT: ["the file server does not respond", anotherTime],

@@ -184,7 +184,7 @@ function byBrowser(
           browser?.open(address) ??
           openBrowser(address, { env: app.env, platform: app.platform, clock: app.clock, mayBeRead })
       : undefined,
-    openFailed: (reason) => warn(`cannot open the browser (${reason}). Open the URL yourself`),
+    openFailed: (reason) => warn(`cannot open the browser (${reason}): open the URL yourself`),
     store: async (received) => accountName(await store(received)),
   });
 }

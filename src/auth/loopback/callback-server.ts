@@ -172,9 +172,9 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
 
   const accept = (pasted: string): void => {
     const answer = judge(pastedParameters(pasted, redirectUri));
-    if (answer.kind === "unrelated") throw pasteRefused(`does not belong to this login: ${answer.reason}`);
+    if (answer.kind === "unrelated") throw pasteRefused(`the pasted URL does not belong to this login: ${answer.reason}`);
     if (answered || outcome !== undefined || closing !== undefined)
-      throw pasteRefused("came after this login had ended");
+      throw pasteRefused("the pasted URL came after this login had ended");
     end(answer);
   };
 

@@ -7,15 +7,15 @@ import { AuthError } from "../../base/errors.ts";
  */
 export function pastedParameters(pasted: string, redirectUri: string): URLSearchParams {
   const text = pasted.trim();
-  if (!URL.canParse(text)) throw pasteRefused("is not a URL");
+  if (!URL.canParse(text)) throw pasteRefused("the pasted text is not a URL");
   const { origin, pathname, searchParams } = new URL(text);
-  if (`${origin}${pathname}` !== redirectUri) throw pasteRefused(`does not begin with "${redirectUri}"`);
+  if (`${origin}${pathname}` !== redirectUri) throw pasteRefused(`the pasted URL does not begin with "${redirectUri}"`);
   return searchParams;
 }
 
 /** Does not quote the URL: it may hold a code. */
 export function pasteRefused(why: string): AuthError {
-  return new AuthError("usage_invalid", `the pasted URL ${why}`, {
+  return new AuthError("usage_invalid", why, {
     hint: "Paste the whole URL of the page that did not load",
   });
 }

@@ -35,7 +35,7 @@ export interface SharedStore {
    */
   watch?(key: string, changed: () => void): () => void;
   /**
-   * Called by each closing login: without watchers, nothing may keep the process alive. The store may be used again.
+   * Called by each `Auth.close`: without watchers, nothing may keep the process alive. The store may be used again.
    */
   close?(): Promise<void>;
 }

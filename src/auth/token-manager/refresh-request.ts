@@ -101,7 +101,7 @@ function unconfirmed({ server }: Session, profile: string, cause: unknown): Auth
   const why = cause instanceof Error ? `: ${cause.message}` : "";
   return new AuthError(
     "refresh_unconfirmed",
-    `no response to the refresh${why}. "${server.issuer}" may have renewed the session`,
+    `no response to the refresh${why}; "${server.issuer}" may have renewed the session`,
     {
       hint: hint`Try again in a moment. If the session has ended by then: ${login(profile)}`,
       cause,

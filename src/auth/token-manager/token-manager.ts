@@ -112,8 +112,8 @@ export class TokenManager {
   }
 
   /**
-   * Call this before the process ends: it waits for a refresh under way, and tries once more to store an unsaved
-   * session.
+   * Call this before the process ends: it waits for a refresh under way, and for a limited time to store
+   * an unsaved session.
    *
    * @throws {@link AuthError} `storage_…` when the session is lost with this process
    */

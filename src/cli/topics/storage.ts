@@ -10,7 +10,7 @@ the one in use:
 - file, with ${variable("PASSPHRASE")}: scrypt (N 16384, r 8, p 1) of the passphrase. Protects against other users, copies of the
   files, and programs without the passphrase.
 - file, with the machine key: HKDF of a random secret and, on Linux, the machine's ID. Protects against other users and copies of
-  the directory; not against your own programs, nor a copy of your whole home directory.
+  the directory; not against your own programs or a copy of your whole home directory.
 - memory: stores nothing. The session ends with the command.
 
 The keychain is the default if it responds within 3 seconds. Otherwise, accept the file: at the prompt, or with --yes,

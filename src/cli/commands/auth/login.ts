@@ -48,7 +48,7 @@ export const command: Command = defineCommand({
   options: {
     headless: { elsewhere: ["device", "device-code"], help: "log in with a code on another device" },
     "no-browser": { help: "print the URL instead of opening it" },
-    scope: { value: '"…"', isSaved: true, help: "additional scopes to request" },
+    scope: { value: '"…"', isSaved: true, help: "scopes to request; a current login keeps its own, too" },
     "client-id": { value: "ID", isSaved: true, help: "client ID at the issuer" },
     provider: { value: "NAME", choices: providerNames, isSaved: true, help: "github, google or microsoft" },
     storage: {
@@ -76,7 +76,7 @@ export const command: Command = defineCommand({
       isAdvanced: true,
       help: "allow the login page to be on HOST; repeatable",
     },
-    resource: { value: "URI", isAdvanced: true, help: "resource of the tokens (RFC 8707)" },
+    resource: { value: "URL", isAdvanced: true, help: "resource of the tokens (RFC 8707)" },
     audience: { value: "NAME", isAdvanced: true, help: "audience (Auth0 style), instead of --resource" },
     "no-dpop": { isAdvanced: true, help: "request plain bearer tokens (no DPoP)" },
     prompt: { value: "WORD", isAdvanced: true, help: "login, select_account, consent or none" },
