@@ -44,12 +44,14 @@ export function createIdentity({
   const isName = typeof name === "string" && name.length <= 64 && /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name);
   if (!isName)
     throw new TypeError(
-      `"${String(name)}" is not a valid tool name: use at most 64 lower-case letters, digits and single dashes`,
+      `"${String(name)}" is not a valid tool name: a name has at most 64 lower-case letters, digits and single dashes`,
     );
   // Sent in a header, and shown.
   const isVersion = typeof version === "string" && /^[\x21-\x7e]{1,100}$/.test(version);
   if (!isVersion)
-    throw new TypeError(`${JSON.stringify(version)} is not a valid tool version: use one word, such as "1.2.0"`);
+    throw new TypeError(
+      `${JSON.stringify(version)} is not a valid tool version: a version is one word, such as "1.2.0"`,
+    );
   const prefix = `${name.replaceAll("-", "_").toUpperCase()}_`;
   return {
     name,

@@ -74,10 +74,12 @@ export function ownEntry({
 }): CommandEntry {
   // They become part of shell scripts.
   if (words.length === 0 || !words.every((word) => /^[a-z][a-z0-9_-]*$/i.test(word)))
-    throw new TypeError(`${JSON.stringify(words)} cannot name a command: begin each word with a letter, and use letters, digits, "_" and "-"`);
+    throw new TypeError(
+      `${JSON.stringify(words)} cannot name a command: each word begins with a letter, and has only letters, digits, "_" and "-"`,
+    );
   const usage = words.join(" ");
   const run = (): never => {
-    throw new Error(`"${usage}" is a command of the tool: run it in the tool itself`);
+    throw new Error(`"${usage}" is a command of the tool, and only the tool itself runs it`);
   };
   return { words, summary, load: async () => ({ usage, description: summary, options: {}, examples: [], run }) };
 }

@@ -28,7 +28,7 @@ function browser(login: LoginEnvironment, { env, platform }: App): Finding {
   const candidates = browserCommands("https://service.example/", platform, env).map(({ program }) => program);
   const found = candidates.map((program) => findProgram(program, env, platform)).find((path) => path !== undefined);
   if (found !== undefined) return report("ok", `${found} opens URLs`);
-  const said = `none of these programs was found to open a browser: ${[...new Set(candidates)].join(", ")}`;
+  const said = `no program that opens a browser was found; looked for: ${[...new Set(candidates)].join(", ")}`;
   return login.login === "device"
     ? report("note", `${said}; none is needed here`)
     : report("warning", said, [loginCommand(undefined, "--no-browser")]);

@@ -149,7 +149,7 @@ function foreign(finding: Finding, path: string): Finding {
 }
 
 function some(entries: readonly Inspected[]): string {
-  return `${entries[0]?.path}${entries.length > 1 ? `, as one of ${entries.length},` : ""}`;
+  return `${entries[0]?.path}${entries.length > 1 ? ` (and ${entries.length - 1} more)` : ""}`;
 }
 
 function command(...run: string[]): SystemCommand {

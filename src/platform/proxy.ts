@@ -131,7 +131,7 @@ function parse({ name, value }: Variable): ProxyServer {
   try {
     credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
   } catch {
-    throw refuse('has an unescaped "%" in its user name or password: write "%25"');
+    throw refuse('has an unescaped "%", not "%25", in its user name or password');
   }
   const isOpen = credentials === ":";
   return {

@@ -342,9 +342,7 @@ test("a browser that cannot be started is a warning, and the URL on the screen s
   const { env } = await scene(t, {}, { BROWSER: "/nowhere/browser" });
   const running = startCommand(t, ["auth", "login"], env);
   const [link] = await running.shows(address);
-  await running.shows(
-    /^warning: cannot open the browser \(\/nowhere\/browser: not found.*\): open the URL yourself$/m,
-  );
+  await running.shows(/^warning: cannot open the browser \(\/nowhere\/browser: not found.*\): open the URL yourself$/m);
   await approve(link);
   assert.equal((await running.ended).stdout, success);
 });

@@ -109,7 +109,7 @@ test("FR-021 a tool's own commands are in its help, its completion and its sugge
   );
   const [code, , stderr] = await run("projects");
   assert.equal(code, 1);
-  assert.match(stderr, /^error: "projects" is a command of the tool: run it in the tool itself\n/);
+  assert.match(stderr, /^error: "projects" is a command of the tool, and only the tool itself runs it\n/);
   for (const words of [[], ["$(id)"], ["a b"]])
     assert.throws(() => createCommand({ ...acme, ownCommands: [{ words, summary: "" }] }), TypeError);
 });

@@ -435,6 +435,6 @@ test("on a machine where nothing opens a browser, the programs that were looked 
   assert.equal(found?.sentence, `${at.env["BROWSER"]} opens URLs`);
   const none = (await examined(at.here, { BROWSER: "/nowhere/browser", PATH: "/nowhere" })).of("D702")[0];
   assert.equal(none?.severity, "warning");
-  assert.match(none.sentence, /^none of these programs was found to open a browser: \/nowhere\/browser, /);
+  assert.match(none.sentence, /^no program that opens a browser was found; looked for: \/nowhere\/browser, /);
   assert.equal(none.fix, "spec-kitty auth login --no-browser");
 });

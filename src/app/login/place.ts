@@ -40,7 +40,7 @@ function placeOfSettings({ settings, identity }: LoginArguments, known: Profile 
   if (service !== undefined) return { service, issuer: isService ? undefined : (issuer ?? remembered?.issuer) };
   const variable = identity.variable("SAAS_URL");
   throw new AuthError("configuration_invalid", `${variable} is not set: there is no service to log in to`, {
-    hint: hint`Set it: ${login(undefined, "https://service.example")}, or ${{ variable: "SAAS_URL", value: "https://service.example" }}`,
+    hint: hint`Name the service: ${login(undefined, "https://service.example")}, or ${{ variable: "SAAS_URL", value: "https://service.example" }}`,
   });
 }
 

@@ -92,7 +92,7 @@ export function testContract(url: string): void {
           resolve(first ?? "");
         };
         told();
-        void ended.then(() => reject(new Error(`the process ended without an answer: ${errors}`)));
+        void ended.then(() => reject(new Error(`the process ended without output: ${errors}`)));
       });
     return { child, line, ended };
   }

@@ -172,7 +172,8 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
 
   const accept = (pasted: string): void => {
     const answer = judge(pastedParameters(pasted, redirectUri));
-    if (answer.kind === "unrelated") throw pasteRefused(`the pasted URL does not belong to this login: ${answer.reason}`);
+    if (answer.kind === "unrelated")
+      throw pasteRefused(`the pasted URL does not belong to this login: ${answer.reason}`);
     if (answered || outcome !== undefined || closing !== undefined)
       throw pasteRefused("the pasted URL came after this login had ended");
     end(answer);

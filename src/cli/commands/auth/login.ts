@@ -48,7 +48,7 @@ export const command: Command = defineCommand({
   options: {
     headless: { elsewhere: ["device", "device-code"], help: "log in with a code on another device" },
     "no-browser": { help: "print the URL instead of opening it" },
-    scope: { value: '"…"', isSaved: true, help: "scopes to request; a current login keeps its own, too" },
+    scope: { value: '"…"', isSaved: true, help: "scopes to request, in addition to those of a current login" },
     "client-id": { value: "ID", isSaved: true, help: "client ID at the issuer" },
     provider: { value: "NAME", choices: providerNames, isSaved: true, help: "github, google or microsoft" },
     storage: {
