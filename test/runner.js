@@ -74,13 +74,8 @@ export async function runTests(
     new Map([...stateOf(home, "~"), ...sources.flatMap((name) => stateOf(join(root, name), name, isSource))]);
   const before = states();
   try {
-    const options = args.filter((arg) => arg.startsWith("-"));
-    const files = together(
-      args.filter((arg) => !options.includes(arg)),
-      scratch,
-    );
     const own = { ...withoutSettings(env), ...places(home, temporary) };
-    const code = await runNode(node, [...options, ...files], reporter, own);
+    const code = await runNode(node, together(args, scratch), reporter, own);
     const after = states();
     const all = [...new Set([...before.keys(), ...after.keys()])];
     const changed = all.filter((path) => before.get(path) !== after.get(path)).sort();
@@ -108,15 +103,15 @@ export function memory() {
 }
 
 /**
- * The files of a folder run in one process, which starts, loads what they share and makes it fast once. Not those that mostly wait for
- * processes of their own. Node's runner sorts by path, so that what runs long begins first.
+ * Arguments for Node: the options and the files. Those of a folder run in one process, which starts, loads what they share and makes it
+ * fast once. Not those that mostly wait for processes of their own. Node's runner sorts by path, so that what runs long begins first.
  */
-function together(files, scratch) {
-  const isApart = (file) => /^test[/\\](acceptance|peers)[/\\]/.test(file);
+function together(args, scratch) {
+  const isApart = (arg) => arg.startsWith("-") || /^test[/\\](acceptance|peers)[/\\]/.test(arg);
   const folders = new Map();
-  for (const file of files) {
-    const key = isApart(file) ? file : dirname(file);
-    folders.set(key, [...(folders.get(key) ?? []), file]);
+  for (const arg of args) {
+    const key = isApart(arg) ? arg : dirname(arg);
+    folders.set(key, [...(folders.get(key) ?? []), arg]);
   }
   return [...folders].map(([folder, own]) => {
     if (own.length === 1) return own[0];
@@ -127,7 +122,6 @@ function together(files, scratch) {
 }
 
 function runNode(node, args, reporter, env) {
-  const options = args.filter((arg) => arg.startsWith("-"));
   const child = spawn(
     node,
     [
@@ -138,7 +132,7 @@ function runNode(node, args, reporter, env) {
       fileURLToPath(new URL("preload.cjs", import.meta.url)),
       "--test",
       `--test-concurrency=${availableParallelism() + 2}`,
-      ...(options.some((option) => option.startsWith("--test-reporter")) ? [] : [`--test-reporter=${reporter}`]),
+      ...(args.some((arg) => arg.startsWith("--test-reporter")) ? [] : [`--test-reporter=${reporter}`]),
       ...args,
     ],
     { cwd: root, stdio: "inherit", env },
