@@ -7,8 +7,8 @@ import type { ConnectionOwner } from "../../platform/connection-owner.ts";
  * Another user of the machine can read the browser's command line. With the authorization URL and its `state`, that
  * user could open it first, log in with another account and call back: the victim would continue under the attacker's
  * account. So the command line has a URL on the callback port, which leads to the authorization URL once, and only for
- * a connection of the same user. One browser then has the state. A cookie would bind nothing more: every port of this
- * host would get it, and could overwrite or evict it (RFC 6265 §8.5, §8.6).
+ * a connection of the same user. One browser then has the state, which binds the login to it. A cookie would bind
+ * nothing more: every port of this host would get it, and could overwrite or evict it (RFC 6265 §8.5, §8.6).
  *
  * Where the owner of a connection is unknown, a second opening means that the first may have been another user's: the
  * login ends.

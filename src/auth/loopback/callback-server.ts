@@ -56,7 +56,7 @@ export interface CallbackListener {
    *   milliseconds, 2000 by default
    */
   finish(outcome: CallbackOutcome, options?: { lingerMs?: number }): Promise<void>;
-  /** So that the process can exit. May be repeated. */
+  /** Closes every socket at once, so that the process can exit. May be repeated. */
   close(): Promise<void>;
 }
 
