@@ -17,7 +17,7 @@ import { anchorOf } from "./docs/markdown.ts";
 import { pictureFile, record, screens } from "./docs/screens.ts";
 import { rowsOf, textOf } from "./docs/terminal-picture.ts";
 import { approveDevice } from "./fake-saas/user.ts";
-import { bin, preload, type CommandEnvironment, type CommandResult } from "./helpers/command.ts";
+import { bin, preload, withoutWaits, type CommandEnvironment, type CommandResult } from "./helpers/command.ts";
 import { scene } from "./helpers/scene.ts";
 import { filesIn } from "./helpers/import-graph.ts";
 import { signIn } from "./helpers/stored-session.ts";
@@ -217,9 +217,7 @@ for (const name of ["one-refresh", "login", "device-login", "status"] as const) 
     const picture = read(pictureFile(name));
     // Ports, random values and times differ, and are all as long as the next: the rows break at the same places.
     const same = (rows: readonly string[]): string =>
-      rows
-        .map((row) => (/^[█▀▄ ]+$/.test(row) ? "" : row))
-        .join("\n")
+      withoutWaits(rows.map((row) => (/^[█▀▄ ]+$/.test(row) ? "" : row)).join("\n"))
         .replace(/(?<=127\.0\.0\.1(?::|%3A))\d{5}/g, "PORT")
         .replace(
           /(?<=state=)[\w-\n]{44}|(?<=challenge=)[\w-\n]{44}|(?<=test-)\w{6}|(?<=ses_)[\w-]{36}|\b[A-Z]{4}-[A-Z]{4}\b/g,
