@@ -200,10 +200,12 @@ function mayNeedKeychain(argv: readonly string[], tool: Tool & { readonly env: E
   }
 }
 
-const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+/** With Ctrl-\\ and Windows' Ctrl-Break. */
+const signals = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGBREAK"] as const;
 /** Those running: a program may start any number at once, and they share the listeners of the process. */
 const running = new Set<AbortController>();
 const apps = new Set<App>();
+let hasQuit = false;
 let isWatched = false;
 let isOutputLost = false;
 
@@ -217,8 +219,15 @@ async function untilDone({ stdout }: CommandStreams, work: (signal: AbortSignal)
     return (await work(interrupted.signal)) || Number(isOutputLost);
   } finally {
     running.delete(interrupted);
-    if (running.size === 0) listen("off");
+    if (running.size === 0) end();
   }
+}
+
+/** Ctrl-\ asks for more than an end, such as a core dump. A listener of the program's own decides for itself. */
+function end(): void {
+  listen("off");
+  if (hasQuit && process.listenerCount("SIGQUIT") === 0) process.kill(process.pid, "SIGQUIT");
+  hasQuit = false;
 }
 
 function listen(change: "on" | "off"): void {
@@ -227,8 +236,12 @@ function listen(change: "on" | "off"): void {
 }
 
 function onSignal(name: NodeJS.Signals): void {
+  hasQuit ||= name === "SIGQUIT";
   const waiting = [...running].filter(({ signal }) => !signal.aborted);
-  if (waiting.length === 0) process.exit(130);
+  if (waiting.length === 0) {
+    end();
+    process.exit(130);
+  }
   const reason = new AuthError("interrupted", `interrupted (${name})`, { hint: "Run the command again" });
   for (const one of waiting) one.abort(reason);
 }

@@ -33,13 +33,13 @@ async function sceneWithExpiredSession(t: TestContext): Promise<Scene> {
 /** In the middle of its refresh: the service rotated the token and holds the response. */
 async function refreshing(
   t: TestContext,
-  { saas, env }: Scene,
+  { saas, env, folder }: Scene,
   more: Record<string, string> = {},
 ): Promise<{ command: RunningCommand; answer: () => void }> {
   let answer = (): void => undefined;
   saas.faults.next("/oauth/token", { gateAnswer: new Promise<void>((resolve) => (answer = resolve)) });
   const { refreshes } = saas.counters;
-  const command = startCommand(t, ["auth", "token"], { ...env, ...more });
+  const command = startCommand(t, ["auth", "token"], { ...env, ...more }, { cwd: folder });
   await saas.until(() => saas.counters.refreshes > refreshes);
   return { command, answer };
 }
@@ -200,19 +200,24 @@ test("NFR-009 a worker thread that is ended in the middle of its refresh does no
   assert.match(stdout, /^at_/);
 });
 
-test("NFR-010 Ctrl-C in the middle of a refresh does not lose what the service has rotated", {
-  skip: process.platform === "win32" && "needs signals",
-}, async (t) => {
-  const stage = await sceneWithExpiredSession(t);
-  const { command, answer } = await refreshing(t, stage);
-  command.child.kill("SIGINT");
-  await command.shows(/interrupted/);
-  answer();
-  const { code, stdout } = await command.ended;
-  assert.deepEqual([code, stdout], [130, ""]);
-  assert.equal((await stage.here("auth token")).code, 0);
-  assert.deepEqual([stage.saas.counters.refreshes, stage.saas.counters.reuses], [1, 0]);
-});
+for (const [key, signal, end] of [
+  ["Ctrl-C", "SIGINT", { code: 130, signal: null }],
+  ["Ctrl-\\", "SIGQUIT", { code: null, signal: "SIGQUIT" }],
+] as const) {
+  test(`NFR-010 ${key} in the middle of a refresh does not lose what the service has rotated`, {
+    skip: process.platform === "win32" && "needs signals",
+  }, async (t) => {
+    const stage = await sceneWithExpiredSession(t);
+    const { command, answer } = await refreshing(t, stage);
+    command.child.kill(signal);
+    await command.shows(/interrupted/);
+    answer();
+    const { stderr, ...ended } = await command.ended;
+    assert.deepEqual(ended, { ...end, stdout: "" });
+    assert.equal((await stage.here("auth token")).code, 0);
+    assert.deepEqual([stage.saas.counters.refreshes, stage.saas.counters.reuses], [1, 0]);
+  });
+}
 
 test("NFR-010 in a directory that cannot be written nothing is sent, and the session is as it was", {
   skip: process.platform === "win32" && "modes say nothing there",

@@ -199,7 +199,7 @@ test("a program may run any number of commands at once, without a warning about 
   const warnings: string[] = [];
   const onWarning = ({ message }: Error): void => void warnings.push(message);
   const counts = (): number[] =>
-    ["SIGINT", "SIGTERM", "SIGHUP", "beforeExit"].map((name) => process.listenerCount(name));
+    ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGBREAK", "beforeExit"].map((name) => process.listenerCount(name));
   const before = counts();
   process.on("warning", onWarning);
   const quiet = { write: (_: string | Uint8Array, done?: () => void) => done?.() };
