@@ -26,7 +26,7 @@ export function parseAgentValue(value: Secret, source: string): { place: AgentPl
   if (/^(\/|\\\\[.?]\\pipe\\)/.test(where)) return { place: { socket: where }, secret: new Secret(secret) };
   const url = URL.canParse(where) ? new URL(where) : undefined;
   if (url === undefined || !isOnThisMachine(url))
-    throw new AuthError("configuration_invalid", `${source} must name a socket, or a port on this machine`, {
+    throw new AuthError("configuration_invalid", `${source} names neither a socket nor a port on this machine`, {
       hint: hint`Forward the agent's socket to this machine with ssh -R`,
     });
   return { place: { origin: url.origin }, secret: new Secret(secret) };

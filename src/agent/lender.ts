@@ -47,7 +47,7 @@ export function lenderOf(
         });
       // A proof is for one URL, briefly. Clients need none for others.
       if (!targetOf(htu, await tokens.service()).isService)
-        throw new AuthError("access_denied", "proofs are for the service only", {
+        throw new AuthError("access_denied", '"htu" is not a URL of the service', {
           hint: "Send the request to the URL of the service",
         });
       return { dpop: dpopProof(dpopKey, { htm, htu, access_token, nonce, now: clock.now() + clockOffsetMs }) };

@@ -119,8 +119,8 @@ function tokenQuestion({ min_validity, rejected }: JsonObject): TokenQuestion {
 
 function proofQuestion({ htm, htu, access_token, nonce }: JsonObject): ProofQuestion {
   if (typeof htm !== "string" || typeof htu !== "string")
-    throw new AuthError("usage_invalid", 'a proof needs a method, "htm", and a URL, "htu"', {
-      hint: "Send both",
+    throw new AuthError("usage_invalid", 'the request has no "htm" or no "htu"', {
+      hint: 'Send the method as "htm", and the URL as "htu"',
     });
   return { htm, htu, access_token: textOf(access_token), nonce: textOf(nonce) };
 }

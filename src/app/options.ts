@@ -54,9 +54,9 @@ export interface AuthOptions {
    * asking for consent; `"memory"`: for the life of this object.
    */
   storage?: "keychain" | "file" | "memory" | undefined;
-  /** A database that several machines share, instead. */
+  /** The logins are in this database, for several machines. */
   store?: SharedStore | undefined;
-  /** Which login in `store`, such as a user's ID; `default` by default. */
+  /** The login to use in `store`, such as a user's ID; `default` by default. */
   login?: string | undefined;
   /** The key for `store`; by default the passphrase of the tool's variable. */
   seal?: Seal | undefined;

@@ -36,7 +36,7 @@ export interface AuthStatus {
   readonly authenticated: boolean;
   /** By this machine's clock. */
   readonly expired?: true;
-  /** With `--check`. */
+  /** True only with `--check`. */
   readonly checked: boolean;
   readonly profile: string;
   /** `--profile`, a variable, a directory (`--here in …`), or `active`. */
@@ -313,7 +313,7 @@ export interface SyncStatusOutput {
     readonly artifacts: number;
     readonly givenUp: number;
   }[];
-  /** With `--check`. */
+  /** Only with `--check`. */
   readonly health?: "connected" | "authentication_failed" | "denied" | "unexpected" | "unreachable";
 }
 

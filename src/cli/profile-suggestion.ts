@@ -23,7 +23,6 @@ export async function showSuggestion({ app, out }: Pick<Context, "app" | "out">,
   if ((await app.store.read(name)).profile === undefined)
     return out.warn(`"${path}" suggests the profile "${name}", but it does not exist: "${stored.active}" is used`);
   const go = folder === app.folderHere ? "" : hint`${{ run: ["cd", folder] }}, then `;
-  out.hint(
-    hint`"${path}" suggests the profile "${name}"; "${stored.active}" is used. To use "${name}": ${go}${{ command: "auth switch", options: [name, "--here"] }}`,
-  );
+  out.say(`"${path}" suggests the profile "${name}"; "${stored.active}" is used.`);
+  out.hint(hint`To use "${name}": ${go}${{ command: "auth switch", options: [name, "--here"] }}`);
 }

@@ -9,7 +9,7 @@ export function examineDefences(): Finding {
     ...(obeysFolder()
       ? ["folder-profile, code-loading (Bun reads .env and bunfig.toml of the working directory)"]
       : []),
-    ...(process.platform === "win32" ? ["files-private, files-above (access lists are not checked)"] : []),
+    ...(process.platform === "win32" ? ["files-private, files-above (access control lists are not checked)"] : []),
   ];
   return missing.length === 0
     ? report("ok", "every defense is available")

@@ -11,7 +11,7 @@ const { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, stat
  * Reads files that only their owner can read, in a directory that only its owner can change; trusts no others.
  * private-file-changes.ts changes them, and is not loaded for reading.
  *
- * On Windows modes say nothing: the profile directory's access list, inherited by new files, keeps others out.
+ * On Windows modes say nothing: the profile directory's access control list, inherited by new files, keeps others out.
  */
 const posix = process.platform !== "win32";
 /** In bytes. */

@@ -91,12 +91,12 @@ test("auth switch makes another account the active one, and warns when something
   const impossible = await runHere(["auth", "switch", "no body"], env);
   assert.equal(
     impossible.stderr,
-    'error: there is no profile "no body"\nhint: Known: default, work. To create one: spec-kitty auth login --profile NAME\n',
+    'error: there is no profile "no body"\nhint: Use one of: default, work. To create one: spec-kitty auth login --profile NAME\n',
     "a name that a login would refuse is not advised",
   );
   const wrong = await here("auth switch nobody");
   assert.equal(wrong.code, 4);
-  assert.match(wrong.stderr, /^error: there is no profile "nobody"\nhint: Known: default, work\./);
+  assert.match(wrong.stderr, /^error: there is no profile "nobody"\nhint: Use one of: default, work\./);
 });
 
 test("auth switch without a name prompts on a terminal, and takes a number or a name", {

@@ -309,7 +309,11 @@ test("S-001 what is named here must be what is lent: another service or profile 
     ],
     [{}, ["--profile", "work"], /^error: --profile is work, but the agent lends default\n/],
     [{ SPEC_KITTY_AGENT: "nonsense" }, [], /^error: SPEC_KITTY_AGENT is not in the form PLACE#SECRET/],
-    [{ SPEC_KITTY_AGENT: `http://agent.example#${"x".repeat(43)}` }, [], /^error: SPEC_KITTY_AGENT must name a socket/],
+    [
+      { SPEC_KITTY_AGENT: `http://agent.example#${"x".repeat(43)}` },
+      [],
+      /^error: SPEC_KITTY_AGENT names neither a socket/,
+    ],
   ] as const) {
     const { code, stdout, stderr } = await runHere(["auth", "token", ...args], borrower(t, value, more).env);
     assert.deepEqual([code, stdout], [2, ""], stderr);

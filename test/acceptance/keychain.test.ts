@@ -67,7 +67,7 @@ test("S-012 a library that every user could replace is not loaded, and the error
     /^error: the keychain's library is not loaded, since "[^"]+node_modules" can be changed by others \(mode 0777\)$/m,
   );
   assert.ok(
-    stderr.includes(`hint: Run: chmod go-w ${open}; or store the key elsewhere: spec-kitty auth login --storage file`),
+    stderr.includes(`hint: Run: chmod go-w ${open}. Or store the key elsewhere: spec-kitty auth login --storage file`),
     stderr,
   );
 });

@@ -72,7 +72,7 @@ test("a login of another name is stored under that name, and the program goes on
   const store = new TestSharedStore();
   const { code, stderr } = await at.here("auth login --profile bob", {}, { store, seal });
   assert.equal(code, 0, stderr);
-  assert.match(stderr, /^hint: This program uses the login "default"/m);
+  assert.match(stderr, /^This program uses the login "default"\.\nhint: /m);
   assert.deepEqual([...store.texts.keys()], ["spec-kitty/logins/bob"]);
   assert.equal((await at.here("auth status", {}, { store, seal, login: "bob" })).code, 0);
 });

@@ -74,7 +74,7 @@ test("a profile that was chosen for a directory and is gone is an error, and no 
   assert.match(
     (await inProject("auth whoami")).stderr,
     new RegExp(
-      `^error: there is no profile "work", named by --here in ${project}\nhint: Known: default\\. [^\n]* To choose another here: spec-kitty auth switch --here\n$`,
+      `^error: there is no profile "work", named by --here in ${project}\nhint: Use one of: default\\. [^\n]* To choose another here: spec-kitty auth switch --here\n$`,
     ),
   );
   assert.equal((await inProject("auth switch default --here")).code, 0);
@@ -109,7 +109,7 @@ test("a file that suggests a profile is a hint with the command to agree, until 
   const { project, inProject } = await twoAccounts(t);
   const file = join(project, ".spec-kitty-profile");
   writeFileSync(file, "work\n");
-  const suggestion = `hint: "${file}" suggests the profile "work"; "default" is used. To use "work": `;
+  const suggestion = `"${file}" suggests the profile "work"; "default" is used.\nhint: To use "work": `;
   assert.equal((await inProject("auth whoami")).stderr, `${suggestion}spec-kitty auth switch work --here\n`);
   const below = join(project, "it's below");
   mkdirSync(below);
@@ -190,7 +190,11 @@ test("a profile that does not exist is an error for every command but login, whi
     const { code, stdout, stderr } = await inProject(`${command} --profile wrok`);
     assert.deepEqual([code, stdout], [4, ""], command);
     assert.match(stderr, /^error: there is no profile "wrok", named by --profile\n/, command);
-    assert.match(stderr, /^hint: Known: default, work\. To create it: spec-kitty auth login --profile wrok$/m, command);
+    assert.match(
+      stderr,
+      /^hint: Use one of: default, work\. To create it: spec-kitty auth login --profile wrok$/m,
+      command,
+    );
   }
   const byVariable = await inProject("sync status", { SPEC_KITTY_PROFILE: "wrok" });
   assert.match(byVariable.stderr, /^error: there is no profile "wrok", named by SPEC_KITTY_PROFILE\n/);

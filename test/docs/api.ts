@@ -98,7 +98,7 @@ function declaredPages(): Page[] {
       path: `${folder}/json-output.md`,
       title: "JSON output of the commands",
       about: [
-        "With `--json`. `spec-kitty/cli` exports these types. Times are ISO 8601 in UTC; what is unknown or does not apply\nis absent. `api` and `tracker` print the service's JSON unchanged.",
+        "Commands print this with `--json`. `spec-kitty/cli` exports these types. Times are ISO 8601 in UTC; what is unknown or does not apply\nis absent. `api` and `tracker` print the service's JSON unchanged.",
         `Numbers of the doctor's findings: ${findings()}.`,
       ],
       entries: exportsOf(answers).map((one) => ({ ...one, isExported: true })),

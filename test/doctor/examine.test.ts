@@ -116,7 +116,7 @@ test("each setting is reported with its source, and so is a variable that does n
     [
       "warning",
       'there is no profile "wrok", named by SPEC_KITTY_PROFILE',
-      "Known: default. To create it: spec-kitty auth login --profile wrok",
+      "Use one of: default. To create it: spec-kitty auth login --profile wrok",
     ],
   );
 });

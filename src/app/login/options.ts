@@ -49,7 +49,8 @@ export interface LoginCallbacks {
   /** Called each second of a device login. */
   onWaiting?: ((leftMs: number) => void) | undefined;
   /**
-   * Returns false for no, or undefined if nobody can be asked, the default: both end the login with `consent_required`.
+   * Asks the user. Only true continues the login; false, and undefined if nobody can be asked, end it with
+   * `consent_required`. By default, nobody is asked.
    */
   onConsent?: ((question: ConsentQuestion) => boolean | undefined | Promise<boolean | undefined>) | undefined;
   /** Called with each problem that does not end the login. */

@@ -180,7 +180,7 @@ function explain(answer: Exclude<KeychainAnswer, { key: unknown }>): AuthError {
   const who = isOurs
     ? `can be changed by others (mode ${mode.toString(8).padStart(4, "0")})`
     : `belongs to another user (uid ${uid})`;
-  const next = isOurs ? hint`Run: ${{ run: ["chmod", "go-w", path] }}; or store` : hint`Store`;
+  const next = isOurs ? hint`Run: ${{ run: ["chmod", "go-w", path] }}. Or store` : hint`Store`;
   return new AuthError("keychain_unavailable", `the keychain's library is not loaded, since "${path}" ${who}`, {
     hint: hint`${next} the key elsewhere: ${useFile}`,
   });

@@ -172,7 +172,7 @@ const chosenFor = "--here in";
 
 /** A typing mistake must neither act as another account nor be ignored. */
 export function unknownProfile({ name, source }: NamedProfile, names: readonly string[]): NotAuthenticatedError {
-  const known = names.length === 0 ? "" : `Known: ${names.join(", ")}. `;
+  const known = names.length === 0 ? "" : `Use one of: ${names.join(", ")}. `;
   const another = source.startsWith(chosenFor)
     ? hint`. To choose another here: ${{ command: "auth switch", options: ["--here"] }}`
     : "";

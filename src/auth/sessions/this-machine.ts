@@ -57,8 +57,8 @@ export function refuseOlder({ refreshes }: Session, last: number): void {
   if (!(refreshes < last)) return;
   throw new AuthError(
     "storage_damaged",
-    `the stored session is an old copy (refresh ${refreshes} of ${last}), and was not sent`,
-    { hint: hint`Restore the newer one, or log in again: ${login(undefined, "--force")}` },
+    `the stored session is an old copy (refresh ${refreshes} of ${last}): its refresh token was not sent`,
+    { hint: hint`Restore the newest copy, or log in again: ${login(undefined, "--force")}` },
   );
 }
 

@@ -22,7 +22,7 @@ Docker, Podman and Skopeo, for a registry on the service's host:
     chmod +x ~/.local/bin/docker-credential-${name}
     # ~/.docker/config.json: { "credHelpers": { "service.example": "${name}" } }
 
-Bazel 5.4 and later, with a program on PATH made in the same way from "auth bazel-credential":
+Bazel 5.4 and later, with a program in PATH made in the same way from "auth bazel-credential":
 
     bazel build --credential_helper=service.example=bazel-credential-${name} //...
 

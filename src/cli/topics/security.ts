@@ -99,7 +99,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     },
     {
       id: "files-private",
-      text: "Files have mode 0600, in a directory that only you can change. Each read checks mode and owner, and refuses links. On Windows, the access list of your user directory protects them.",
+      text: "Files have mode 0600, in a directory that only you can change. Each read checks mode and owner, and refuses links. On Windows, the access control list of your user directory protects them.",
     },
     {
       id: "files-above",

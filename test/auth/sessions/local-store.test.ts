@@ -151,7 +151,7 @@ test("S-004 an old copy of the files that was put back is noticed before its ref
   assert.equal(code, 1);
   assert.match(
     stderr,
-    /^error: the stored session is an old copy \(refresh 0 of 1\), and was not sent\nhint: Restore the newer one, .*auth login --force\n$/,
+    /^error: the stored session is an old copy \(refresh 0 of 1\): its refresh token was not sent\nhint: Restore the newest copy, .*auth login --force\n$/,
   );
   assert.deepEqual([at.saas.count("/oauth/token"), at.saas.counters.reuses], [sent, 0]);
   assert.equal((await at.here("auth login --force")).code, 0);

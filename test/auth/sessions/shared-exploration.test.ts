@@ -31,7 +31,7 @@ const mutations: Readonly<Record<string, Mutation & { other: ProgramName; breaks
     to: "if (now === undefined) return undefined;",
     other: "token",
     // What it has seen itself keeps it from sending that, and its caller is told of it.
-    breaks: / the stored session is an old copy [^,]*, and was not sent, which nothing explains$/,
+    breaks: / the stored session is an old copy [^:]*: its refresh token was not sent, which nothing explains$/,
   },
   "that does not ask again before it sends what another may have replaced": {
     file,

@@ -198,10 +198,12 @@ export const command: Command = defineCommand({
     });
     const { active } = await app.store.choice();
     if (app.isKept && active !== to.name && !json) {
+      const isShared = app.sharedStore !== undefined;
+      out.say(isShared ? `This program uses the login "${active}".` : `"${active}" stays the active profile.`);
       out.hint(
-        app.sharedStore !== undefined
-          ? `This program uses the login "${active}". To use "${to.name}": pass --profile ${to.name}, or the option login`
-          : hint`"${active}" stays the active profile. To use "${to.name}": ${{ command: "auth switch", options: [to.name] }}, or --profile ${to.name}`,
+        isShared
+          ? `To use "${to.name}": pass --profile ${to.name}, or the option login`
+          : hint`To use "${to.name}": ${{ command: "auth switch", options: [to.name] }}, or --profile ${to.name}`,
       );
     }
   },

@@ -55,12 +55,13 @@ export const command: Command = defineCommand({
       unconfirmed(outcome).forEach(out.warn);
     }
     if (active?.length === 1) out.say(`The active profile is "${active[0]}" now.`);
-    else if (active !== undefined)
-      out.hint(
-        hint`The active profile was removed. To choose one of ${active.join(", ")}: ${{ command: "auth switch" }}`,
-      );
-    else if (others.length > 0)
-      out.hint(hint`Still logged in: ${others.join(", ")}. To use one: ${{ command: "auth switch" }}`);
+    else if (active !== undefined) {
+      out.say("The active profile was removed.");
+      out.hint(hint`Choose one of ${active.join(", ")}: ${{ command: "auth switch" }}`);
+    } else if (others.length > 0) {
+      out.say(`Still logged in: ${others.join(", ")}.`);
+      out.hint(hint`To use one: ${{ command: "auth switch" }}`);
+    }
     // With --all, also those under new names.
     const newLogins = left ?? [...outcomes].flatMap(([name, { hasNewLogin }]) => (hasNewLogin ? name : []));
     const again = { command: "auth logout", options: left ? ["--all"] : [] };

@@ -301,7 +301,7 @@ test("a logout of a named profile forgets it, --keep-profile keeps what it remem
   const forgotten = await here("auth logout --profile play");
   assert.equal(
     forgotten.stderr,
-    'hint: Still logged in: "default" as alice@example.com (Acme Corp). To use one: spec-kitty auth switch\n',
+    'Still logged in: "default" as alice@example.com (Acme Corp).\nhint: To use one: spec-kitty auth switch\n',
   );
   assert.deepEqual(await names(), ["default", "work"]);
   assert.deepEqual(
@@ -321,7 +321,7 @@ test("a logout that forgets the active profile makes the only one left active, o
   const several = await here("auth logout --profile work");
   assert.equal(
     several.stderr,
-    "hint: The active profile was removed. To choose one of default, play: spec-kitty auth switch\n",
+    "The active profile was removed.\nhint: Choose one of default, play: spec-kitty auth switch\n",
   );
   assert.equal((await here("auth switch play")).code, 0);
   const { stdout } = await here("auth status --json");
