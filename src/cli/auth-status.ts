@@ -2,10 +2,10 @@ import type { App } from "../app/app.ts";
 import { defaultTeam, type EndedLogin, type ProfileInUse, type Session } from "../auth/sessions/session.ts";
 import { seemsExpired } from "../auth/token-manager/ended-login.ts";
 import { timeHere } from "./format.ts";
-import type { AuthStatus, EndedLoginOutput, StorageStatus } from "./json-output.ts";
+import type { JsonOutput } from "./json-output.ts";
 import { isoTime, type Printed } from "./output.ts";
 
-export type Status = Printed<AuthStatus>;
+export type Status = Printed<JsonOutput["auth status"]>;
 
 export function endOfSession({ accessTokenExpiresAt: ends, clockOffsetMs }: Session, now: number): string {
   return ends === undefined
@@ -47,12 +47,16 @@ export function statusOf({ name, source, profile }: ProfileInUse, app: App): Sta
   };
 }
 
-export function endedOutput({ endedAt, issuedAt, ...ended }: EndedLogin): Printed<EndedLoginOutput> {
+export function endedOutput({
+  endedAt,
+  issuedAt,
+  ...ended
+}: EndedLogin): Printed<NonNullable<JsonOutput["auth status"]["ended"]>> {
   const { user, reason, by, said, refreshedBy } = ended;
   return { user, reason, endedAt: isoTime(endedAt), by, said, refreshedAt: isoTime(issuedAt), refreshedBy };
 }
 
-function storageOf(app: App): StorageStatus {
+function storageOf(app: App): JsonOutput["auth status"]["storage"] {
   if (!app.isKept || (app.isLocal && app.missingFolder)) return { kind: "memory", key: "none" };
   if (app.sharedStore !== undefined) return { kind: "shared", ...app.sharedStore };
   const { folder, keys } = app.local;

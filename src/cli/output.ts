@@ -1,6 +1,6 @@
 import type { Hint } from "../base/errors.ts";
 import { redact } from "../base/secret.ts";
-import type { ErrorOutput } from "./json-output.ts";
+import type { JsonOutput } from "./json-output.ts";
 import type { Environment } from "../platform/paths.ts";
 import type { OutputStream } from "./tool.ts";
 import { wrapped, noBreak, oneLine, printable, unprintable } from "../base/text.ts";
@@ -32,7 +32,7 @@ export interface Output {
   json<T>(value: Printed<T>): void;
   jsonLine<T>(value: Printed<T>): void;
   /** Instead of a result, or after others on a line each. */
-  jsonFailure(value: ErrorOutput): void;
+  jsonFailure(value: JsonOutput["error"]): void;
   /** Byte for byte for a program, made printable for a terminal. */
   relay(body: AsyncIterable<Uint8Array>): Promise<void>;
   /** The service's JSON on a terminal, through `view`; as {@link Output.relay} if it is none. */
@@ -131,7 +131,7 @@ export function createOutput(
       result(`${JSON.stringify(value).replace(unprintable, escaped)}\n`);
     },
     jsonFailure(value) {
-      if (answered !== "once") this.jsonLine<ErrorOutput>(value);
+      if (answered !== "once") this.jsonLine<JsonOutput["error"]>(value);
     },
     async relay(body) {
       const decoder = stdout.isTTY ? new TextDecoder() : undefined;

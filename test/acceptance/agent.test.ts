@@ -6,7 +6,7 @@ import { startAgent } from "../../src/app/agent.ts";
 import { createApp } from "../../src/app/create-app.ts";
 import { createIdentity } from "../../src/base/identity.ts";
 import { createAuth } from "../../src/index.ts";
-import type { AuthStatus, ExecCredential } from "../../src/cli/json-output.ts";
+import type { JsonOutput } from "../../src/cli/json-output.ts";
 import { askAgent as ask, borrower, lend, type RunningAgent } from "../helpers/agent.ts";
 import { runCommand, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
 import { runHere, withInput } from "../helpers/command-here.ts";
@@ -37,7 +37,7 @@ test("FR-023 every command uses the lent login where not logged in, and nothing 
   const status = await here("auth status");
   assert.match(status.stdout, /^✓ Logged in as alice@example\.com, Alice\n/);
   assert.match(status.stdout, /^ *Login +lent by the agent on \S+, for (?:7 h 59|8 h 0) min; nothing is stored here$/m);
-  const found = JSON.parse((await here("auth status --json --check")).stdout) as AuthStatus;
+  const found = JSON.parse((await here("auth status --json --check")).stdout) as JsonOutput["auth status"];
   assert.deepEqual([found.authenticated, found.checked, found.profile], [true, true, "default"]);
   assert.deepEqual([found.tokenSource, found.service], ["SPEC_KITTY_AGENT", at.saas.url]);
   assert.ok(Date.parse(found.lender?.until ?? "") > Date.now());
@@ -45,7 +45,7 @@ test("FR-023 every command uses the lent login where not logged in, and nothing 
   const asked = `protocol=http\nhost=${new URL(at.saas.url).host}\n\n`;
   const git = await withInput(asked, () => here("auth git-credential get"));
   assert.match(git.stdout, new RegExp(`^password=${token.trim()}$`, "m"));
-  const kubectl = JSON.parse((await here("auth exec-credential")).stdout) as ExecCredential;
+  const kubectl = JSON.parse((await here("auth exec-credential")).stdout) as { status: { token: string } };
   assert.equal(kubectl.status.token, token.trim());
 
   const event = `sync emit WPCreated --aggregate WP01 --payload {"wp_id":"WP01","title":"One","mission_slug":"login"}`;

@@ -4,7 +4,6 @@ import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import type { BazelCredential, DockerCredential, ExecCredential } from "../../src/cli/json-output.ts";
 import { bin, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
 import { withInput } from "../helpers/command-here.ts";
 import { ManualClock } from "../../src/app/testing/clock.ts";
@@ -198,7 +197,10 @@ test("S-001 docker-credential gives a token for the service's host, in the helpe
     [got.code, JSON.parse(got.stdout)],
     [0, { ServerURL: at.host, Username: "oauth2", Secret: at.token }],
   );
-  assert.equal((JSON.parse((await ask("get --account token", at.host)).stdout) as DockerCredential).Username, "token");
+  assert.equal(
+    (JSON.parse((await ask("get --account token", at.host)).stdout) as { Username: string }).Username,
+    "token",
+  );
   assert.deepEqual(JSON.parse((await ask("list", "")).stdout), { [at.host]: "oauth2" });
   // Another scheme is another host, even where plain http is allowed for the registry.
   for (const other of [
@@ -228,7 +230,7 @@ test("S-001 bazel-credential gives a header and its expiry for a URL on the serv
   const at = await loggedIn(t);
   const ask = (uri: string): Promise<CommandResult> =>
     withInput(JSON.stringify({ uri }), () => at.here("auth bazel-credential get"));
-  const got = JSON.parse((await ask(`${at.saas.url}/cache/ac/1`)).stdout) as BazelCredential;
+  const got = JSON.parse((await ask(`${at.saas.url}/cache/ac/1`)).stdout) as { headers: unknown; expires: string };
   assert.deepEqual(got.headers, { Authorization: [`Bearer ${at.token}`] });
   assert.equal(got.expires, new Date((await storedSession(at.env))?.accessTokenExpiresAt ?? 0).toISOString());
   for (const uri of [
@@ -260,7 +262,7 @@ test("a client of Kubernetes that asks for the same token within ten seconds get
       { clock },
     );
     assert.equal(code, 0, stderr);
-    return (JSON.parse(stdout) as ExecCredential).status.token;
+    return (JSON.parse(stdout) as { status: { token: string } }).status.token;
   };
   assert.equal(await ask(), at.token);
   clock.pass(10_001);

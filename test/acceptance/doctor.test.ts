@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { systemClock } from "../../src/platform/clock.ts";
-import type { DoctorReport } from "../../src/cli/json-output.ts";
+import type { JsonOutput } from "../../src/cli/json-output.ts";
 import { testCertificate } from "../helpers/certificate.ts";
 import { startCommand } from "../helpers/command.ts";
 import { examined, healthyScene, severities } from "../helpers/doctor.ts";
@@ -21,7 +21,7 @@ test("a healthy login has no critical finding, each number is about one subject,
   const report = await examined(at.run);
   assert.equal(report.code, 0);
   assert.deepEqual(severities(report, "critical", "warning"), []);
-  assert.deepEqual(Object.keys(JSON.parse(report.stdout) as DoctorReport), [
+  assert.deepEqual(Object.keys(JSON.parse(report.stdout) as JsonOutput["auth doctor"]), [
     "schemaVersion",
     "healthy",
     "critical",

@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { test, type TestContext } from "node:test";
 import { createApp } from "../../src/app/create-app.ts";
 import { createAuth } from "../../src/app/create-auth.ts";
-import type { AuthStatus, DoctorReport, ProfileList } from "../../src/cli/json-output.ts";
+import type { JsonOutput } from "../../src/cli/json-output.ts";
 import { localTime } from "../../src/base/duration.ts";
 import { logInHere, withInput } from "../helpers/command-here.ts";
 import { approve } from "../fake-saas/user.ts";
@@ -70,13 +70,15 @@ test("FR-025 a revocation that a command notices is recorded once, and every com
   assert.ok((await at.here("auth doctor")).stdout.includes(why));
 
   const json = async <T>(line: string): Promise<T> => JSON.parse((await at.here(line)).stdout) as T;
-  const told = (await json<AuthStatus>("auth status --json")).ended;
+  const told = (await json<JsonOutput["auth status"]>("auth status --json")).ended;
   assert.deepEqual(
     [told?.user.email, told?.reason, told?.by, told?.endedAt],
     ["alice@example.com", "revoked", "api", new Date(ended.endedAt).toISOString()],
   );
-  assert.deepEqual((await json<ProfileList>("auth list --json")).profiles[0]?.ended, told);
-  const session = (await json<DoctorReport>("auth doctor --json")).findings.find(({ number }) => number === "D301");
+  assert.deepEqual((await json<JsonOutput["auth list"]>("auth list --json")).profiles[0]?.ended, told);
+  const session = (await json<JsonOutput["auth doctor"]>("auth doctor --json")).findings.find(
+    ({ number }) => number === "D301",
+  );
   assert.ok(session?.sentence.endsWith(why), session?.sentence);
   assert.deepEqual((await storedProfile(at.env))?.ended, ended, "nothing has recorded it again");
   for (const secret of at.saas.issued.keys()) assert.ok(!JSON.stringify([ended, told]).includes(secret));
@@ -110,7 +112,9 @@ test("FR-025 a login past its announced expiry counts as ended only after a requ
     status.stderr.startsWith(`${estimate}; to ask the service: spec-kitty auth status --check\n`),
     status.stderr,
   );
-  const { authenticated, expired } = JSON.parse((await at.here("auth status --json")).stdout) as AuthStatus;
+  const { authenticated, expired } = JSON.parse(
+    (await at.here("auth status --json")).stdout,
+  ) as JsonOutput["auth status"];
   assert.deepEqual([authenticated, expired], [true, true]);
   const whoami = await at.here("auth whoami");
   assert.deepEqual([whoami.code, whoami.stdout, whoami.stderr], [0, "alice@example.com\n", `${estimate}\n`]);
@@ -147,7 +151,7 @@ test("FR-025 after a logout and after another login, status says what became of 
   );
   assert.equal((await at.here("auth logout")).code, 0);
   const status = await at.here("auth status --json");
-  const { ended } = JSON.parse(status.stdout) as AuthStatus;
+  const { ended } = JSON.parse(status.stdout) as JsonOutput["auth status"];
   assert.deepEqual([ended?.user.email, ended?.reason, ended?.by], ["bob@example.com", "logout", "auth logout"]);
 });
 

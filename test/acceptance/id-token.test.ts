@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ExecCredential, GoogleCredential } from "../../src/cli/json-output.ts";
 import type { CommandResult } from "../helpers/command.ts";
 import { withInput } from "../helpers/command-here.ts";
 import { loginAt, me, provided, type Provided } from "../helpers/provided.ts";
@@ -68,10 +67,12 @@ test("an ID token that was refused is replaced by one refresh for all that say t
 test("kubectl and Google's libraries get the ID token in their own forms", async (t) => {
   const at = await loggedIn(t);
   const token = (await at.here("auth token --id-token")).stdout.trim();
-  const { status } = JSON.parse((await at.here("auth exec-credential --token id")).stdout) as ExecCredential;
+  const { status } = JSON.parse((await at.here("auth exec-credential --token id")).stdout) as {
+    status: { token: string; expirationTimestamp?: string };
+  };
   assert.equal(status.token, token);
   assert.ok(Math.abs(Date.parse(status.expirationTimestamp ?? "") - claimsOf(token).exp * 1000) < 2_000);
-  const google = JSON.parse((await at.here("auth google-credential")).stdout) as GoogleCredential;
+  const google = JSON.parse((await at.here("auth google-credential")).stdout) as { expiration_time: number };
   const { expiration_time, ...rest } = google;
   assert.deepEqual(rest, {
     version: 1,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { AuthStatus } from "../../src/cli/json-output.ts";
+import type { JsonOutput } from "../../src/cli/json-output.ts";
 import { runCommand, type CommandResult } from "../helpers/command.ts";
 import { runHere, withInput } from "../helpers/command-here.ts";
 import { me, provided } from "../helpers/provided.ts";
@@ -17,7 +17,9 @@ test("auth login --with-token takes over a login by its refresh token, and says 
   assert.equal(login.code, 0, login.stderr);
   assert.equal(login.stdout, "✓ Logged in as bob@example.com (Bolt Ltd). Access token valid for 1 hour.\n");
   assert.match(login.stderr, /^warning: use this refresh token here only: /);
-  const { authFlow, hasRefreshToken } = JSON.parse((await at.here("auth status --json")).stdout) as AuthStatus;
+  const { authFlow, hasRefreshToken } = JSON.parse(
+    (await at.here("auth status --json")).stdout,
+  ) as JsonOutput["auth status"];
   assert.deepEqual([authFlow, hasRefreshToken], ["token", true]);
   assert.equal((await at.here("auth refresh")).code, 0);
   assert.deepEqual([at.saas.counters.refreshes, at.saas.counters.reuses, at.saas.counters.logins], [2, 0, 0]);

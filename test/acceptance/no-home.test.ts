@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { DoctorReport } from "../../src/cli/json-output.ts";
+import type { JsonOutput } from "../../src/cli/json-output.ts";
 import { startFakeSaas } from "../fake-saas/server.ts";
 import { runCommand, type CommandResult } from "../helpers/command.ts";
 
@@ -23,6 +23,6 @@ test("without a home directory a token from the environment is enough for what n
   assert.equal((await run("auth status --check")).code, 0);
   const list = await run("auth list");
   assert.deepEqual([list.code, list.stdout], [2, ""]);
-  const { findings } = JSON.parse((await run("auth doctor --json")).stdout) as DoctorReport;
+  const { findings } = JSON.parse((await run("auth doctor --json")).stdout) as JsonOutput["auth doctor"];
   assert.match(findings.find(({ number }) => number === "D401")?.sentence ?? "", /^there is no home directory/);
 });

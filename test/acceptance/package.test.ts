@@ -17,7 +17,7 @@ import { basename, dirname, join, relative } from "node:path";
 import { after, before, test, type TestContext } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { inspect, promisify } from "node:util";
-import type { DoctorReport } from "../../src/cli/json-output.ts";
+import type { JsonOutput } from "../../src/cli/json-output.ts";
 import { entryPointsOf, filesBehind } from "../docs/declarations.ts";
 import { startFakeSaas } from "../fake-saas/server.ts";
 import { approveDevice } from "../fake-saas/user.ts";
@@ -313,7 +313,7 @@ async function logsInWithoutKeychain(t: TestContext, copy: string, reason: RegEx
   const login = await run("auth", "login", "--storage", "file", "--yes");
   assert.equal(login.code, 0, login.stderr);
   const doctor = await run("auth", "doctor", "--json");
-  const { findings } = JSON.parse(doctor.stdout) as DoctorReport;
+  const { findings } = JSON.parse(doctor.stdout) as JsonOutput["auth doctor"];
   assert.match(findings.find(({ subject }) => subject === "keychain")?.sentence ?? "", reason);
 }
 

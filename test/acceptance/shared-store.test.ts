@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { createApp } from "../../src/app/create-app.ts";
 import { fileStore } from "../../src/app/stores.ts";
-import type { AuthStatus, DoctorReport } from "../../src/cli/json-output.ts";
+import type { JsonOutput } from "../../src/cli/json-output.ts";
 import { approve } from "../fake-saas/user.ts";
 import { noTerminal, startOnTerminal } from "../helpers/pseudo-terminal.ts";
 import { fastClock, scene } from "../helpers/scene.ts";
@@ -28,9 +28,9 @@ test("NFR-018 a login through a store serves the programs that share it, and sta
   const { stdout } = await at.here("auth status", {}, own);
   assert.match(stdout, /^ +Storage +Redis, shared with other machines: sealed with the key of this program$/m);
   assert.doesNotMatch(stdout, new RegExp(at.config));
-  const status = JSON.parse((await at.here("auth status --json", {}, own)).stdout) as AuthStatus;
+  const status = JSON.parse((await at.here("auth status --json", {}, own)).stdout) as JsonOutput["auth status"];
   assert.deepEqual(status.storage, { kind: "shared", name: "Redis", key: "program" });
-  const report = JSON.parse((await at.here("auth doctor --json", {}, own)).stdout) as DoctorReport;
+  const report = JSON.parse((await at.here("auth doctor --json", {}, own)).stdout) as JsonOutput["auth doctor"];
   const { severity, sentence } = report.findings.find(({ number }) => number === "D401") ?? assert.fail();
   assert.deepEqual([severity, sentence], ["ok", "Redis responds; its entries are sealed with the key of this program"]);
 
@@ -62,7 +62,7 @@ test("a store not responding: the command exits with 3, and the doctor says what
   assert.equal(login.code, 3);
   assert.match(login.stderr, /^error: Redis does not respond \(ECONNREFUSED\)\nhint: Check the store /m);
   assert.equal(at.saas.requests.length, 0, "nobody logs in for nothing");
-  const report = JSON.parse((await at.here("auth doctor --json", {}, own)).stdout) as DoctorReport;
+  const report = JSON.parse((await at.here("auth doctor --json", {}, own)).stdout) as JsonOutput["auth doctor"];
   const { severity, sentence } = report.findings.find(({ number }) => number === "D401") ?? assert.fail();
   assert.deepEqual([severity, sentence], ["critical", "Redis does not respond (ECONNREFUSED)"]);
 });

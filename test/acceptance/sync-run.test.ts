@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import type { RunLine } from "../../src/cli/json-output.ts";
+import type { JsonOutput } from "../../src/cli/json-output.ts";
 import { startFakeSaas } from "../fake-saas/server.ts";
 import { startCommand, type CommandEnvironment } from "../helpers/command.ts";
 import { batchPath, deliveries, fill, loggedInScene, logIn, queueFiles } from "../helpers/queue.ts";
@@ -51,7 +51,7 @@ test("sync run --json prints a line for what was sent and for each refusal", asy
     .stdout()
     .trimEnd()
     .split("\n")
-    .map((line) => JSON.parse(line) as RunLine);
+    .map((line) => JSON.parse(line) as JsonOutput["sync run"]);
   const none = { delivered: 0, duplicates: 0, pending: 0, rejected: 0 };
   assert.deepEqual(lines.slice(0, 2), [
     { type: "rejected", id: first, reason: "no such lane", givenUp: true },

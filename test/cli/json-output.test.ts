@@ -3,26 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { commandTable } from "../../src/cli/command-table.ts";
-import type {
-  AgentOutput,
-  AuthStatus,
-  DefaultTeamOutput,
-  DoctorReport,
-  EmitOutput,
-  ExecCredential,
-  GitSetup,
-  LoginExplanation,
-  LogoutOutput,
-  ProfileList,
-  RefreshOutput,
-  SwitchOutput,
-  SyncNowOutput,
-  SyncStatusOutput,
-  TokenOutput,
-  UploadOutput,
-  WatchLine,
-  WhoAmI,
-} from "../../src/cli/json-output.ts";
+import type { JsonOutput } from "../../src/cli/json-output.ts";
 import type { TrackerResult } from "../../src/tracker/request.ts";
 import { startCommand } from "../helpers/command.ts";
 import { scene, type Scene } from "../helpers/scene.ts";
@@ -31,7 +12,7 @@ import { signIn } from "../helpers/stored-session.ts";
 /** Every member of a type, required or not, checked by the compiler. */
 type Members<T> = { readonly [Name in keyof T]-?: object extends Pick<T, Name> ? "maybe" : "always" };
 
-const status: Members<AuthStatus> = {
+const status: Members<JsonOutput["auth status"]> = {
   authenticated: "always",
   expired: "maybe",
   checked: "always",
@@ -58,8 +39,13 @@ const status: Members<AuthStatus> = {
   refreshedBy: "maybe",
   ended: "maybe",
 };
-const syncNow: Members<SyncNowOutput> = { events: "always", artifacts: "always", left: "always", stopped: "maybe" };
-const listed: Members<ProfileList["profiles"][number]> = {
+const syncNow: Members<JsonOutput["sync now"]> = {
+  events: "always",
+  artifacts: "always",
+  left: "always",
+  stopped: "maybe",
+};
+const listed: Members<JsonOutput["auth list"]["profiles"][number]> = {
   profile: "always",
   service: "always",
   user: "maybe",
@@ -68,20 +54,20 @@ const listed: Members<ProfileList["profiles"][number]> = {
   expired: "maybe",
   ended: "maybe",
 };
-const loggedOut: Members<LogoutOutput["loggedOut"][number]> = {
+const loggedOut: Members<JsonOutput["auth logout"]["loggedOut"][number]> = {
   profile: "always",
   server: "always",
   error: "maybe",
   tokens: "maybe",
 };
-const finding: Members<DoctorReport["findings"][number]> = {
+const finding: Members<JsonOutput["auth doctor"]["findings"][number]> = {
   number: "always",
   severity: "always",
   subject: "always",
   sentence: "always",
   fix: "maybe",
 };
-const scope: Members<SyncStatusOutput["scopes"][number]> = {
+const scope: Members<JsonOutput["sync status"]["scopes"][number]> = {
   service: "maybe",
   user: "maybe",
   team: "maybe",
@@ -89,7 +75,7 @@ const scope: Members<SyncStatusOutput["scopes"][number]> = {
   artifacts: "always",
   givenUp: "always",
 };
-const explanation: Members<LoginExplanation> = {
+const explanation: Members<JsonOutput["auth login --explain"]> = {
   login: "always",
   reason: "always",
   signals: "always",
@@ -108,7 +94,7 @@ const explanation: Members<LoginExplanation> = {
   endpoints: "always",
   storage: "maybe",
 };
-const credential: Members<ExecCredential> = { apiVersion: "always", kind: "always", status: "always" };
+const credential: Record<string, "always"> = { apiVersion: "always", kind: "always", status: "always" };
 
 /** By command: members, also of lists. */
 const answers: Record<
@@ -117,19 +103,29 @@ const answers: Record<
 > = {
   "auth login": { members: status },
   "auth status": { members: status },
-  "auth logout": { members: { loggedOut: "always" } satisfies Members<LogoutOutput>, lists: { loggedOut } },
+  "auth logout": {
+    members: { loggedOut: "always" } satisfies Members<JsonOutput["auth logout"]>,
+    lists: { loggedOut },
+  },
   "auth token": {
     members: {
       accessToken: "always",
       tokenType: "always",
       expiresAt: "maybe",
       source: "maybe",
-    } satisfies Members<TokenOutput>,
+    } satisfies Members<JsonOutput["auth token"]>,
   },
-  "auth refresh": { members: { refreshed: "always", accessTokenExpiresAt: "maybe" } satisfies Members<RefreshOutput> },
-  "auth list": { members: { profiles: "always" } satisfies Members<ProfileList>, lists: { profiles: listed } },
-  "auth switch": { members: { active: "always", folder: "maybe" } satisfies Members<SwitchOutput> },
-  "auth whoami": { members: { user: "always", profile: "maybe", tokenSource: "maybe" } satisfies Members<WhoAmI> },
+  "auth refresh": {
+    members: { refreshed: "always", accessTokenExpiresAt: "maybe" } satisfies Members<JsonOutput["auth refresh"]>,
+  },
+  "auth list": {
+    members: { profiles: "always" } satisfies Members<JsonOutput["auth list"]>,
+    lists: { profiles: listed },
+  },
+  "auth switch": { members: { active: "always", folder: "maybe" } satisfies Members<JsonOutput["auth switch"]> },
+  "auth whoami": {
+    members: { user: "always", profile: "maybe", tokenSource: "maybe" } satisfies Members<JsonOutput["auth whoami"]>,
+  },
   "auth agent": {
     members: {
       variable: "always",
@@ -139,10 +135,12 @@ const answers: Record<
       profile: "always",
       service: "always",
       until: "maybe",
-    } satisfies Members<AgentOutput>,
+    } satisfies Members<JsonOutput["auth agent"]>,
   },
-  "auth setup-git": { members: { url: "always", helper: "always" } satisfies Members<GitSetup> },
-  "auth team": { members: { profile: "always", team: "maybe", teams: "always" } satisfies Members<DefaultTeamOutput> },
+  "auth setup-git": { members: { url: "always", helper: "always" } satisfies Members<JsonOutput["auth setup-git"]> },
+  "auth team": {
+    members: { profile: "always", team: "maybe", teams: "always" } satisfies Members<JsonOutput["auth team"]>,
+  },
   "auth doctor": {
     members: {
       schemaVersion: "always",
@@ -150,14 +148,14 @@ const answers: Record<
       critical: "always",
       warnings: "always",
       findings: "always",
-    } satisfies Members<DoctorReport>,
+    } satisfies Members<JsonOutput["auth doctor"]>,
     lists: { findings: finding },
   },
-  "sync emit": { members: { queued: "always", eventId: "always" } satisfies Members<EmitOutput> },
-  "sync upload": { members: { queued: "always" } satisfies Members<UploadOutput> },
+  "sync emit": { members: { queued: "always", eventId: "always" } satisfies Members<JsonOutput["sync emit"]> },
+  "sync upload": { members: { queued: "always" } satisfies Members<JsonOutput["sync upload"]> },
   "sync now": { members: syncNow },
   "sync status": {
-    members: { scopes: "always", health: "maybe" } satisfies Members<SyncStatusOutput>,
+    members: { scopes: "always", health: "maybe" } satisfies Members<JsonOutput["sync status"]>,
     lists: { scopes: scope },
   },
 };
@@ -276,10 +274,10 @@ test("every command of sync and tracker with --json prints what a type of the pa
   }
   const watching = startCommand(t, ["sync", "watch", "--json"], env);
   await saas.until(() => saas.sockets.size > 0);
-  const told = { type: "event", event_type: "WPCreated", payload: {} } satisfies WatchLine;
+  const told = { type: "event", event_type: "WPCreated", payload: {} } satisfies JsonOutput["sync watch"];
   saas.pushToSockets(told);
   await watching.shows(/WPCreated/);
-  const snapshot = { type: "snapshot", work_packages: [] } satisfies WatchLine;
+  const snapshot = { type: "snapshot", work_packages: [] } satisfies JsonOutput["sync watch"];
   assert.deepEqual(
     watching
       .stdout()

@@ -31,15 +31,8 @@ const byName = new Set([
   "SocketConstructor",
 ]);
 
-/** What its comment says in full, or a format of others. */
-const withoutCode = new Set([
-  "AuthErrorCode",
-  "BazelCredential",
-  "DockerCredential",
-  "ExecCredential",
-  "FakeToolOptions",
-  "GoogleCredential",
-]);
+/** What its comment says in full. */
+const withoutCode = new Set(["AuthErrorCode", "FakeToolOptions"]);
 
 const folder = "src/docs/api";
 const index = `${folder}/README.md`;
@@ -76,7 +69,7 @@ function pageOf(title: string, parts: readonly string[]): string {
   return `${[made, `# ${title}`, ...parts].join("\n\n")}\n`;
 }
 
-/** A page for each entry point, and one for the JSON output, whose types `spec-kitty/cli` exports. */
+/** A page for each entry point, and one for the JSON output, whose type `spec-kitty/cli` exports. */
 function declaredPages(): Page[] {
   const answers = join(root, "dist", "cli", "json-output.d.ts");
   const points = entryPointsOf(root).map(({ name, types }) => ({ name, exported: exportsOf(types) }));
@@ -98,7 +91,7 @@ function declaredPages(): Page[] {
       path: `${folder}/json-output.md`,
       title: "JSON output of the commands",
       about: [
-        "Commands print this with `--json`. `spec-kitty/cli` exports these types. Times are ISO 8601 in UTC; what is unknown or does not apply\nis absent. `api` and `tracker` print the service's JSON unchanged.",
+        "Times are ISO 8601 in UTC; absent members are unknown. `api` and `tracker` print the service's JSON unchanged,\nthe `…-credential` commands the formats of their callers.",
         `Numbers of the doctor's findings: ${findings()}.`,
       ],
       entries: exportsOf(answers).map((one) => ({ ...one, isExported: true })),

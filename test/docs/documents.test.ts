@@ -33,7 +33,7 @@ test("the pages of the API have every export of every entry point, by its name, 
       assert.ok(index.includes(`[${name}](${found.link})`), name);
     }
   }
-  assert.ok(placed.some(({ name, link }) => name === "AuthStatus" && link === "json-output.md#authstatus"));
+  assert.ok(placed.some(({ name, link }) => name === "JsonOutput" && link === "json-output.md#jsonoutput"));
 });
 
 test("the pages of the API are those that are made, and show each member of a union, each error code, the options of each command and the doctor's numbers", async () => {

@@ -19,7 +19,7 @@ import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import type { DoctorReport } from "../../src/cli/json-output.ts";
+import type { JsonOutput } from "../../src/cli/json-output.ts";
 import { bin, nodeForAll, scratchFolder, typescript, type CommandEnvironment } from "../helpers/command.ts";
 import { runHere } from "../helpers/command-here.ts";
 import { examined, healthyScene, severities, type Examined } from "../helpers/doctor.ts";
@@ -248,7 +248,7 @@ test("a directory above that a group can change is a warning unless the group is
   const reports = (await text(child.stdout))
     .split("\0")
     .slice(0, -1)
-    .map((report) => JSON.parse(report) as DoctorReport);
+    .map((report) => JSON.parse(report) as JsonOutput["auth doctor"]);
   const found = reports.map(({ findings }, index) =>
     findings
       .filter(({ number }) => number === "D406")
@@ -392,7 +392,7 @@ test("a clock that is minutes off is reported with its direction", async (t) => 
 
 test("the way to the service ends at the step that fails", async (t) => {
   const at = await scene(t);
-  const steps = ({ findings }: DoctorReport): string[] =>
+  const steps = ({ findings }: JsonOutput["auth doctor"]): string[] =>
     findings.filter(({ number }) => number.startsWith("D2")).map(({ number, severity }) => `${number} ${severity}`);
 
   const nowhere = await examined(at.here, { SPEC_KITTY_SAAS_URL: "https://service.invalid" });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { request, type IncomingMessage } from "node:http";
 import type { TestContext } from "node:test";
-import type { AgentOutput } from "../../src/cli/json-output.ts";
+import type { JsonOutput } from "../../src/cli/json-output.ts";
 import {
   commandEnvironment,
   scratchFolder,
@@ -13,17 +13,17 @@ import {
 import type { Scene } from "./scene.ts";
 
 /** A running agent of the real command. */
-export interface RunningAgent extends AgentOutput {
+export type RunningAgent = JsonOutput["auth agent"] & {
   readonly running: RunningCommand;
   /** Without the place. */
   readonly secret: string;
-}
+};
 
 /** Until the test ends. */
 export async function lend(t: TestContext, { env }: Pick<Scene, "env">, ...options: string[]): Promise<RunningAgent> {
   const running = startCommand(t, ["auth", "agent", "--json", ...options], env);
   await running.shows(/^Lending/m);
-  const output = JSON.parse(running.stdout()) as AgentOutput;
+  const output = JSON.parse(running.stdout()) as JsonOutput["auth agent"];
   const [, secret = assert.fail("there is no secret")] = output.value.split("#");
   return { ...output, running, secret };
 }

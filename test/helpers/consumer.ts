@@ -88,8 +88,10 @@ function inferred({ name, kind, text }: Declaration): string[] {
   }
   if (kind === "type") return [];
   const members = new Set(
-    [...text.matchAll(/^ {4}(?:readonly |get )?(?!constructor\b)(\w+)[?(<:]/gm)].map(([, member = ""]) => member),
+    [...text.matchAll(/^ {4}(?:readonly |get )?(?!constructor\b)(\w+|"[^"]+")[?(<:]/gm)].map(
+      ([, member = ""]) => member,
+    ),
   );
-  const taken = [...members].map((member) => `${member}: ${name}_${member}`).join(", ");
+  const taken = [...members].map((member) => `${member}: ${name}_${member.replace(/\W/g, "_")}`).join(", ");
   return [`declare const one_${name}: entry.${name};`, `export const { ${taken} } = one_${name};`];
 }

@@ -1,19 +1,19 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
-import type { DoctorReport } from "../../src/cli/json-output.ts";
+import type { JsonOutput } from "../../src/cli/json-output.ts";
 import type { FakeOptions } from "../fake-saas/options.ts";
 import type { CommandEnvironment, CommandResult } from "./command.ts";
 import { scene, type Scene } from "./scene.ts";
 import { sessionOf, storeSession, type SessionOptions } from "./stored-session.ts";
 
-type Finding = DoctorReport["findings"][number];
+type Finding = JsonOutput["auth doctor"]["findings"][number];
 
 /** A doctor's report, with exit code and text. */
-export interface Examined extends DoctorReport {
+export type Examined = JsonOutput["auth doctor"] & {
   code: number | null;
   stdout: string;
   of(number: string): Finding[];
-}
+};
 
 /** Runs `auth doctor --json`, with more arguments, as the real command or in this process. */
 export async function examined(
@@ -23,7 +23,7 @@ export async function examined(
 ): Promise<Examined> {
   const { code, stdout, stderr } = await run(`auth doctor --json${args}`, more);
   assert.equal(stderr, "");
-  const report = JSON.parse(stdout) as DoctorReport;
+  const report = JSON.parse(stdout) as JsonOutput["auth doctor"];
   assert.equal(code, report.critical === 0 ? 0 : 1, "the exit code says whether something is critical");
   return { ...report, code, stdout, of: (number) => report.findings.filter((finding) => finding.number === number) };
 }
@@ -39,6 +39,6 @@ export async function healthyScene(
   return at;
 }
 
-export function severities({ findings }: DoctorReport, ...severities: string[]): string[] {
+export function severities({ findings }: JsonOutput["auth doctor"], ...severities: string[]): string[] {
   return findings.filter(({ severity }) => severities.includes(severity)).map(({ number }) => number);
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { createApp } from "../../src/app/create-app.ts";
 import { syncRuntimeOf } from "../../src/app/sync-runtime.ts";
-import type { SyncStatusOutput } from "../../src/cli/json-output.ts";
+import type { JsonOutput } from "../../src/cli/json-output.ts";
 import type { Fault } from "../fake-saas/faults.ts";
 import type { FakeOptions } from "../fake-saas/options.ts";
 import type { FakeSaas } from "../fake-saas/server.ts";
@@ -84,10 +84,13 @@ export async function queuedArtifact(t: TestContext, content = "# Plan\n"): Prom
 }
 
 /** From `sync status --json`. */
-export async function waitingScopes(at: Scene, more: CommandEnvironment = {}): Promise<SyncStatusOutput["scopes"]> {
+export async function waitingScopes(
+  at: Scene,
+  more: CommandEnvironment = {},
+): Promise<JsonOutput["sync status"]["scopes"]> {
   const { code, stdout } = await at.here("sync status --json", more);
   assert.equal(code, 0);
-  return (JSON.parse(stdout) as SyncStatusOutput).scopes;
+  return (JSON.parse(stdout) as JsonOutput["sync status"]).scopes;
 }
 
 /** Of all accounts. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { ownIdentity } from "../../src/base/identity.ts";
 import { securityClaims } from "../../src/cli/topics/security.ts";
-import type { DoctorReport } from "../../src/cli/json-output.ts";
+import type { JsonOutput } from "../../src/cli/json-output.ts";
 import { stageFor, type Attack, type Casting, type Outcome } from "./stage.ts";
 
 const folder = new URL("attacks/", import.meta.url);
@@ -32,7 +32,7 @@ export async function runAttack(claim: string, casting: Casting): Promise<Outcom
     const outcome = await Promise.race([attack(stage), late]);
     if (typeof outcome === "object" && "unavailable" in outcome) {
       const { here } = await stage.scene();
-      const { findings } = JSON.parse((await here("auth doctor --json")).stdout) as DoctorReport;
+      const { findings } = JSON.parse((await here("auth doctor --json")).stdout) as JsonOutput["auth doctor"];
       const said = findings.filter(({ sentence }) => sentence.includes(claim));
       assert.equal(
         said.length,

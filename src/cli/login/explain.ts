@@ -2,7 +2,7 @@ import { wantedStorage } from "../../app/login/consent.ts";
 import type { LoginPlan } from "../../app/login/plan.ts";
 import type { Context } from "../command.ts";
 import { columns, type Row } from "../format.ts";
-import type { LoginExplanation } from "../json-output.ts";
+import type { JsonOutput } from "../json-output.ts";
 import type { Printed } from "../output.ts";
 
 export function explainLogin({ app, out }: Context, planned: LoginPlan, json: boolean): void {
@@ -10,7 +10,7 @@ export function explainLogin({ app, out }: Context, planned: LoginPlan, json: bo
   const { server, scope, resource } = request;
   const isDevice = login === "device";
   const storage = wantedStorage(app);
-  const explanation: Printed<LoginExplanation> = {
+  const explanation: Printed<JsonOutput["auth login --explain"]> = {
     login,
     reason,
     signals,

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { connect, createServer as createTunnel, type AddressInfo } from "node:net";
-import type { AgentOutput } from "../../../src/cli/json-output.ts";
+import type { JsonOutput } from "../../../src/cli/json-output.ts";
 import { askAgent } from "../../helpers/agent.ts";
 import type { CommandEnvironment } from "../../helpers/command.ts";
 import { echo } from "../../helpers/scene.ts";
@@ -18,7 +18,7 @@ export const attack: Attack = async (stage) => {
   await signIn(saas, env);
   const running = stage.start(["auth", "agent", "--json"], env);
   await running.shows(/^Lending/m);
-  const { value, socket } = JSON.parse(running.stdout()) as AgentOutput;
+  const { value, socket } = JSON.parse(running.stdout()) as JsonOutput["auth agent"];
   const secret = value.slice(value.lastIndexOf("#") + 1);
 
   const guesses = [undefined, "", "x", secret.slice(1), secret.toLowerCase(), `${secret}=`, "x".repeat(60_000)];
@@ -72,7 +72,7 @@ async function assertNobodyStandsIn(stage: Stage): Promise<void> {
   await signIn(saas, env);
   const ending = stage.start(["auth", "agent", "--json", "--port", "0", "--for", "1s"], env);
   await ending.ended;
-  const { value, origin } = JSON.parse(ending.stdout()) as AgentOutput;
+  const { value, origin } = JSON.parse(ending.stdout()) as JsonOutput["auth agent"];
   const secret = value.slice(value.lastIndexOf("#") + 1);
   const heard: string[] = [];
   const user = { id: "u_mallory", email: "mallory@example.com" };
@@ -180,6 +180,6 @@ async function lending(
 ): Promise<{ origin: string; value: string; secret: string }> {
   const running = stage.start(["auth", "agent", "--json", "--port", "0"], env);
   await running.shows(/^Lending/m);
-  const { value, origin = "" } = JSON.parse(running.stdout()) as AgentOutput;
+  const { value, origin = "" } = JSON.parse(running.stdout()) as JsonOutput["auth agent"];
   return { origin, value, secret: value.slice(value.lastIndexOf("#") + 1) };
 }

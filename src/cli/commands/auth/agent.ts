@@ -8,7 +8,7 @@ import { runCommand } from "../../../platform/named-program.ts";
 import { aborted, warnOfUnsaved } from "../../until-stopped.ts";
 import { yesOrNo } from "../../yes-or-no.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command, type Context } from "../../command.ts";
-import type { AgentOutput } from "../../json-output.ts";
+import type { JsonOutput } from "../../json-output.ts";
 import { isoTime } from "../../output.ts";
 
 export const command: Command = defineCommand({
@@ -57,7 +57,8 @@ export const command: Command = defineCommand({
       const variable = app.identity.variable("AGENT");
       if (isForCommand) return await serving(app, running, limitMs, command, { ...app.env, [variable]: value });
       const until = limitMs === undefined ? undefined : isoTime(app.clock.now() + limitMs);
-      if (values.json) out.jsonLine<AgentOutput>({ variable, value, ...place, profile, service: lent.service, until });
+      if (values.json)
+        out.jsonLine<JsonOutput["auth agent"]>({ variable, value, ...place, profile, service: lent.service, until });
       else out.answer(out.words(hint`${{ variable: "AGENT", value }}`));
       const time = limitMs === undefined ? "" : `, for ${duration(limitMs)}`;
       out.say(`Lending the login of ${accountName(lent)} at ${lent.service}${time}. Press Ctrl-C to stop.`);

@@ -3,7 +3,6 @@ import { isJsonObject, parseJson, textOf } from "../../../http/json-members.ts";
 import { defineCommand, profileOption, usageError, type Command } from "../../command.ts";
 import { credentialOf, plainOrigin, serviceOf } from "../../credential.ts";
 import { readStandardInput } from "../../input.ts";
-import type { BazelCredential } from "../../json-output.ts";
 import { isoTime } from "../../output.ts";
 
 /**
@@ -35,6 +34,6 @@ export const command: Command = defineCommand({
       return context.out.jsonLine({});
     const { token, expiresAt } = await credentialOf(context);
     const headers = { Authorization: [`Bearer ${token}`] };
-    context.out.jsonLine<BazelCredential>({ headers, expires: isoTime(expiresAt) });
+    context.out.jsonLine({ headers, expires: isoTime(expiresAt) });
   },
 });

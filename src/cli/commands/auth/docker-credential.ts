@@ -2,7 +2,6 @@ import { hint } from "../../../base/errors.ts";
 import { credentialOf, plainOrigin, serviceOf } from "../../credential.ts";
 import { defineCommand, profileOption, usageError, type Command } from "../../command.ts";
 import { readStandardInput } from "../../input.ts";
-import type { DockerCredential } from "../../json-output.ts";
 
 /**
  * docker-credential-helpers' protocol: the action is an argument, the registry comes on standard input, the output is
@@ -40,7 +39,7 @@ export const command: Command = defineCommand({
       return 1;
     }
     const { token } = await credentialOf(context);
-    out.jsonLine<DockerCredential>({ ServerURL: registry, Username: account, Secret: token });
+    out.jsonLine({ ServerURL: registry, Username: account, Secret: token });
   },
 });
 

@@ -3,13 +3,13 @@ import { counted } from "../../../base/duration.ts";
 import { oneLine } from "../../../base/text.ts";
 import { describeEnvironment, readFacts } from "../../../platform/browser-or-device.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
-import type { DoctorReport } from "../../json-output.ts";
+import type { JsonOutput } from "../../json-output.ts";
 import type { Printed } from "../../output.ts";
 
 const marks = { critical: "✗", warning: "!", note: "·", ok: "✓" } as const;
 const severities = Object.keys(marks);
 
-type ShownFinding = Printed<DoctorReport["findings"][number]>;
+type ShownFinding = Printed<JsonOutput["auth doctor"]["findings"][number]>;
 
 /** One fix means one cause, such as a locked keychain. */
 function causeOf({ fix, sentence }: ShownFinding): string {
@@ -40,7 +40,7 @@ export const command: Command = defineCommand({
     const findings = examined.map(({ fix, ...finding }) => ({ ...finding, fix: fix && out.words(fix) }));
     const { critical, warnings } = countCauses(findings);
     if (values.json) {
-      out.json<DoctorReport>({ schemaVersion: 1, healthy: critical === 0, critical, warnings, findings });
+      out.json<JsonOutput["auth doctor"]>({ schemaVersion: 1, healthy: critical === 0, critical, warnings, findings });
     } else {
       const width = Math.max(...findings.map(({ subject }) => subject.length));
       const sorted = findings

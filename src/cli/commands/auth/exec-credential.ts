@@ -4,7 +4,6 @@ import { parseJson } from "../../../http/json-members.ts";
 import { isAskedAgain } from "../../asked-again.ts";
 import { defineCommand, profileOption, usageError, type Command, type Context } from "../../command.ts";
 import { credentialOf, idTokenOf } from "../../credential.ts";
-import type { ExecCredential } from "../../json-output.ts";
 import { isoTime } from "../../output.ts";
 
 const apiVersion = "client.authentication.k8s.io/v1";
@@ -44,7 +43,7 @@ export const command: Command = defineCommand({
     if (info && context.app.tokenSource === undefined && context.app.isLocal && isAskedAgain(context.app, token))
       ({ token, expiresAt } = await tokenOf(context, token));
     const status = { expirationTimestamp: isoTime(expiresAt), token };
-    context.out.json<ExecCredential>({ apiVersion, kind: "ExecCredential", status });
+    context.out.json({ apiVersion, kind: "ExecCredential", status });
   },
 });
 

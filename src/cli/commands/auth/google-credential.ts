@@ -1,6 +1,5 @@
 import { defineCommand, profileOption, type Command } from "../../command.ts";
 import { idTokenOf } from "../../credential.ts";
-import type { GoogleCredential } from "../../json-output.ts";
 
 /**
  * Executable-sourced credentials of Google's libraries (AIP-4117): they run this command and exchange its output at
@@ -13,7 +12,7 @@ export const command: Command = defineCommand({
   examples: [["auth google-credential"], ["auth google-credential --profile work"]],
   async run(context) {
     const { token, expiresAt } = await idTokenOf(context);
-    context.out.jsonLine<GoogleCredential>({
+    context.out.jsonLine({
       version: 1,
       success: true,
       token_type: "urn:ietf:params:oauth:token-type:id_token",

@@ -6,7 +6,7 @@ import { hint, login } from "../../../base/errors.ts";
 import { endedOutput } from "../../auth-status.ts";
 import { defineCommand, jsonOption, type Command } from "../../command.ts";
 import { table } from "../../format.ts";
-import type { ProfileList } from "../../json-output.ts";
+import type { JsonOutput } from "../../json-output.ts";
 
 const states: Record<EndedLogin["reason"], string> = {
   expired: "expired",
@@ -25,7 +25,7 @@ export const command: Command = defineCommand({
     const { active, profiles } = await readAll(app.store);
     const now = app.clock.now();
     if (values.json)
-      return out.json<ProfileList>({
+      return out.json<JsonOutput["auth list"]>({
         profiles: [...profiles].map(([profile, { service, session, ended }]) => ({
           profile,
           service,

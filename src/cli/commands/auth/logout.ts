@@ -6,7 +6,7 @@ import { keychainAccount } from "../../../auth/secure-storage/keychain.ts";
 import { AuthError, hint, isAuthError } from "../../../base/errors.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command, type Context } from "../../command.ts";
 import { refuseLent } from "../../lent.ts";
-import type { LogoutOutput } from "../../json-output.ts";
+import type { JsonOutput } from "../../json-output.ts";
 
 export const command: Command = defineCommand({
   usage: "auth logout",
@@ -42,7 +42,7 @@ export const command: Command = defineCommand({
     const others = all ? [] : await othersLoggedIn(app);
     const active = isForgotten ? await activeAfter(app, named) : undefined;
     if (values.json)
-      return out.json<LogoutOutput>({
+      return out.json<JsonOutput["auth logout"]>({
         loggedOut: [...outcomes].map(([profile, outcome]) => ({
           profile,
           ...atServer(outcome),
@@ -149,7 +149,7 @@ async function logOutOfEach(
   return outcomes;
 }
 
-function atServer(outcome: LogoutOutcome): Pick<LogoutOutput["loggedOut"][number], "server" | "error"> {
+function atServer(outcome: LogoutOutcome): Pick<JsonOutput["auth logout"]["loggedOut"][number], "server" | "error"> {
   if (outcome.kind === "ended") return { server: "ended" };
   if (outcome.kind === "not-logged-in") return { server: "none" };
   const { error } = outcome;
@@ -158,7 +158,7 @@ function atServer(outcome: LogoutOutcome): Pick<LogoutOutput["loggedOut"][number
     : { server: "unconfirmed", error: { code: error.code, message: error.message } };
 }
 
-function tokensOf(outcome: LogoutOutcome): LogoutOutput["loggedOut"][number]["tokens"] {
+function tokensOf(outcome: LogoutOutcome): JsonOutput["auth logout"]["loggedOut"][number]["tokens"] {
   if (!("tokens" in outcome)) return undefined;
   return outcome.tokens?.map(({ token, error }) => ({ token, revoked: error === undefined }));
 }

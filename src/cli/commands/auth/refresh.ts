@@ -1,7 +1,7 @@
 import { remainingMs } from "../../../auth/token-manager/freshness.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
 import { duration } from "../../../base/duration.ts";
-import type { RefreshOutput } from "../../json-output.ts";
+import type { JsonOutput } from "../../json-output.ts";
 import { isoTime } from "../../output.ts";
 
 export const command: Command = defineCommand({
@@ -21,7 +21,8 @@ export const command: Command = defineCommand({
     }
     const session = await app.tokens().refresh({ signal });
     const expiresAt = session.accessTokenExpiresAt;
-    if (values.json) return out.json<RefreshOutput>({ refreshed: true, accessTokenExpiresAt: isoTime(expiresAt) });
+    if (values.json)
+      return out.json<JsonOutput["auth refresh"]>({ refreshed: true, accessTokenExpiresAt: isoTime(expiresAt) });
     out.done(
       `Refreshed.${expiresAt === undefined ? "" : ` Access token valid for ${duration(remainingMs(session, app.clock.now()))}.`}`,
     );

@@ -1,7 +1,7 @@
 import { notLoggedIn } from "../../../auth/token-manager/ended-login.ts";
 import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
 import { configureGit, gitHelper, gitSetups } from "../../git-helper.ts";
-import type { GitSetup } from "../../json-output.ts";
+import type { JsonOutput } from "../../json-output.ts";
 
 export const command: Command = defineCommand({
   usage: "auth setup-git",
@@ -29,7 +29,7 @@ export const command: Command = defineCommand({
     await configureGit(app.env, "--replace-all", `credential.${origin}.helper`, "");
     await configureGit(app.env, "--add", `credential.${origin}.helper`, helper);
     if (pathname !== "/") await configureGit(app.env, "--replace-all", `credential.${origin}.useHttpPath`, "true");
-    if (values.json) out.json<GitSetup>({ url: origin, helper });
+    if (values.json) out.json<JsonOutput["auth setup-git"]>({ url: origin, helper });
     else
       out.done(
         `git uses the login of ${values.profile === undefined ? "the profile in use" : `profile "${name}"`} for ${origin}.`,
@@ -46,7 +46,9 @@ async function undo({ app, out }: Context, json: boolean): Promise<void> {
     await configureGit(app.env, "--unset-all", `credential.${origin}.useHttpPath`, "^true$");
   }
   if (json)
-    return out.json<{ removed: GitSetup[] }>({ removed: setups.map(({ origin: url, helper }) => ({ url, helper })) });
+    return out.json<JsonOutput["auth setup-git --undo"]>({
+      removed: setups.map(({ origin: url, helper }) => ({ url, helper })),
+    });
   if (setups.length === 0) return out.answer("git does not use the login.");
   out.done(`git no longer uses the login for ${setups.map(({ origin }) => origin).join(", ")}.`);
 }

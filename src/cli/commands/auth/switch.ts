@@ -4,7 +4,7 @@ import { chooseProfile, readAll } from "../../../auth/sessions/store.ts";
 import { AuthError, NotAuthenticatedError, hint } from "../../../base/errors.ts";
 import { defineCommand, jsonOption, usageError, type Command, type Context } from "../../command.ts";
 import { columns } from "../../format.ts";
-import type { SwitchOutput } from "../../json-output.ts";
+import type { JsonOutput } from "../../json-output.ts";
 
 export const command: Command = defineCommand({
   usage: "auth switch [PROFILE]",
@@ -19,7 +19,7 @@ export const command: Command = defineCommand({
     const name = named ?? (await askWhich(context, await readAll(store)));
     const folder = values.here ? workingFolder(app) : undefined;
     const profile = await chooseProfile(store, name, folder);
-    if (values.json) return out.json<SwitchOutput>({ active: name, folder });
+    if (values.json) return out.json<JsonOutput["auth switch"]>({ active: name, folder });
     out.done(
       `The active profile ${folder === undefined ? "" : `in ${folder} `}is "${name}": ${stateOf(profile)}, ${profile.service}.`,
     );

@@ -1,9 +1,10 @@
+import type { Team } from "../../../auth/oauth/user-info.ts";
 import { defaultTeam } from "../../../auth/sessions/session.ts";
 import { notLoggedIn } from "../../../auth/token-manager/ended-login.ts";
 import { hint } from "../../../base/errors.ts";
 import { oneLine } from "../../../base/text.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
-import type { DefaultTeamOutput, TeamOutput } from "../../json-output.ts";
+import type { JsonOutput } from "../../json-output.ts";
 
 export const command: Command = defineCommand({
   usage: "auth team [TEAM]",
@@ -23,7 +24,7 @@ export const command: Command = defineCommand({
     }
     const current = defaultTeam(profile);
     if (values.json)
-      return out.json<DefaultTeamOutput>({ profile: name, team: current, teams: profile.session?.teams ?? [] });
+      return out.json<JsonOutput["auth team"]>({ profile: name, team: current, teams: profile.session?.teams ?? [] });
     if (current === undefined) return out.answer("You are not a member of any team.");
     if (wanted === undefined) out.answer(described(current));
     else out.done(`The default team is ${described(current)}.`);
@@ -31,8 +32,8 @@ export const command: Command = defineCommand({
 });
 
 /** An id takes precedence over a name, an exact name over other case. */
-function findTeam(wanted: string, teams: readonly TeamOutput[]): TeamOutput {
-  const isSameName = ({ name }: TeamOutput): boolean => name.toLowerCase() === wanted.toLowerCase();
+function findTeam(wanted: string, teams: readonly Team[]): Team {
+  const isSameName = ({ name }: Team): boolean => name.toLowerCase() === wanted.toLowerCase();
   for (const matches of [
     teams.filter(({ id }) => id === wanted),
     teams.filter(({ name }) => name === wanted),
@@ -56,6 +57,6 @@ function findTeam(wanted: string, teams: readonly TeamOutput[]): TeamOutput {
   );
 }
 
-function described({ id, name }: TeamOutput): string {
+function described({ id, name }: Team): string {
   return oneLine(`${name} (${id})`);
 }

@@ -1,6 +1,6 @@
 import { hint } from "../../../base/errors.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
-import type { IdTokenOutput, TokenOutput } from "../../json-output.ts";
+import type { JsonOutput } from "../../json-output.ts";
 import { isoTime } from "../../output.ts";
 
 export const command: Command = defineCommand({
@@ -38,7 +38,7 @@ export const command: Command = defineCommand({
     if (values["id-token"]) {
       const { token, expiresAt } = await (await import("../../credential.ts")).idTokenOf(context, rejected);
       if (!values.json) return out.answer(shown(token));
-      return out.json<IdTokenOutput>({ idToken: token, expiresAt: isoTime(expiresAt) });
+      return out.json<JsonOutput["auth token --id-token"]>({ idToken: token, expiresAt: isoTime(expiresAt) });
     }
     const minValidityMs = 1000 * (values["min-validity"] ?? 0);
     const {
@@ -57,6 +57,6 @@ export const command: Command = defineCommand({
     }
     if (!values.json) return out.answer(shown(accessToken));
     const source = app.tokenSource?.origin;
-    out.json<TokenOutput>({ accessToken, tokenType, expiresAt: isoTime(expiresAt), source });
+    out.json<JsonOutput["auth token"]>({ accessToken, tokenType, expiresAt: isoTime(expiresAt), source });
   },
 });

@@ -3,7 +3,7 @@ import { notLoggedIn, seemsExpired } from "../../../auth/token-manager/ended-log
 import type { TokenSource } from "../../../auth/token-manager/token-source.ts";
 import { oneLine } from "../../../base/text.ts";
 import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
-import type { WhoAmI } from "../../json-output.ts";
+import type { JsonOutput } from "../../json-output.ts";
 
 export const command: Command = defineCommand({
   usage: "auth whoami",
@@ -15,21 +15,25 @@ export const command: Command = defineCommand({
   async run(context, values) {
     const { app, out, signal } = context;
     const answer = app.tokenSource ? await userOfToken(app, app.tokenSource, signal) : await userHere(context);
-    if (values.json) return out.json<WhoAmI>(answer);
+    if (values.json) return out.json<JsonOutput["auth whoami"]>(answer);
     const { user } = answer;
     if (user.isUnnamed) out.say("The issuer does not name its users: the account is named after issuer and scope.");
     out.answer(oneLine(user.email ?? user.name ?? user.id));
   },
 });
 
-async function userOfToken(app: App, { origin, lender }: TokenSource, signal: AbortSignal): Promise<WhoAmI> {
+async function userOfToken(
+  app: App,
+  { origin, lender }: TokenSource,
+  signal: AbortSignal,
+): Promise<JsonOutput["auth whoami"]> {
   if (lender !== undefined) return { user: (await lender()).user, tokenSource: origin };
   const { teams: _, ...user } = (await (await import("../../../app/account-requests.ts")).ownerOfToken(app, signal))
     .user;
   return { user, tokenSource: origin };
 }
 
-async function userHere({ app, out }: Context): Promise<WhoAmI> {
+async function userHere({ app, out }: Context): Promise<JsonOutput["auth whoami"]> {
   const { name, profile } = await app.profileInUse();
   const now = app.clock.now();
   if (profile?.session === undefined) throw notLoggedIn(name, profile, now);

@@ -2,7 +2,7 @@ import { syncRuntimeOf } from "../../../app/sync-runtime.ts";
 import { aggregateTypes, eventTypes, type EventInput } from "../../../sync/events.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
 import { readJsonObject } from "../../input.ts";
-import type { EmitOutput } from "../../json-output.ts";
+import type { JsonOutput } from "../../json-output.ts";
 
 export const command: Command = defineCommand({
   usage: "sync emit TYPE",
@@ -52,7 +52,7 @@ export const command: Command = defineCommand({
     if (report.outcome === "refused") {
       throw usageError(`not a valid event: ${report.problems.join("; ")}`, "Fix the event, then run the command again");
     }
-    if (values.json) out.json<EmitOutput>({ queued: true, eventId: report.event.event_id });
+    if (values.json) out.json<JsonOutput["sync emit"]>({ queued: true, eventId: report.event.event_id });
     else out.done(`Queued ${report.event.event_type} ${report.event.event_id}.`);
   },
 });

@@ -4,7 +4,7 @@ import type { Rejection } from "../../../sync/event-drain.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import { counted } from "../../../base/duration.ts";
 import { writeNamedFile } from "../../input.ts";
-import type { SyncNowOutput } from "../../json-output.ts";
+import type { JsonOutput } from "../../json-output.ts";
 import type { Printed } from "../../output.ts";
 
 export const command: Command = defineCommand({
@@ -42,7 +42,7 @@ export const command: Command = defineCommand({
     const { events, artifacts, left, failure } = report;
     const refused = events.rejected + artifacts.rejected;
     if (values.json) {
-      out.json<SyncNowOutput>(drainOutput(report));
+      out.json<JsonOutput["sync now"]>(drainOutput(report));
     } else {
       const isSent = events.delivered + artifacts.delivered + events.duplicates + refused > 0;
       if (!isSent && left === 0 && failure === undefined) return out.answer("Nothing to send.");
@@ -58,7 +58,7 @@ export const command: Command = defineCommand({
   },
 });
 
-export function drainOutput({ events, artifacts, left, failure }: DrainReport): Printed<SyncNowOutput> {
+export function drainOutput({ events, artifacts, left, failure }: DrainReport): Printed<JsonOutput["sync now"]> {
   return { events, artifacts, left, stopped: failure && { code: failure.code, message: failure.message } };
 }
 

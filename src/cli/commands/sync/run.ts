@@ -1,7 +1,7 @@
 import { syncRuntimeOf } from "../../../app/sync-runtime.ts";
 import type { SyncNotice } from "../../../sync/runtime.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
-import type { RunLine } from "../../json-output.ts";
+import type { JsonOutput } from "../../json-output.ts";
 import { aborted, warnOfUnsaved } from "../../until-stopped.ts";
 import { drainOutput } from "./now.ts";
 
@@ -20,9 +20,10 @@ export const command: Command = defineCommand({
       if (values.json) {
         if (notice.kind === "rejected") {
           const { id, reason, givenUp } = notice.rejection;
-          out.jsonLine<RunLine>({ type: "rejected", id, reason, givenUp });
+          out.jsonLine<JsonOutput["sync run"]>({ type: "rejected", id, reason, givenUp });
         }
-        if (notice.kind === "drained") out.jsonLine<RunLine>({ type: "sent", ...drainOutput(notice.report) });
+        if (notice.kind === "drained")
+          out.jsonLine<JsonOutput["sync run"]>({ type: "sent", ...drainOutput(notice.report) });
         return;
       }
       if (notice.kind === "rejected") out.warn(`${notice.rejection.id} was rejected (${notice.rejection.reason})`);

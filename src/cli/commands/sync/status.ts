@@ -5,7 +5,7 @@ import { SyncQueue, type Account } from "../../../sync/queue.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import { counted } from "../../../base/duration.ts";
 import { columns } from "../../format.ts";
-import type { SyncStatusOutput } from "../../json-output.ts";
+import type { JsonOutput } from "../../json-output.ts";
 
 export const command: Command = defineCommand({
   usage: "sync status",
@@ -34,7 +34,7 @@ export const command: Command = defineCommand({
       ? await (await import("../../../sync/service-request.ts")).syncHealth({ fetch: (await auth()).fetch, signal })
       : undefined;
     if (values.json) {
-      out.json<SyncStatusOutput>({ scopes, health: health?.state });
+      out.json<JsonOutput["sync status"]>({ scopes, health: health?.state });
     } else {
       const rows = scopes.map(({ service, user, team, events, artifacts, givenUp }): [string, string] => [
         user === undefined ? "no account yet" : [user, team, service].filter(Boolean).join(", "),

@@ -5,7 +5,7 @@ import { mostArtifactBytes } from "../../../sync/artifacts.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
 import { counted } from "../../../base/duration.ts";
 import { readNamedFile } from "../../input.ts";
-import type { UploadOutput } from "../../json-output.ts";
+import type { JsonOutput } from "../../json-output.ts";
 
 export const command: Command = defineCommand({
   usage: "sync upload FILE…",
@@ -45,7 +45,7 @@ export const command: Command = defineCommand({
         content,
       });
     }
-    if (values.json) out.json<UploadOutput>({ queued: paths.length });
+    if (values.json) out.json<JsonOutput["sync upload"]>({ queued: paths.length });
     else out.done(`Queued ${counted(paths.length, "artifact")}.`);
   },
 });

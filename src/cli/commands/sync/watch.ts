@@ -4,7 +4,7 @@ import { oneLine } from "../../../base/text.ts";
 import type { LiveMessage } from "../../../sync/live-client.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import { counted } from "../../../base/duration.ts";
-import type { WatchLine } from "../../json-output.ts";
+import type { JsonOutput } from "../../json-output.ts";
 
 export const command: Command = defineCommand({
   usage: "sync watch",
@@ -24,11 +24,12 @@ export const command: Command = defineCommand({
           out.warn(`no connection${why}: events are sent in batches; still trying to connect`);
       }
       if (message.kind === "snapshot") {
-        if (values.json) out.jsonLine<WatchLine>({ type: "snapshot", work_packages: message.workPackages });
+        if (values.json)
+          out.jsonLine<JsonOutput["sync watch"]>({ type: "snapshot", work_packages: message.workPackages });
         else out.say(`${counted(message.workPackages.length, "work package")}.`);
       }
       if (message.kind === "event") {
-        if (values.json) out.jsonLine<WatchLine>({ ...message.event, type: "event" });
+        if (values.json) out.jsonLine<JsonOutput["sync watch"]>({ ...message.event, type: "event" });
         else out.answer(summary(message.event));
       }
     };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import type { ErrorOutput } from "../../../../src/cli/json-output.ts";
+import type { JsonOutput } from "../../../../src/cli/json-output.ts";
 import type { Fault } from "../../../fake-saas/faults.ts";
 import type { FakeOptions } from "../../../fake-saas/options.ts";
 import type { CommandEnvironment, CommandResult } from "../../../helpers/command.ts";
@@ -100,7 +100,7 @@ withWebSocket(import.meta.url, () => {
       const result = await at.here("sync watch --json");
       assert.equal(result.code, code, result.stderr);
       const [, said = "", next = ""] = /^error: (.*)\nhint: (.*)\n$/.exec(result.stderr) ?? [];
-      const { error: told } = JSON.parse(result.stdout) as ErrorOutput;
+      const { error: told } = JSON.parse(result.stdout) as JsonOutput["error"];
       assert.deepEqual([told.message, told.hint], [said, next]);
       for (const [text, expected] of [
         [said, error],
