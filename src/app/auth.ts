@@ -107,7 +107,7 @@ export interface Auth {
     ): Promise<{ readonly token: string; readonly expiresOnTimestamp: number }>;
   };
   /**
-   * Waits for a running refresh, and up to 30 seconds for an unsaved session to be stored. Call it last.
+   * Waits for a running refresh, and for a limited time until an unsaved session is stored. Call it last.
    * @throws {@link AuthError} `storage_…` when the session is lost with this process
    */
   close(): Promise<void>;

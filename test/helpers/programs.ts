@@ -217,15 +217,6 @@ export const programs: readonly Program[] = [
     ends: ownCommand,
   },
   {
-    name: "yargs",
-    document: "src/EMBEDDING.md",
-    known: 'from "yargs"',
-    tool: "acme",
-    args: ["projects"],
-    needs: "yargs",
-    ends: ownCommand,
-  },
-  {
     name: "workers with Redis",
     document: "src/EMBEDDING.md",
     known: "redisStore(client)",

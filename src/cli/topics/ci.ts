@@ -32,8 +32,6 @@ Optional variables:
 - ${variable("IDENTITY_SCOPE")}: scopes
 - ${variable("IDENTITY_TOKEN_TYPE")}: type of the identity token, such as jwt
 
-In a program, pass identity to createAuth.
-
 Without an identity token, pass an access token in ${variable("ACCESS_TOKEN")}, or log in once where the home directory persists:
 
     export ${variable("STORAGE")}=file ${variable("PASSPHRASE")}=…

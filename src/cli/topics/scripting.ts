@@ -7,7 +7,6 @@ export function text({ command, variable }: Identity): string {
     ${command} auth token --header | curl -H @- https://service.example/api/v1/me
     ${command} api /api/v1/me | jq -r .email
     ${command} api /api/v1/things --paginate | jq -s .
-    ${command} api /api/v1/things -f name=one -F 'tags=["a","b"]'
 
 All scripts together refresh the token once. --header keeps it out of the process list.
 

@@ -148,10 +148,10 @@ What is not protected:
   there. Approve only on the host shown in the terminal.
 - Without RFC 9207, two services with the default endpoints share a redirect path. A hostile one can get the other's session.
 - A resource can use its token elsewhere, unless the issuer limits tokens to one resource (RFC 8707).
-- A client secret goes to every issuer that you log in to. It is not confidential: every copy of a native program has it.
+- A client secret goes to every issuer that you log in to.
 - Anyone who can change a cluster's kubeconfig entry gets what kubectl sends there.
 - A leaked access token is valid until it expires, unless DPoP binds it to a key.
 - A session copied with its key uses the same refresh token. If the service detects reuse, refreshing both copies ends the session.
 - On macOS with BROWSER set, another user can open your login first, with their own account. "Logged in as" names the account.
-- A stolen "auth agent" socket with its secret gives access tokens until the agent ends.`;
+- A stolen secret of "auth agent" gives access tokens until the agent ends.`;
 }

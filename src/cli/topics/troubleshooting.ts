@@ -12,12 +12,11 @@ export function text({ command, variable }: Identity): string {
       '"…" can be read by others (mode …): not trusted',
       "Run the chmod command in the hint. If others use this machine, log in again.",
     ],
-    ["cannot open the browser (…): open the URL yourself", "Open the URL in any browser on this machine."],
     ["the login was denied (…)", "You pressed Deny, or the service refuses this account."],
     ['profile "…" is logged in to …, not to …', `Unset ${variable("SAAS_URL")}, or use another profile.`],
     ["cannot reach … (…)", `Run "${command} auth doctor" to find the cause: network, proxy or URL.`],
   ];
-  return `The hint of an error is the next step, and "${command} auth doctor" finds other problems. These messages need more explanation (… varies):
+  return `"${command} auth doctor" finds most problems. These messages need more explanation than their hints (… varies):
 
 ${messages.map(([message, advice]) => `    ${message}\n\n${advice}`).join("\n\n")}`;
 }

@@ -1,0 +1,26 @@
+import yargs from "yargs";
+import { createAuth } from "spec-kitty";
+import { createCommand } from "spec-kitty/cli";
+
+const acme = {
+  name: "acme",
+  version: "1.2.0",
+  issuer: "https://login.acme.example",
+  clientId: "acme-cli",
+  scope: "openid offline_access projects",
+};
+const command = createCommand({ ...acme, ownCommands: [{ words: ["projects"], summary: "list the projects" }] });
+const argv = process.argv.slice(2);
+const failing = (work) => () => work().catch(async (error) => (process.exitCode = await command.fail(error)));
+const program = yargs(argv)
+  .scriptName("acme")
+  .version(acme.version)
+  .command("auth", "log in, log out, and see who is logged in");
+program.command(
+  "projects",
+  "list the projects",
+  {},
+  failing(async () => console.log(await (await createAuth(acme).fetch("/v1/projects")).text())),
+);
+if (command.has(argv)) process.exitCode = await command.run(argv);
+else await program.strict().demandCommand().parseAsync();
