@@ -1,6 +1,6 @@
 import { hint, type Hint } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
-import { optionsOf, usageError, usageLine, type Command, type CommandEntry, type OptionSpec } from "./command.ts";
+import { commandName, optionsOf, usageError, usageLine, type Command, type CommandEntry, type OptionSpec } from "./command.ts";
 import { commandTable, topicsOf } from "./command-table.ts";
 import type { GlobalOptions } from "./tool.ts";
 
@@ -204,7 +204,7 @@ async function parse(
       const meant = nearestOption(token.name, optionsOf(command));
       const usage = usageOf(command);
       throw usageError(
-        `"${rawName}" is not an option of "${command.usage.split(" [")[0]}"`,
+        `"${rawName}" is not an option of "${commandName(command)}"`,
         meant ? hint`Did you mean --${meant}? ${usage}` : usage,
       );
     }

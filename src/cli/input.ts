@@ -1,5 +1,5 @@
 import { AuthError, reasonOf, hint } from "../base/errors.ts";
-import { isNestedTooDeeply } from "../http/json-members.ts";
+import { isJsonObject, isNestedTooDeeply, type JsonObject } from "../http/json-members.ts";
 import { standardInput } from "../platform/standard-input.ts";
 import { openUserFile, readUserFile, tooLong, type UserFileWriter } from "../platform/user-files.ts";
 import { usageError, type Context } from "./command.ts";
@@ -13,7 +13,7 @@ const mostBytes = 256 * 1024 * 1024;
 /** Parsed JSON takes many times its size. */
 const mostJsonBytes = 16 * 1024 * 1024;
 
-/** An option's value: literal, `@FILE`, or `-` or `@-` for standard input. */
+/** An option's value: literal, `@FILE`, or `@-` for standard input. */
 export async function readInput(
   option: string,
   value: string,
@@ -21,9 +21,8 @@ export async function readInput(
   most: number = mostBytes,
 ): Promise<Buffer> {
   const where = `--${option}: `;
-  if (value !== "-" && value !== "@-")
-    return value.startsWith("@") ? readNamedFile(value.slice(1), where, most) : Buffer.from(value);
-  return readStandardInput(input, most, where);
+  if (value === "@-") return readStandardInput(input, most, where);
+  return value.startsWith("@") ? readNamedFile(value.slice(1), where, most) : Buffer.from(value);
 }
 
 /** @param where - the beginning of the message, such as the option; `most`: in bytes */
@@ -88,12 +87,11 @@ export async function readStandardInput({ stdin, signal }: Input, most: number, 
   return Buffer.concat(pieces);
 }
 
-export async function readJsonObject(option: string, text: string, input: Input): Promise<Record<string, unknown>> {
+export async function readJsonObject(option: string, text: string, input: Input): Promise<JsonObject> {
   const example = `Try: --${option} '{"key":"value"}'`;
   const value = await readJson(option, text, input, example);
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw usageError(`--${option} is not a JSON object`, example);
-  return value as Record<string, unknown>;
+  if (!isJsonObject(value)) throw usageError(`--${option} is not a JSON object`, example);
+  return value;
 }
 
 export async function readJsonArray(option: string, text: string, input: Input): Promise<unknown[]> {
@@ -109,7 +107,7 @@ async function readJson(option: string, given: string, input: Input, example: st
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw usageError(`--${option} is not JSON (${error instanceof Error ? error.message : String(error)})`, example);
+    throw usageError(`--${option} is not JSON (${reasonOf(error)})`, example);
   }
   if (isNestedTooDeeply(value)) throw usageError(`--${option} is nested too deeply`, example);
   return value;

@@ -30,14 +30,18 @@ export interface LoginEnvironment {
 
 type Rule = (facts: EnvironmentFacts) => EnvironmentSignal | undefined;
 
+const signal =
+  (login: EnvironmentSignal["login"]) =>
+  (name: string, value: string, meaning: string): EnvironmentSignal => ({ name, value, meaning, login });
+const browser = signal("browser");
+const device = signal("device");
+
 /** Empty counts as not set: shells unset a variable for one command that way. */
 const set =
   (meaning: string, ...names: string[]) =>
   ({ env }: Pick<EnvironmentFacts, "env">): EnvironmentSignal | undefined => {
     const name = names.find((name) => env[name]);
-    return name === undefined
-      ? undefined
-      : { name, value: "set", meaning: `${meaning} (${name} is set)`, login: "device" };
+    return name === undefined ? undefined : device(name, "set", `${meaning} (${name} is set)`);
   };
 
 const bySsh = set("this is an SSH session", "SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY");
@@ -47,12 +51,7 @@ const forwardedDisplay: Rule = (facts) => {
   const display = facts.env["DISPLAY"] ?? "";
   // Browsers on macOS and Windows do not use X11.
   if (!bySsh(facts) || !/^[^:/]+:\d+/.test(display) || /darwin|win32/.test(facts.platform)) return undefined;
-  return {
-    name: "DISPLAY",
-    value: display,
-    meaning: `this SSH session forwards a display (DISPLAY is ${display})`,
-    login: "browser",
-  };
+  return browser("DISPLAY", display, `this SSH session forwards a display (DISPLAY is ${display})`);
 };
 
 const inCi = (facts: Pick<EnvironmentFacts, "env">): EnvironmentSignal | undefined =>
@@ -83,9 +82,7 @@ const inContainer: Rule = ({ env, files }) => {
     ["/proc/1/cgroup", /kubepods|docker|containerd|libpod|lxc/.exec(files["/proc/1/cgroup"] ?? "")?.[0]],
   ];
   const [name, kind] = kinds.find(([, kind]) => kind) ?? [];
-  return name && kind
-    ? { name, value: kind, meaning: `this is a ${kind} container (${name})`, login: "device" }
-    : undefined;
+  return name && kind ? device(name, kind, `this is a ${kind} container (${name})`) : undefined;
 };
 
 /**
@@ -105,12 +102,7 @@ const inWsl: Rule = (facts) => {
     .find((name) => name in facts.files);
   // WSL is then like any Linux.
   if (version === undefined || interop === undefined) return undefined;
-  return {
-    name: interop,
-    value: "enabled",
-    meaning: `this is WSL ${version}, and Windows opens URLs for it`,
-    login: "browser",
-  };
+  return browser(interop, "enabled", `this is WSL ${version}, and Windows opens URLs for it`);
 };
 
 /** VS Code's own sign that its terminal is not on the user's machine. WSL sets it too, and is that machine. */
@@ -130,8 +122,7 @@ const rootForAnother: Rule = ({ env, uid }) => {
   };
   const [name] = Object.entries(traces).find(([name, another]) => another.test(env[name] ?? "")) ?? [];
   if (uid !== 0 || name === undefined) return undefined;
-  const meaning = `this is root, and the session is another user's (${name} is ${env[name]})`;
-  return { name, value: env[name] ?? "", meaning, login: "device" };
+  return device(name, env[name] ?? "", `this is root, and the session is another user's (${name} is ${env[name]})`);
 };
 
 const onScreen: Rule = ({ env, platform, uid, consoleUid }) => {
@@ -139,59 +130,34 @@ const onScreen: Rule = ({ env, platform, uid, consoleUid }) => {
     // Set at every interactive logon (`Console`, `RDP-Tcp#0`); services and scheduled tasks run unseen in session 0.
     const session = env["SESSIONNAME"] ?? "";
     return session === "" || /^services$/i.test(session)
-      ? {
-          name: "SESSIONNAME",
-          value: session,
-          meaning: "this is not an interactive Windows session (SESSIONNAME names none)",
-          login: "device",
-        }
-      : {
-          name: "SESSIONNAME",
-          value: session,
-          meaning: `this is an interactive Windows session (SESSIONNAME is ${session})`,
-          login: "browser",
-        };
+      ? device("SESSIONNAME", session, "this is not an interactive Windows session (SESSIONNAME names none)")
+      : browser("SESSIONNAME", session, `this is an interactive Windows session (SESSIONNAME is ${session})`);
   }
   if (platform === "darwin") {
     // No variable is reliable: SECURITYSESSIONID and XPC_FLAGS vary. `open` works only for the owner of the console.
     if (consoleUid === undefined || (consoleUid === uid && uid !== 0))
-      return {
-        name: "/dev/console",
-        value: "own",
-        meaning: "this user is at the screen (/dev/console)",
-        login: "browser",
-      };
-    const meaning = consoleUid === 0 ? "no user is at the screen" : "another user is at the screen";
-    return { name: "/dev/console", value: `uid ${consoleUid}`, meaning: `${meaning} (/dev/console)`, login: "device" };
+      return browser("/dev/console", "own", "this user is at the screen (/dev/console)");
+    const who = consoleUid === 0 ? "no user" : "another user";
+    return device("/dev/console", `uid ${consoleUid}`, `${who} is at the screen (/dev/console)`);
   }
   const name = ["WAYLAND_DISPLAY", "DISPLAY"].find((name) => env[name]);
   return name === undefined
-    ? {
-        name: "DISPLAY",
-        value: "",
-        meaning: "there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)",
-        login: "device",
-      }
-    : { name, value: env[name] ?? "", meaning: `there is a display (${name} is ${env[name]})`, login: "browser" };
+    ? device("DISPLAY", "", "there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)")
+    : browser(name, env[name] ?? "", `there is a display (${name} is ${env[name]})`);
 };
 
 /** In order of precedence. */
 const rules: readonly Rule[] = [
   // A choice; everything below is a guess. Editors' servers set it too.
-  ({ env }) =>
-    env["BROWSER"]
-      ? { name: "BROWSER", value: env["BROWSER"], meaning: "BROWSER names one", login: "browser" }
-      : undefined,
+  ({ env }) => (env["BROWSER"] ? browser("BROWSER", env["BROWSER"], "BROWSER names one") : undefined),
   // From specific to general, so that the reason has the usual name: a codespace is also a container.
   inCi,
   set("this is a GitHub codespace", "CODESPACES"),
   set("this is a Gitpod workspace", "GITPOD_WORKSPACE_ID"),
   set("this is Google Cloud Shell", "CLOUD_SHELL", "GOOGLE_CLOUD_SHELL"),
   set("this is Azure Cloud Shell", "ACC_CLOUD"),
-  (facts) =>
-    facts.env["AWS_EXECUTION_ENV"] === "CloudShell"
-      ? set("this is AWS CloudShell", "AWS_EXECUTION_ENV")(facts)
-      : undefined,
+  ({ env }) =>
+    env["AWS_EXECUTION_ENV"] === "CloudShell" ? set("this is AWS CloudShell", "AWS_EXECUTION_ENV")({ env }) : undefined,
   set("this is a dev container", "REMOTE_CONTAINERS"),
   // Before containers: a user who forwards a display out of one wants to see programs.
   forwardedDisplay,
@@ -203,8 +169,7 @@ const rules: readonly Rule[] = [
   inWsl,
   rootForAnother,
   onScreen,
-  ({ stdinIsTTY }) =>
-    stdinIsTTY ? undefined : { name: "stdin", value: "not a terminal", meaning: "there is no user", login: "either" },
+  ({ stdinIsTTY }) => (stdinIsTTY ? undefined : signal("either")("stdin", "not a terminal", "there is no user")),
 ];
 
 export function describeEnvironment(facts: EnvironmentFacts): LoginEnvironment {

@@ -1,6 +1,7 @@
 import { lookup } from "node:dns/promises";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
+import { abortable } from "./clock.ts";
 
 export interface Endpoint {
   /** A name or an IP address, IPv6 without brackets. */
@@ -27,10 +28,7 @@ export function endpointOf({ protocol, hostname, port }: URL): Endpoint {
  * @param signal - ends the wait, but not the system's lookup, which cannot be canceled
  */
 export async function resolveName(host: string, signal: AbortSignal): Promise<readonly string[]> {
-  return Promise.race([
-    lookup(host, { all: true }).then((found) => found.map(({ address }) => address)),
-    aborted(signal),
-  ]);
+  return (await abortable(lookup(host, { all: true }), signal)).map(({ address }) => address);
 }
 
 export async function openConnection({ host, port }: Endpoint, signal: AbortSignal): Promise<string> {
@@ -73,12 +71,5 @@ function untilEvent(socket: Socket, event: "connect" | "secureConnect", signal: 
       signal.removeEventListener("abort", stop);
       resolve();
     });
-  });
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
 }

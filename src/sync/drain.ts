@@ -71,9 +71,8 @@ async function drainScope(
     throw error;
   }
   try {
-    scope.events.removeAbandoned();
+    for (const queue of [scope.events, scope.artifacts]) queue.removeAbandoned(options.clock.now());
     scope.events.closeOpenFiles();
-    scope.artifacts.removeAbandoned();
     const shared = { ...options, limits, held: () => lock.held(), onProgress: () => options.onProgress?.(report) };
     return (
       (await drainEvents(scope, { ...shared, counts: report.events })) ??

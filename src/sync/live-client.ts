@@ -28,7 +28,6 @@ export interface LiveClientOptions extends Pick<ConnectionOptions, "clock" | "We
   ticket: (team: string, signal: AbortSignal, account: Account) => Promise<WebSocketTicket>;
   /** Its errors are ignored. */
   onMessage?: (message: LiveMessage) => void;
-  buildId?: string;
   /** From 0 to 1, for jitter; `Math.random` by default. */
   random?: () => number;
 }
@@ -162,10 +161,8 @@ class Live implements LiveClient {
       this.#waiting.get(frame.answer.eventId)?.(
         frame.answer.status === "accepted" || frame.answer.status === "duplicate",
       );
-    const { buildId } = this.#options;
     if (frame.kind !== "ping") this.#report(frame);
-    else
-      socket.send(JSON.stringify({ type: "pong", timestamp: frame.timestamp, ...(buildId && { build_id: buildId }) }));
+    else socket.send(JSON.stringify({ type: "pong", timestamp: frame.timestamp }));
     return frame;
   }
 

@@ -3,7 +3,6 @@ import { constants, rmSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemErrorCode } from "../base/errors.ts";
-import type { Clock } from "../platform/clock.ts";
 import { mayFlush, moveFile, syncFolder, writesThrough } from "../platform/replace-file.ts";
 import { firstNames, namesIn, removeFiles, removeFilesBefore } from "../platform/large-folder.ts";
 import { ensurePrivateFolder, replacePrivateFile } from "../platform/private-file-changes.ts";
@@ -40,7 +39,7 @@ const smallItem = 2000;
 const writesAtOnce = 32;
 /** Each portion reads the directory again, 0.1 s for 100,000 files. */
 const namesAtOnce = 10_000;
-/** An older unfinished file was left by a dead process; milliseconds. */
+/** Writing a file does not take an hour: its process is dead. */
 const abandonedAfterMs = 60 * 60 * 1000;
 
 /**
@@ -58,13 +57,11 @@ export class QueueFolder {
   readonly #waiting: string;
   readonly #unfinished: string;
   readonly #dead: string;
-  readonly #clock: Clock;
 
-  constructor(scope: string, kind: string, clock: Clock) {
+  constructor(scope: string, kind: string) {
     this.#waiting = join(scope, kind);
     this.#unfinished = join(scope, `${kind}-unfinished`);
     this.#dead = join(scope, `${kind}-dead-letter`);
-    this.#clock = clock;
   }
 
   /**
@@ -202,9 +199,8 @@ export class QueueFolder {
     syncFolder(other.#waiting);
   }
 
-  /** Writing a file does not take an hour. */
-  removeAbandoned(): void {
-    removeFilesBefore(this.#unfinished, this.#clock.now() - abandonedAfterMs);
+  removeAbandoned(now: number): void {
+    removeFilesBefore(this.#unfinished, now - abandonedAfterMs);
   }
 
   #move(name: string, to: string): void {

@@ -125,8 +125,8 @@ export class SyncQueue {
     const path = join(this.#root, folder);
     return {
       account,
-      events: new QueueFolder(path, "events", this.#clock),
-      artifacts: new QueueFolder(path, "artifacts", this.#clock),
+      events: new QueueFolder(path, "events"),
+      artifacts: new QueueFolder(path, "artifacts"),
       lock: join(path, "drain.lock"),
     };
   }

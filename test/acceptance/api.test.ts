@@ -28,7 +28,7 @@ test("a body comes from standard input, whichever option says so, with the heade
     return JSON.parse(stdout) as Echo;
   };
   const { method, headers, body } = await send(
-    ["post", echo, "-d", "-", "-H", "X-One: 1", "-H", "x-two:  2 and 3"],
+    ["post", echo, "-d", "@-", "-H", "X-One: 1", "-H", "x-two:  2 and 3"],
     '{"from":"input","ü":1}',
   );
   assert.deepEqual([method, body], ["POST", '{"from":"input","ü":1}']);
@@ -52,7 +52,7 @@ test("a binary body is sent and received byte for byte", async (t) => {
   writeFileSync(sent, bytes);
   for (const [data, input] of [
     [`@${sent}`, "ignore"],
-    ["-", openSync(sent, "r")],
+    ["@-", openSync(sent, "r")],
   ] as const) {
     saas.faults.next(echo, { body: bytes });
     const child = spawn(

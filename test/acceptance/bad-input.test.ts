@@ -480,7 +480,7 @@ test("Ctrl-C at a second login leaves the first one as it was", async (t) => {
 test("JSON of an option that is nested without an end is wrong usage", async (t) => {
   const { env } = await scene(t);
   const payload = `{"wp_id":${"[".repeat(100_000)}${"]".repeat(100_000)}}`;
-  const args = ["sync", "emit", "WPStatusChanged", "--aggregate", "WP01", "--payload", "-"];
+  const args = ["sync", "emit", "WPStatusChanged", "--aggregate", "WP01", "--payload", "@-"];
   const result = await withInput(payload, () => runHere(args, env));
   assertFailure(result, { code: 2, error: /^error: --payload is nested too deeply$/, hint: /--payload/ });
 });

@@ -99,8 +99,8 @@ test("every command ends by itself without a login and without a terminal", asyn
 test("Ctrl-C ends a wait for standard input", async (t) => {
   const { env } = await scene(t);
   for (const args of [
-    ["api", "POST", "/api/v1/echo", "-d", "-"],
-    ["sync", "emit", "WPCreated", "--aggregate", "WP01", "--payload", "-"],
+    ["api", "POST", "/api/v1/echo", "-d", "@-"],
+    ["sync", "emit", "WPCreated", "--aggregate", "WP01", "--payload", "@-"],
     ["auth", "git-credential", "get"],
   ]) {
     const running = startCommand(t, args, env, { nodeArgs: ["--import", announceReading] });

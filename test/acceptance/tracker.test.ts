@@ -41,9 +41,9 @@ test("items come from the command line, a file or standard input", async (t) => 
   const file = join(at.folder, "items.json");
   writeFileSync(file, '[{"id":"file"}]');
   assert.equal((await at.here(`tracker push --provider linear --project kitty --items @${file}`)).code, 0);
-  assert.equal((await typed("tracker push --provider linear --project kitty -d -", '[{"id":"input"}]')).code, 0);
+  assert.equal((await typed("tracker push --provider linear --project kitty -d @-", '[{"id":"input"}]')).code, 0);
   assert.deepEqual(at.saas.tracker.pushed, [{ id: "file" }, { id: "input" }]);
-  assert.equal((await typed("tracker pull --provider linear --project kitty --filters -", '{"a":"b"}')).code, 0);
+  assert.equal((await typed("tracker pull --provider linear --project kitty --filters @-", '{"a":"b"}')).code, 0);
   assert.deepEqual((JSON.parse(at.saas.requests.at(-1)?.body ?? "") as { filters: unknown }).filters, { a: "b" });
 });
 

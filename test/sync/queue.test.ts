@@ -35,7 +35,7 @@ const nobody: Origin = { profile: "default", service, account: undefined };
 
 test("items that are added together are one file, in the order of the queue, which only its owner can read", async (t) => {
   const folder = temporaryFolder(t);
-  const queue = new QueueFolder(folder, "events", systemClock);
+  const queue = new QueueFolder(folder, "events");
   await queue.add([item(3)]);
   await queue.add([item(1), item(2)]);
   assert.deepEqual(
@@ -50,7 +50,7 @@ test("items that are added together are one file, in the order of the queue, whi
 
 test("a queue longer than one portion of names is listed once, in order, up to its end, and without files that were removed", async (t) => {
   const folder = temporaryFolder(t);
-  const queue = new QueueFolder(folder, "events", systemClock);
+  const queue = new QueueFolder(folder, "events");
   await queue.add([item(7)]);
   const names = Array.from({ length: 12_000 }, (_, n) =>
     queueEntryName({ order: 10 + n, id: `E${n}`, count: 1, retries: 0 }),
@@ -77,7 +77,7 @@ test("a queue longer than one portion of names is listed once, in order, up to i
 
 test("a failure to write leaves nothing partly added", async (t) => {
   const folder = temporaryFolder(t);
-  const queue = new QueueFolder(folder, "events", systemClock);
+  const queue = new QueueFolder(folder, "events");
   mkdirSync(join(folder, "events"), { recursive: true, mode: 0o700 });
   mkdirSync(join(folder, "events", "0000000000000002-E2-1-0.jsonl"));
   const large = "x".repeat(60_000);
@@ -93,7 +93,7 @@ test("a failure to write leaves nothing partly added", async (t) => {
 
 test("NFR-010 what leftovers of a killed process: of a file does not keep the next one from adding the same", async (t) => {
   const folder = temporaryFolder(t);
-  const queue = new QueueFolder(folder, "events", systemClock);
+  const queue = new QueueFolder(folder, "events");
   // Killed halfway: one file in place, another unfinished.
   const program = `
     import fs from "node:fs";
@@ -104,7 +104,7 @@ test("NFR-010 what leftovers of a killed process: of a file does not keep the ne
     syncBuiltinESMExports();
     const { QueueFolder } = await import(${JSON.stringify(new URL("../../src/sync/queue-folder.ts", import.meta.url).href)});
     const { systemClock } = await import(${JSON.stringify(new URL("../../src/platform/clock.ts", import.meta.url).href)});
-    await new QueueFolder(process.argv[1], "events", systemClock).add(JSON.parse(process.argv[2]));`;
+    await new QueueFolder(process.argv[1], "events").add(JSON.parse(process.argv[2]));`;
   const items = [1, 2].map((order) => ({ ...item(order), text: JSON.stringify("x".repeat(60_000)) }));
   const { signal } = spawnSync(process.execPath, [
     ...typescript,
@@ -125,7 +125,7 @@ test("NFR-010 what leftovers of a killed process: of a file does not keep the ne
 
 test("a refusal is counted in the name, and giving up keeps the content and states the reason", async (t) => {
   const folder = temporaryFolder(t);
-  const queue = new QueueFolder(folder, "events", systemClock);
+  const queue = new QueueFolder(folder, "events");
   await queue.add([item(1)]);
   const entry = (): NonNullable<ReturnType<typeof queueEntry>> => queueEntry(queue.names()[0] ?? "") ?? assert.fail();
   queue.retry(entry());
@@ -139,7 +139,7 @@ test("a refusal is counted in the name, and giving up keeps the content and stat
 });
 
 test("a file that another process has removed is not an error", async (t) => {
-  const queue = new QueueFolder(temporaryFolder(t), "events", systemClock);
+  const queue = new QueueFolder(temporaryFolder(t), "events");
   const gone = { ...item(1), name: "0000000000000001-E1-1-0.jsonl", count: 1, retries: 0 };
   assert.deepEqual([queue.names(), queue.count(), queue.read(gone.name)], [[], 0, []]);
   await queue.add([item(2)]);
@@ -150,12 +150,12 @@ test("a file that another process has removed is not an error", async (t) => {
 
 test("unfinished files that a dead process left an hour ago are removed, and a file that is being written is not", async (t) => {
   const folder = temporaryFolder(t);
-  const queue = new QueueFolder(folder, "events", systemClock);
+  const queue = new QueueFolder(folder, "events");
   await queue.add([item(1)]);
   for (const name of ["old", "new"]) writeFileSync(join(folder, "events-unfinished", `${name}.json`), "{");
   const longAgo = Date.now() / 1000 - 3700;
   utimesSync(join(folder, "events-unfinished", "old.json"), longAgo, longAgo);
-  queue.removeAbandoned();
+  queue.removeAbandoned(systemClock.now());
   assert.deepEqual(
     filesIn(folder, "unfinished").map((path) => path.split("/").at(-1)),
     ["new.json"],
@@ -237,7 +237,7 @@ test("four processes that add at once lose nothing, even when they are killed", 
   const script = `
     import { QueueFolder } from ${JSON.stringify(import.meta.resolve("../../src/sync/queue-folder.ts"))};
     import { systemClock } from ${JSON.stringify(import.meta.resolve("../../src/platform/clock.ts"))};
-    const queue = new QueueFolder(${JSON.stringify(folder)}, "events", systemClock);
+    const queue = new QueueFolder(${JSON.stringify(folder)}, "events");
     for (let n = 1; n <= 40; n++) {
       await queue.add([{ order: n, id: "P" + process.pid + "N" + n, text: JSON.stringify({ n, pad: "x".repeat(3000) }) }]);
       process.stdout.write(n + "\\n");
@@ -256,7 +256,7 @@ test("four processes that add at once lose nothing, even when they are killed", 
       return { pid: child.pid, count: lines.split("\n").length - 1 };
     }),
   );
-  const queue = new QueueFolder(folder, "events", systemClock);
+  const queue = new QueueFolder(folder, "events");
   const names = queue.names();
   for (const { pid, count } of reported) {
     const there = names.filter((name) => name.includes(`-P${pid}N`)).length;
@@ -268,7 +268,7 @@ test("four processes that add at once lose nothing, even when they are killed", 
 
 test("items that are appended one by one share files of 128 positions, until closing makes them files like the others", async (t) => {
   const folder = temporaryFolder(t);
-  const queue = new QueueFolder(folder, "events", systemClock);
+  const queue = new QueueFolder(folder, "events");
   const orders = [1, 127, 128, 300];
   for (const order of orders) assert.deepEqual(await queue.append(item(order)), []);
   assert.deepEqual([queue.count(), queue.isEmpty(), queue.names()], [4, false, []]);
@@ -320,7 +320,7 @@ async function flushed(t: TestContext): Promise<string[]> {
 
 test("NFR-010 an event is on disk when its promise resolves, with the name of its file", async (t) => {
   const folder = temporaryFolder(t);
-  const queue = new QueueFolder(folder, "events", systemClock);
+  const queue = new QueueFolder(folder, "events");
   const done = await flushed(t);
   await queue.append(item(1));
   assert.deepEqual(done.splice(0), ["content", "name in events"]);
@@ -332,7 +332,7 @@ test("NFR-010 an event is on disk when its promise resolves, with the name of it
 
 test("NFR-010 an event of which a full disk took only a part is an error, and not stored", async (t) => {
   const folder = temporaryFolder(t);
-  const queue = new QueueFolder(folder, "events", systemClock);
+  const queue = new QueueFolder(folder, "events");
   await queue.append(item(1));
   let isFull = true;
   replaced(
@@ -358,7 +358,7 @@ test("S-016 an event goes into no file that others can read, and through no link
   skip: process.platform === "win32" && "there are neither modes nor links there",
 }, async (t) => {
   const folder = temporaryFolder(t);
-  const queue = new QueueFolder(folder, "events", systemClock);
+  const queue = new QueueFolder(folder, "events");
   await queue.append(item(1));
   const [name = ""] = readdirSync(join(folder, "events"));
   const path = join(folder, "events", name);
@@ -382,7 +382,7 @@ test("NFR-013 a queue in a directory that others can change is not used", {
 
 test("a torn line damages no line after it", async (t) => {
   const folder = temporaryFolder(t);
-  const queue = new QueueFolder(folder, "events", systemClock);
+  const queue = new QueueFolder(folder, "events");
   await queue.append(item(1));
   const [open = ""] = readdirSync(join(folder, "events"));
   appendFileSync(join(folder, "events", open), '\n{"event_id":"02","lam');
@@ -397,7 +397,7 @@ test("four processes that append while another drains lose nothing and duplicate
   const script = `
     import { QueueFolder } from ${JSON.stringify(import.meta.resolve("../../src/sync/queue-folder.ts"))};
     import { systemClock } from ${JSON.stringify(import.meta.resolve("../../src/platform/clock.ts"))};
-    const queue = new QueueFolder(process.argv[1], "events", systemClock);
+    const queue = new QueueFolder(process.argv[1], "events");
     for (let n = 0; n < 100; n++) {
       const id = process.argv[2] + "x" + n;
       await queue.append({ order: n, id, text: JSON.stringify({ event_id: id, lamport_clock: n }) });
@@ -407,7 +407,7 @@ test("four processes that append while another drains lose nothing and duplicate
       stdio: "inherit",
     }),
   );
-  const queue = new QueueFolder(folder, "events", systemClock);
+  const queue = new QueueFolder(folder, "events");
   const seen: string[] = [];
   const drain = async (): Promise<void> => {
     queue.closeOpenFiles();

@@ -114,7 +114,7 @@ async function bodyOf(
 ): Promise<Buffer | undefined> {
   if (data !== undefined && input !== undefined)
     throw usageError("--data and --input cannot be used together", "Use one of them");
-  if (input !== undefined) return readInput("input", input === "-" ? "-" : `@${input}`, context);
+  if (input !== undefined) return readInput("input", `@${input}`, context);
   return data === undefined ? undefined : readInput("data", data, context);
 }
 

@@ -10,7 +10,7 @@ export const command: Command = defineCommand({
   options: {
     aggregate: { value: "ID", help: "subject of the event, such as WP01; required" },
     "aggregate-type": { value: "TYPE", choices: aggregateTypes, help: "kind of the subject (default: from TYPE)" },
-    payload: { short: "d", value: "JSON", help: "JSON, @FILE, or - for stdin; required" },
+    payload: { short: "d", value: "JSON", help: "JSON, @FILE, or @- for stdin; required" },
     "build-id": { value: "UUID", help: "ID of the build" },
     "caused-by": { value: "ID", help: "ID of the causing event" },
     "project-uuid": { value: "UUID", help: "ID of the project" },

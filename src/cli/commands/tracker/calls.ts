@@ -1,8 +1,10 @@
 import { trackerClientOf } from "../../../app/tracker-client.ts";
 import type { Routing, TrackerClient, WriteOptions } from "../../../tracker/client.ts";
 import { oneLine } from "../../../base/text.ts";
+import type { JsonObject } from "../../../http/json-members.ts";
 import type { TrackerResult } from "../../../tracker/request.ts";
 import {
+  commandName,
   defineCommand,
   jsonOption,
   profileOption,
@@ -25,12 +27,12 @@ const routingOptions = {
 const callOptions = {
   limit: { range: [1, 1000], value: "N", help: "maximum number of items" },
   cursor: { value: "CURSOR", help: "cursor of the previous page" },
-  filters: { value: "JSON", help: "JSON, @FILE, or - for stdin" },
-  items: { short: "d", value: "JSON", help: "JSON array, @FILE, or - for stdin" },
+  filters: { value: "JSON", help: "JSON, @FILE, or @- for stdin" },
+  items: { short: "d", value: "JSON", help: "JSON array, @FILE, or @- for stdin" },
   "no-pull": { help: "only send" },
   key: { value: "KEY", help: "issue key, such as ENG-12" },
   candidate: { value: "TOKEN", help: "candidate_token of the board" },
-  identity: { value: "JSON", help: "project identity: JSON, @FILE, or - for stdin" },
+  identity: { value: "JSON", help: "project identity: JSON, @FILE, or @- for stdin" },
   // Repeat it to run a command with an unknown result again.
   "idempotency-key": { value: "UUID", help: "key of the attempt to repeat" },
 } satisfies Record<string, OptionSpec>;
@@ -64,7 +66,7 @@ function trackerCommand(usage: string, { options = [], examples, call, ...comman
       ...profileOption,
       ...jsonOption,
     },
-    examples: examples.map((rest) => [`${usage.split(" [")[0]} ${rest}`]),
+    examples: examples.map((rest) => [`${commandName({ usage })} ${rest}`]),
     async run({ app, out, ...input }, given, [text]) {
       const values = given as Values;
       if (values.provider === undefined) throw usageError("--provider is required", "Try: --provider github");
@@ -112,7 +114,7 @@ function cell(value: unknown): string {
 async function jsonObject(
   name: "filters" | "identity",
   { values, input }: Call,
-): Promise<Record<string, unknown> | undefined> {
+): Promise<JsonObject | undefined> {
   const value = values[name];
   return value === undefined ? undefined : readJsonObject(name, value, input);
 }
