@@ -46,7 +46,8 @@ export function agentClient(
     "user-agent": userAgent,
     "content-type": "application/json",
   };
-  const where = "socket" in place ? { socketPath: place.socket, host: "agent" } : address(place.origin);
+  const { protocol, hostname: host, port } = new URL("socket" in place ? "http://agent" : place.origin);
+  const where = { protocol, host, port, ...("socket" in place && { socketPath: place.socket }) };
   const ask = async (method: "GET" | "POST", path: string, question?: object): Promise<JsonObject> => {
     const body = question && JSON.stringify(question);
     const nonce = randomBytes(16).toString("base64url");
@@ -108,11 +109,6 @@ export function agentClient(
       };
     },
   };
-}
-
-function address(origin: string): { protocol: string; hostname: string; port: string } {
-  const { protocol, hostname, port } = new URL(origin);
-  return { protocol, hostname, port };
 }
 
 /** Not `fetch`, which has no Unix sockets; never through a proxy. */

@@ -15,15 +15,16 @@ export async function originOf(app: App): Promise<Origin> {
   // wait forever.
   const isOfProgram = settings.profile?.source === "profile";
   const { name: profile, profile: known } = await app.profileInUse(isOfProgram ? { mayBeNew: true } : {});
+  const service = app.serviceFor(known) ?? null;
   // Its user may differ from the stored session's: events wait under a name of their own until a flush has asked the
   // service.
   if (tokenSource !== undefined)
     return {
       profile: `token ${settings.accessToken?.fingerprint() ?? tokenSource.origin}`,
-      service: settings.service?.value ?? known?.service ?? null,
+      service,
       account: undefined,
     };
-  return { profile, service: known?.service ?? settings.service?.value ?? null, account: known && accountOf(known) };
+  return { profile, service, account: known && accountOf(known) };
 }
 
 export function queueFolder({ folder }: App): string {

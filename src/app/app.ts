@@ -3,7 +3,7 @@ import type { Settings } from "./settings.ts";
 import type { Keychain } from "../auth/secure-storage/keychain.ts";
 import type { KeySource, KeyWay } from "../auth/secure-storage/key-slot.ts";
 import type { LocalOptions } from "../auth/sessions/local.ts";
-import type { ProfileInUse } from "../auth/sessions/session.ts";
+import type { Profile, ProfileInUse } from "../auth/sessions/session.ts";
 import type { SessionStore } from "../auth/sessions/store.ts";
 import type { AuthEventStream } from "../auth/token-manager/events.ts";
 import type { TokenManager } from "../auth/token-manager/token-manager.ts";
@@ -57,6 +57,8 @@ export interface App {
    */
   profileInUse(options?: { mayBeNew?: boolean }): Promise<ProfileInUse>;
   readonly tokenSource: TokenSource | undefined;
+  /** A session's tokens go to its service; those from elsewhere to the configured one first. A lender names its own. */
+  serviceFor(profile: Profile | undefined): string | undefined;
   /** For the profile and service in use, unless named. */
   tokens(profile?: string, service?: string): TokenManager;
   /** Makes a profile the one in use, whatever named another. Token managers given out before keep theirs. */

@@ -176,6 +176,10 @@ export function createApp(overrides: AppOverrides = {}): App {
     get tokenSource() {
       return tokenSource();
     },
+    serviceFor(profile) {
+      const [set, known] = [settings.service?.value, profile?.service];
+      return tokenSource() === undefined ? (known ?? set) : (set ?? known);
+    },
     tokens,
     get missingFolder() {
       return missingFolder();

@@ -190,7 +190,7 @@ async function sessionElsewhere(app: App, { kind, lender }: TokenSource): Promis
     return withIdToken({ ...unknown, profile, service, user, teams }, undefined);
   }
   const { name, profile: stored } = await app.profileInUse({ mayBeNew: true });
-  const service = app.settings.service?.value ?? stored?.service;
+  const service = app.serviceFor(stored);
   return withIdToken({ ...unknown, profile: name, service, user: undefined, teams: [] }, undefined);
 }
 

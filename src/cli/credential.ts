@@ -58,11 +58,9 @@ function noIdToken(why: string): AuthError {
 }
 
 /** The one service whose tokens a program may have, logged in or not; undefined when nothing names one. */
-export async function serviceOf({ profileInUse, tokenSource, settings }: App): Promise<string | undefined> {
+export async function serviceOf({ profileInUse, tokenSource, serviceFor }: App): Promise<string | undefined> {
   if (tokenSource?.lender !== undefined) return (await tokenSource.lender()).service;
-  const { profile } = await profileInUse();
-  const ofSettings = settings.service?.value;
-  return tokenSource === undefined ? (profile?.service ?? ofSettings) : (ofSettings ?? profile?.service);
+  return serviceFor((await profileInUse()).profile);
 }
 
 /**

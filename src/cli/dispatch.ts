@@ -1,6 +1,14 @@
 import { hint, type Hint } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
-import { commandName, optionsOf, usageError, usageLine, type Command, type CommandEntry, type OptionSpec } from "./command.ts";
+import {
+  commandName,
+  optionsOf,
+  usageError,
+  usageLine,
+  type Command,
+  type CommandEntry,
+  type OptionSpec,
+} from "./command.ts";
 import { commandTable, topicsOf } from "./command-table.ts";
 import type { GlobalOptions } from "./tool.ts";
 

@@ -6,7 +6,7 @@ import { leftTemporaries } from "../platform/replace-file.ts";
 import { openFoldersAbove } from "../platform/folders-above.ts";
 import { inspectFolder, type Inspected } from "../platform/inspect.ts";
 import { removePrivateFile } from "../platform/private-file-changes.ts";
-import { checkFolder, readPrivateFile } from "../platform/private-files.ts";
+import { checkFolder, octal, readPrivateFile } from "../platform/private-files.ts";
 import { reportFailure, reportOn, repairCommand, type Finding } from "./finding.ts";
 
 /** `unreadable`: the error of reading the sessions, if any. */
@@ -154,8 +154,4 @@ function some(entries: readonly Inspected[]): string {
 
 function command(...run: string[]): SystemCommand {
   return { run };
-}
-
-function octal(mode: number): string {
-  return mode.toString(8).padStart(4, "0");
 }

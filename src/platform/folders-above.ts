@@ -2,7 +2,7 @@ import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync, statSy
 import { dirname, resolve } from "node:path";
 import { AuthError, hint } from "../base/errors.ts";
 import { userName } from "./paths.ts";
-import { modeRemedy } from "./private-files.ts";
+import { modeRemedy, octal } from "./private-files.ts";
 
 /** A directory that users other than this one and root can change. */
 export interface OpenFolder {
@@ -45,9 +45,7 @@ export function checkFoldersAbove(path: string): void {
   for (const { path: open, uid, mode } of above) {
     const isOwners = isTrustedOwner(uid);
     if (isOwners && (mode & 0o002) === 0) continue;
-    const what = isOwners
-      ? `can be changed by everyone (mode ${mode.toString(8).padStart(4, "0")})`
-      : `belongs to another user (uid ${uid})`;
+    const what = isOwners ? `can be changed by everyone (mode ${octal(mode)})` : `belongs to another user (uid ${uid})`;
     throw new AuthError("storage_unsafe", `"${open}" ${what}, so others could replace "${path}"`, {
       hint:
         uid === process.geteuid?.()

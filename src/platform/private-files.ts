@@ -34,7 +34,8 @@ export function checkFolder(path: string): void {
   if (stats.uid !== process.geteuid?.()) throw foreign(path, stats);
   // Anyone who can write in the directory can replace our file. A sticky one, such as /tmp, is meant for all.
   const fix = (stats.mode & 0o1000) !== 0 ? otherFolder : modeRemedy(path, "700");
-  if ((stats.mode & 0o022) !== 0) throw unsafe(path, `can be changed by others (mode ${octal(stats)})`, fix);
+  if ((stats.mode & 0o022) !== 0)
+    throw unsafe(path, `can be changed by others (mode ${octal(stats.mode & 0o777)})`, fix);
 }
 
 function statsOf(path: string): Stats | undefined {
@@ -137,7 +138,7 @@ export function checkPrivateFile(path: string, stats: Stats): void {
   if (posix && stats.uid !== process.geteuid?.()) throw foreign(path, stats);
   if (!stats.isFile()) throw unsafe(path, "is not a regular file", moveAway(path));
   if (posix && (stats.mode & 0o077) !== 0) {
-    throw unsafe(path, `can be read by others (mode ${octal(stats)})`, modeRemedy(path, "600"));
+    throw unsafe(path, `can be read by others (mode ${octal(stats.mode & 0o777)})`, modeRemedy(path, "600"));
   }
 }
 
@@ -192,6 +193,6 @@ function list(...paths: string[]): SystemCommand {
   return { run: ["ls", "-ld", ...paths] };
 }
 
-function octal(stats: Stats): string {
-  return (stats.mode & 0o777).toString(8).padStart(4, "0");
+export function octal(mode: number): string {
+  return mode.toString(8).padStart(4, "0");
 }

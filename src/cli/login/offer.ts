@@ -30,7 +30,7 @@ export async function offerLogin(
   const isUsed = app.isLocal && app.tokenSource === undefined;
   if (!isHere || !isUnused || !hasLogin || !isUsed) return undefined;
   const { name, source, profile } = await app.profileInUse({ mayBeNew: true });
-  const service = profile?.service ?? settings.service?.value ?? identity.service;
+  const service = app.serviceFor(profile) ?? identity.service;
   // A named profile that does not exist is a typing mistake.
   const isTypo = profile === undefined && source !== "active";
   const now = app.clock.now();

@@ -94,7 +94,7 @@ async function ofTokenSource(context: Context, source: TokenSource, check: boole
   if (lender !== undefined) return { found: await ofLender(context, await lender(), origin, check) };
   const inUse = await app.profileInUse();
   const { profile } = inUse;
-  const service = app.settings.service?.value ?? profile?.service;
+  const service = app.serviceFor(profile);
   const known = statusOf({ ...inUse, profile: profile && { ...profile, session: undefined, ended: undefined } }, app);
   const found = { ...known, authenticated: true, tokenSource: origin, service };
   if (!check) return { found };

@@ -111,10 +111,7 @@ function cell(value: unknown): string {
   return typeof value === "object" && value !== null ? JSON.stringify(value) : oneLine(String(value));
 }
 
-async function jsonObject(
-  name: "filters" | "identity",
-  { values, input }: Call,
-): Promise<JsonObject | undefined> {
+async function jsonObject(name: "filters" | "identity", { values, input }: Call): Promise<JsonObject | undefined> {
   const value = values[name];
   return value === undefined ? undefined : readJsonObject(name, value, input);
 }
