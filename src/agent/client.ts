@@ -41,11 +41,7 @@ export function agentClient(
 ): AgentClient {
   // One connection per process: with `--confirm`, the user is asked once.
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const headers = {
-    from: `${userName()}@${hostname()}`,
-    "user-agent": userAgent,
-    "content-type": "application/json",
-  };
+  const headers = { from: `${userName()}@${hostname()}`, "user-agent": userAgent, "content-type": "application/json" };
   const { protocol, hostname: host, port } = new URL("socket" in place ? "http://agent" : place.origin);
   const where = { protocol, host, port, ...("socket" in place && { socketPath: place.socket }) };
   const ask = async (method: "GET" | "POST", path: string, question?: object): Promise<JsonObject> => {

@@ -47,9 +47,7 @@ export async function ownerOfToken(
     throw new AuthError(
       "configuration_invalid",
       `${app.identity.variable("SAAS_URL")} is not set: no service can name the owner of the token`,
-      {
-        hint: hint`${{ variable: "SAAS_URL", value: "https://service.example" }}`,
-      },
+      { hint: hint`${{ variable: "SAAS_URL", value: "https://service.example" }}` },
     );
   }
   const exchange = app.exchange(signal);
@@ -77,9 +75,7 @@ async function endpointOfUser(
   throw new AuthError(
     "configuration_invalid",
     `"${issuer.value}" has no UserInfo endpoint to name the owner of the token`,
-    {
-      hint: hint`To use the login instead: ${{ set: origin, value: null }}`,
-    },
+    { hint: hint`To use the login instead: ${{ set: origin, value: null }}` },
   );
 }
 

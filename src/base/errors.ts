@@ -130,11 +130,7 @@ function keptCause(cause: unknown, seen: Map<unknown, Error> = new Map()): unkno
     Object.defineProperty(copy, name, { value, configurable: true, writable: true });
   if (code !== undefined) Object.assign(copy, { code });
   if (cause.cause !== undefined)
-    Object.defineProperty(copy, "cause", {
-      value: keptCause(cause.cause, seen),
-      configurable: true,
-      writable: true,
-    });
+    Object.defineProperty(copy, "cause", { value: keptCause(cause.cause, seen), configurable: true, writable: true });
   if (cause instanceof AggregateError)
     (copy as AggregateError).errors = (cause.errors as unknown[]).map((one) => keptCause(one, seen));
   return copy;

@@ -106,9 +106,7 @@ export function defineCommand<const O extends Readonly<Record<string, OptionSpec
 export const profileOption: { readonly profile: OptionSpec & { value: string } } = {
   profile: { value: "NAME", choices: "profiles", help: "profile to use" },
 };
-export const jsonOption: { readonly json: OptionSpec } = {
-  json: { help: "print JSON" },
-};
+export const jsonOption: { readonly json: OptionSpec } = { json: { help: "print JSON" } };
 
 export const commonOptions: Readonly<Record<"json" | "verbose" | "debug" | "no-input" | "help", OptionSpec>> = {
   // For commands whose output is never JSON, or always.

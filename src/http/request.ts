@@ -125,10 +125,7 @@ export function unreachable(url: string, cause: unknown, signal: AbortSignal | u
   return new ServiceError(
     "network_unavailable",
     timedOut ? `${where(url)} did not respond in time` : `cannot reach ${where(url)} (${reasonOf(cause)})`,
-    {
-      hint: "Check the network and the URL, then try again",
-      cause,
-    },
+    { hint: "Check the network and the URL, then try again", cause },
   );
 }
 

@@ -73,9 +73,7 @@ export async function reservePrivateFile(path: string, bytes: number): Promise<R
         throw new AuthError(
           "storage_unwritable",
           `"${path}" would be ${length} bytes long, over the limit of ${maxBytes}`,
-          {
-            hint: hint`Log out of unused accounts: ${{ command: "auth logout", profile: "NAME" }}`,
-          },
+          { hint: hint`Log out of unused accounts: ${{ command: "auth logout", profile: "NAME" }}` },
         );
       }
       await reservation.commit(content).catch(explain);

@@ -132,9 +132,7 @@ function refused(proxy: ProxyServer, url: URL, status: number): ServiceError {
   return new ServiceError(
     "network_unavailable",
     `cannot reach ${shownAddress(url)} via proxy ${proxy.address}: the proxy returned ${status}`,
-    {
-      hint: hints[status] ?? hint`Check ${proxy.variable} and the URL of the service, or ${bypassProxy(url)}`,
-    },
+    { hint: hints[status] ?? hint`Check ${proxy.variable} and the URL of the service, or ${bypassProxy(url)}` },
   );
 }
 
@@ -142,10 +140,7 @@ function unreachable(proxy: ProxyServer, url: URL, cause: unknown): ServiceError
   return new ServiceError(
     "network_unavailable",
     `cannot reach ${shownAddress(url)} via proxy ${proxy.address} (${reasonOf(cause)})`,
-    {
-      hint: hint`Check the network and ${proxy.variable}, or ${bypassProxy(url)}`,
-      cause,
-    },
+    { hint: hint`Check the network and ${proxy.variable}, or ${bypassProxy(url)}`, cause },
   );
 }
 

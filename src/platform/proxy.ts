@@ -54,9 +54,7 @@ export async function openThroughProxy<T>(url: URL, env: Environment, open: () =
     throw new AuthError(
       "configuration_invalid",
       `the WebSocket of Node.js ${process.version} cannot go through the proxy ${proxy.address}`,
-      {
-        hint: hint`${obstacle}, or ${bypassProxy(url)}`,
-      },
+      { hint: hint`${obstacle}, or ${bypassProxy(url)}` },
     );
   }
   const { setGlobalProxyFromEnv } = (await import("node:http")) as Partial<GlobalProxy>;

@@ -117,10 +117,7 @@ export async function drainEvents(
       failure = new ServiceError(
         "service_rejected",
         `the service rejected ${refusedSingly} events one by one with 400, and accepted none`,
-        {
-          status: 400,
-          hint: hint`See its reasons: ${{ command: "sync now", options: ["--report", "report.json"] }}`,
-        },
+        { status: 400, hint: hint`See its reasons: ${{ command: "sync now", options: ["--report", "report.json"] }}` },
       );
     }
   };

@@ -14,12 +14,7 @@ export const command: Command = defineCommand({
     "Send an authenticated request to the service, and print the response's body. METHOD defaults to GET, or to POST with data. " +
     "Exit with code 1 if the status is 400 or higher.",
   options: {
-    field: {
-      short: "f",
-      value: "NAME=TEXT",
-      help: "field of the JSON body or the query; repeatable",
-      multiple: true,
-    },
+    field: { short: "f", value: "NAME=TEXT", help: "field of the JSON body or the query; repeatable", multiple: true },
     "json-field": {
       short: "F",
       value: "NAME=JSON|@FILE",
@@ -84,12 +79,7 @@ export const command: Command = defineCommand({
       values.output === undefined || values.output === "-" ? undefined : await openNamedFile(values.output, "output");
     try {
       for (const seen = new Set<string>(); ; seen.add(address)) {
-        const response = await auth.fetch(address, {
-          method,
-          headers,
-          signal,
-          ...(body !== undefined && { body }),
-        });
+        const response = await auth.fetch(address, { method, headers, signal, ...(body !== undefined && { body }) });
         await showAnswer(context, response, values, file);
         if (response.status >= 400) {
           out.error(`HTTP ${response.status} ${response.statusText}`.trim());

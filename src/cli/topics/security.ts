@@ -17,10 +17,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
       id: "callback-owner",
       text: "On Linux, no other user's request completes a login. Where the system hides the owner of a connection, other users cannot read the browser's command line.",
     },
-    {
-      id: "callback-load",
-      text: "The listener limits the number, size and time of other requests.",
-    },
+    { id: "callback-load", text: "The listener limits the number, size and time of other requests." },
     {
       id: "browser-once",
       text: "The browser's command line has a loopback URL without the state, valid once. Where the system hides the owner of a connection, opening it twice ends the login.",
@@ -59,22 +56,13 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
       id: "service-address",
       text: "The browser gets only https: and loopback URLs, as one argument, without a shell.",
     },
-    {
-      id: "service-text",
-      text: "Text from a service cannot move the cursor, forge a line, or run in a page.",
-    },
+    { id: "service-text", text: "Text from a service cannot move the cursor, forge a line, or run in a page." },
     {
       id: "service-size",
       text: 'Responses, and messages of Node.js\'s own WebSocket, have limits of size and time. "api" streams its response.',
     },
-    {
-      id: "token-redirect",
-      text: "Redirects cannot send tokens, headers or bodies to another service.",
-    },
-    {
-      id: "token-path",
-      text: 'If the service has a path, tokens stay below it, no matter how a server reads "..".',
-    },
+    { id: "token-redirect", text: "Redirects cannot send tokens, headers or bodies to another service." },
+    { id: "token-path", text: 'If the service has a path, tokens stay below it, no matter how a server reads "..".' },
     {
       id: "token-git",
       text: "git, Docker and Bazel get a token for the service's URL only; kubectl, for one cluster with a verified certificate.",
@@ -119,10 +107,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
       id: "code-loading",
       text: "A command loads only this package and its one dependency, from directories that only you and root can change.",
     },
-    {
-      id: "words-quoted",
-      text: "Hints quote every word for your shell. Completion leaves file names to the shell.",
-    },
+    { id: "words-quoted", text: "Hints quote every word for your shell. Completion leaves file names to the shell." },
     {
       id: "logs-secret",
       text: 'Only "auth token" and the credential helpers print a token; "api" prints the response. Messages contain no secret. --verbose logs no body, and only harmless headers and parameters.',

@@ -141,9 +141,7 @@ function timedOut(path: string, waitedMs: number, holder: LockHolder | undefined
   const waited = `waited ${Math.round(waitedMs / 100) / 10} s for the lock "${path}"`;
   if (holder === undefined) {
     if (failure !== undefined) return explanationOf(path, failure);
-    return new AuthError("lock_unavailable", `${waited}, held by other processes`, {
-      hint: "Run the command again",
-    });
+    return new AuthError("lock_unavailable", `${waited}, held by other processes`, { hint: "Run the command again" });
   }
   const { pid, host, since, state } = holder;
   const who = `${waited}: process ${pid} on "${host}" has held it since ${since}`;

@@ -10,10 +10,7 @@ import { readStandardInput } from "../../input.ts";
 export const command: Command = defineCommand({
   usage: "auth docker-credential get|list|store|erase",
   description: "Give Docker, Podman or Skopeo an access token, for a registry on the service's host. Store nothing.",
-  options: {
-    account: { value: "NAME", help: "user at the registry (default: oauth2)" },
-    ...profileOption,
-  },
+  options: { account: { value: "NAME", help: "user at the registry (default: oauth2)" }, ...profileOption },
   choices: ["get", "list", "store", "erase"],
   examples: [
     ["auth docker-credential list"],

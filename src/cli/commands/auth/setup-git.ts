@@ -8,11 +8,7 @@ export const command: Command = defineCommand({
   description:
     "Set up git to use the login for the service, with a credential helper. " +
     "Without --profile, the helper follows the profile in use.",
-  options: {
-    undo: { help: "remove the helper, for every service" },
-    ...profileOption,
-    ...jsonOption,
-  },
+  options: { undo: { help: "remove the helper, for every service" }, ...profileOption, ...jsonOption },
   examples: [
     ["auth setup-git"],
     ["auth setup-git --undo"],

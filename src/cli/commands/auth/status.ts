@@ -73,11 +73,7 @@ async function ofProfile({ app, signal }: Context, check: boolean): Promise<Find
   const { checkSession } = await import("../../../auth/flows/check-session.ts");
   let checked: boolean;
   try {
-    checked = await checkSession({
-      store: app.store,
-      tokens: app.tokens(name),
-      exchange: app.exchange(signal),
-    });
+    checked = await checkSession({ store: app.store, tokens: app.tokens(name), exchange: app.exchange(signal) });
   } catch (error) {
     if (!(error instanceof AuthError) || error.code !== "session_ended") throw error;
     const ended = { ...profile, ...(await app.profileInUse({ mayBeNew: true })).profile, session: undefined };

@@ -10,11 +10,7 @@ import type { JsonOutput } from "../../json-output.ts";
 export const command: Command = defineCommand({
   usage: "sync status",
   description: "Show the queue of each account, and events set aside.",
-  options: {
-    check: { help: "also ask the service whether it accepts events" },
-    ...profileOption,
-    ...jsonOption,
-  },
+  options: { check: { help: "also ask the service whether it accepts events" }, ...profileOption, ...jsonOption },
   examples: [["sync status"], ["sync status --check"]],
   async run({ app, auth, out, signal }, values) {
     const { name, profile } = await app.profileInUse();
