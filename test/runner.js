@@ -104,18 +104,22 @@ export function memory() {
 
 /**
  * Arguments for Node: the options and the files. Those of a folder run in one process, which starts, loads what they share and makes it
- * fast once. Not those that mostly wait for processes of their own. Node's runner sorts by path, so that what runs long begins first.
+ * fast once. Those of the acceptance tests mostly wait for commands: six in a process. Node's runner sorts by path, so that what runs
+ * long begins first.
  */
 function together(args, scratch) {
-  const isApart = (arg) => arg.startsWith("-") || /^test[/\\](acceptance|peers)[/\\]/.test(arg);
-  const folders = new Map();
+  const groups = new Map();
+  let acceptance = 0;
   for (const arg of args) {
-    const key = isApart(arg) ? arg : dirname(arg);
-    folders.set(key, [...(folders.get(key) ?? []), arg]);
+    const folder = dirname(arg);
+    const isApart = arg.startsWith("-") || /^test[/\\]peers[/\\]/.test(arg);
+    const part = folder === join("test", "acceptance") ? `${folder}-${Math.floor(acceptance++ / 6)}` : folder;
+    const key = isApart ? arg : part;
+    groups.set(key, [...(groups.get(key) ?? []), arg]);
   }
-  return [...folders].map(([folder, own]) => {
+  return [...groups].map(([name, own]) => {
     if (own.length === 1) return own[0];
-    const entry = join(scratch, `${folder.replaceAll(/[/\\]/g, "-")}.mjs`);
+    const entry = join(scratch, `${name.replaceAll(/[/\\]/g, "-")}.mjs`);
     writeFileSync(entry, own.map((file) => `import ${JSON.stringify(pathToFileURL(join(root, file)))};\n`).join(""));
     return entry;
   });
