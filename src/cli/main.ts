@@ -200,7 +200,7 @@ function mayNeedKeychain(argv: readonly string[], tool: Tool & { readonly env: E
   }
 }
 
-/** With Ctrl-\\ and Windows' Ctrl-Break. */
+/** With Ctrl-\ and Windows' Ctrl-Break. */
 const signals = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGBREAK"] as const;
 /** Those running: a program may start any number at once, and they share the listeners of the process. */
 const running = new Set<AbortController>();

@@ -7,15 +7,7 @@ import type { AccessTokenOptions } from "./access-token.ts";
 import type { CurrentSession, FoundSession } from "./current-session.ts";
 import { whyEnded, withoutLogin } from "./ended-login.ts";
 import type { AuthEventStream } from "./events.ts";
-import {
-  endOfRefused,
-  isReplaced,
-  judge,
-  leftFor,
-  patience,
-  successorWaitMs,
-  type Failure,
-} from "./refresh-decisions.ts";
+import { endOfRefused, isReplaced, judge, leftFor, patience, successorWaitMs } from "./refresh-decisions.ts";
 import { requestRefresh } from "./refresh-request.ts";
 import { UnsavedSession, type RefreshedSession } from "./unsaved-session.ts";
 
@@ -59,7 +51,7 @@ export class Refresher {
     const { store, clock, by } = this.#options;
     const startedAt = clock.monotonic();
     const waitedMs = (): number => clock.monotonic() - startedAt;
-    const begunAgain = new Set<string>();
+    let wasLost = false;
     for (;;) {
       const found = await this.look();
       const { session } = found;
@@ -89,10 +81,12 @@ export class Refresher {
           return next;
         }
         const { error } = answer;
-        const verdict = judge(error);
-        const reason = await this.#reasonToBeginAgain(session, verdict, error);
-        if (reason === undefined || begunAgain.has(reason)) return await this.#giveUp(session, need, verdict, error);
-        begunAgain.add(reason);
+        const failure = judge(error);
+        if (failure === "dead") await this.#remove(session, error);
+        else if (failure === "claim lost" && !wasLost) wasLost = true;
+        else if (failure !== "replayed") return this.#fallBack(session, need, error);
+        else if (!(await this.#isReplaced(session, error)))
+          return this.#fallBack(session, need, refreshedElsewhere(this.#current, error));
       } finally {
         // Held while a spent refresh token is stored: another process would send it, and end the session.
         if (this.#unsaved.kept?.claim !== claim) await claim.release();
@@ -130,36 +124,25 @@ export class Refresher {
     return this.#unsaved.close();
   }
 
-  /** Whether another holder has refreshed or is about to, despite this claim: then its session counts. */
-  async #reasonToBeginAgain(
-    session: Session,
-    verdict: Failure,
-    error: unknown,
-  ): Promise<"claim lost" | "replaced" | undefined> {
+  /** After a replay: whether another holder has refreshed, or does so in the time that the service says. */
+  async #isReplaced(session: Session, error: unknown): Promise<boolean> {
     const { clock } = this.#options;
-    if (verdict === "claim lost") return verdict;
-    if (verdict !== "dead" && verdict !== "replayed") return undefined;
-    const until = clock.monotonic() + (verdict === "replayed" ? successorWaitMs(error) : 0);
+    const until = clock.monotonic() + successorWaitMs(error);
     for (;;) {
       if (isReplaced(session, (await this.#current.load()).session)) {
         this.#unsaved.forget();
-        return "replaced";
+        return true;
       }
-      if (clock.monotonic() >= until) return undefined;
+      if (clock.monotonic() >= until) return false;
       await clock.sleep(50);
     }
   }
 
-  async #giveUp(session: Session, need: AccessTokenOptions, verdict: Failure, error: unknown): Promise<Session> {
-    if (verdict === "dead") return this.#remove(session, error);
-    return this.#fallBack(session, need, verdict === "replayed" ? refreshedElsewhere(this.#current, error) : error);
-  }
-
   /**
    * The one place that removes an expired or revoked session: only if it is the stored one (S-002), or the spent
-   * predecessor of the refused one.
+   * predecessor of the refused one. Returns when another token or login is stored, which counts; throws otherwise.
    */
-  async #remove(refused: Session, cause?: unknown): Promise<never> {
+  async #remove(refused: Session, cause?: unknown): Promise<void> {
     const { store, clock, events, by } = this.#options;
     const { profile } = this.#current;
     const isKept = this.#unsaved.kept?.session === refused;
@@ -176,6 +159,7 @@ export class Refresher {
     try {
       after = await store.change(profile, withoutRefused);
       if (isRemoved) events.emit("ended", { profile, reason: end.reason });
+      else if (after?.session !== undefined) return;
     } catch (error) {
       // The service will refuse it again; the user must learn now that the session ended.
       if (!(error instanceof AuthError)) throw error;

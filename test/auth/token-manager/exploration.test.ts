@@ -46,8 +46,8 @@ const mutations: Readonly<Record<string, Mutation & { breaks: RegExp; seed?: num
   },
   "that fails although another process has just refreshed": {
     file: refresh,
-    from: "if (reason === undefined || begunAgain.has(reason)) return",
-    to: "return",
+    from: 'if (failure === "claim lost" && !wasLost) wasLost = true;',
+    to: "if (wasLost) throw error;",
     breaks: /, which nothing explains$/,
   },
   "that sends without asking whether it still has its claim": {
@@ -77,8 +77,8 @@ const mutations: Readonly<Record<string, Mutation & { breaks: RegExp; seed?: num
   },
   "that gives up, although what another process has stored is there": {
     file: refresh,
-    from: "if (reason === undefined || begunAgain.has(reason)) return",
-    to: "return",
+    from: "else if (after?.session !== undefined) return;",
+    to: "",
     breaks: / is stored and good$/,
     seed: 2294,
   },
