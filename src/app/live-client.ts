@@ -6,7 +6,8 @@ import type { SocketConstructor } from "../auth/websocket/connection.ts";
 import { webSocketTicket } from "../auth/websocket/ticket.ts";
 import { openThroughProxy } from "../platform/proxy.ts";
 import { createLamportClock } from "../sync/lamport-clock.ts";
-import { liveClient, type LiveClient, type LiveMessage } from "../sync/live-client.ts";
+import { liveClient, type LiveClient } from "../sync/live-client.ts";
+import type { LiveMessage } from "../sync/live-message.ts";
 
 /** Options of {@link createLiveClient}. */
 export interface LiveOptions {

@@ -26,13 +26,11 @@ export function createLiveClient(options: LiveOptions = {}, auth?: Partial<AuthO
 }
 
 export type { LiveOptions } from "./live-client.ts";
-export type { Socket, SocketConstructor } from "../auth/websocket/connection.ts";
 export type { ArtifactInput } from "../sync/artifacts.ts";
-export type { DrainReport } from "../sync/drain.ts";
-export type { EmitReport, LiveChannel } from "../sync/emitter.ts";
-export type { DrainCounts, Rejection } from "../sync/event-drain.ts";
-export type { EventEnvelope, EventInput, ProjectContext } from "../sync/events.ts";
-export type { LiveClient, LiveMessage, LiveState } from "../sync/live-client.ts";
-export type { LiveAnswer, LiveFrame } from "../sync/live-message.ts";
+export type { EmitReport } from "../sync/emitter.ts";
+export type { DrainReport, Rejection } from "../sync/event-drain.ts";
+export type { EventEnvelope, EventInput } from "../sync/events.ts";
+export type { LiveClient } from "../sync/live-client.ts";
+export type { LiveMessage, LiveState } from "../sync/live-message.ts";
 export type { Account } from "../sync/queue.ts";
-export type { FlushOptions, SyncNotice, SyncOptions, SyncRuntime } from "../sync/runtime.ts";
+export type { SyncNotice, SyncOptions, SyncRuntime } from "../sync/runtime.ts";

@@ -12,6 +12,5 @@ export function createTrackerClient(auth?: Partial<AuthOptions>): TrackerClient 
   return trackerClientOf(appFor(auth));
 }
 
-export type { CallOptions, Routing, TrackerCalls, TrackerClient, WriteOptions } from "../tracker/client.ts";
-export { TrackerError, trackerFacts, type TrackerFacts } from "../tracker/errors.ts";
-export type { TrackerResult } from "../tracker/request.ts";
+export type { CallOptions, Routing, TrackerCalls, TrackerClient } from "../tracker/client.ts";
+export { TrackerError, trackerFacts } from "../tracker/errors.ts";

@@ -10,7 +10,7 @@ import {
   type OptionSpec,
 } from "./command.ts";
 import { commandTable, topicsOf } from "./command-table.ts";
-import type { GlobalOptions } from "./tool.ts";
+import type { ToolCommands } from "./tool.ts";
 
 type OptionValue = string | number | boolean | string[] | undefined;
 
@@ -73,7 +73,7 @@ function requireProfileName(inFront: readonly string[]): void {
     throw usageError("--profile needs a value", hint`Try: ${{ command: "--profile NAME auth status" }}`);
 }
 
-export function globalOptions(argv: readonly string[]): GlobalOptions {
+export function globalOptions(argv: readonly string[]): ReturnType<ToolCommands["options"]> {
   const { inFront, line } = splitOptions(argv);
   requireProfileName(inFront);
   const at = inFront.findLastIndex((word) => word.startsWith("--profile"));

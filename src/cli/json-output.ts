@@ -1,6 +1,6 @@
 import type { AuthSession } from "../app/auth.ts";
 import type { AuthErrorCode } from "../base/errors.ts";
-import type { DrainReport } from "../sync/drain.ts";
+import type { DrainReport } from "../sync/event-drain.ts";
 
 /** By command, such as `JsonOutput["auth token"]`. Times are ISO 8601 in UTC; absent members are unknown. */
 export interface JsonOutput {

@@ -16,8 +16,8 @@ import { dispatch, globalOptions, splitOptions } from "./dispatch.ts";
 import { createOutput, type Output } from "./output.ts";
 import type { CommandOptions, CommandStreams, ToolCommands } from "./tool.ts";
 
-export type * from "./json-output.ts";
-export type * from "./tool.ts";
+export type { JsonOutput } from "./json-output.ts";
+export type { CommandOptions, CommandStreams, ToolCommands } from "./tool.ts";
 
 /**
  * Login, status, tokens, logout and others under a tool's own name: `acme auth login`. Help, errors, hints, pages,

@@ -1,42 +1,27 @@
 import type { AuthOptions } from "../app/options.ts";
 import type { Environment } from "../platform/paths.ts";
 
-/** A group of commands, by its first word. */
-export type CommandGroup = "auth" | "api" | "completion" | "sync" | "tracker";
-
 /** The options of `createAuth`, and those of the commands. */
 export interface CommandOptions extends Omit<AuthOptions, "issuer" | "commands"> {
   /** Undefined if the user names it, or the service, at the first login. */
   issuer: string | undefined;
   /** `["auth", "api", "completion"]` by default; `sync` and `tracker` are for services that have these. */
-  commands?: readonly CommandGroup[] | undefined;
+  commands?: readonly ("auth" | "api" | "completion" | "sync" | "tracker")[] | undefined;
   /** For help, completion and suggestions. The tool runs them itself, before `run`. */
   ownCommands?: readonly { readonly words: readonly string[]; readonly summary: string }[] | undefined;
 }
 
-/** The result of {@link ToolCommands.options}. */
-export interface GlobalOptions {
-  readonly profile: string | undefined;
-  readonly json: boolean;
-  readonly verbose: boolean;
-  readonly debug: boolean;
-  /** The rest. */
-  readonly argv: readonly string[];
-}
-
-/** A command, for the tool's own help and completion. */
-export interface ToolCommand {
-  readonly words: readonly string[];
-  readonly summary: string;
-  /** `value` is the placeholder. Loads the command's code. */
-  options(): Promise<
-    readonly { readonly name: string; readonly value: string | undefined; readonly summary: string }[]
-  >;
-}
-
 /** Made by {@link createCommand}. */
 export interface ToolCommands {
-  readonly commands: readonly ToolCommand[];
+  /** For the tool's own help and completion. */
+  readonly commands: readonly {
+    readonly words: readonly string[];
+    readonly summary: string;
+    /** `value` is the placeholder. Loads the command's code. */
+    options(): Promise<
+      readonly { readonly name: string; readonly value: string | undefined; readonly summary: string }[]
+    >;
+  }[];
   /**
    * Runs a command line, and handles Ctrl-C. Never rejects.
    *
@@ -58,9 +43,16 @@ export interface ToolCommands {
    * Takes the common options off the front.
    *
    * @param argv - as for `run`
+   * @returns with the rest as `argv`
    * @throws {@link AuthError} `usage_invalid` for `--profile` without a name
    */
-  options(argv: readonly string[]): GlobalOptions;
+  options(argv: readonly string[]): {
+    readonly profile: string | undefined;
+    readonly json: boolean;
+    readonly verbose: boolean;
+    readonly debug: boolean;
+    readonly argv: readonly string[];
+  };
   /** False for commands of the tool's own. */
   has(argv: readonly string[]): boolean;
 }

@@ -6,19 +6,9 @@ import { ensurePrivateFolder } from "../platform/private-file-changes.ts";
 import { acquireProcessLock } from "../platform/process-lock/process-lock.ts";
 import { drainArtifacts } from "./artifacts.ts";
 import type { BatchLimits } from "./batch.ts";
-import { type DrainCounts, drainEvents, type Rejection } from "./event-drain.ts";
+import { drainEvents, type DrainReport, type Rejection } from "./event-drain.ts";
 import type { Account, QueueScope, SyncQueue } from "./queue.ts";
 import { type ServiceAccess, syncHealth } from "./service-request.ts";
-
-/** The result of a drain. */
-export interface DrainReport {
-  events: DrainCounts;
-  artifacts: DrainCounts;
-  /** Still queued for this account. */
-  left: number;
-  /** Why the drain ended early. The rest waits unchanged. */
-  failure: AuthError | undefined;
-}
 
 /** @internal */
 export interface DrainAccountOptions extends ServiceAccess {
@@ -90,6 +80,6 @@ export function waiting({ events, artifacts }: QueueScope): number {
 
 /** @internal */
 export function emptyReport(): DrainReport {
-  const counts = (): DrainCounts => ({ delivered: 0, duplicates: 0, pending: 0, rejected: 0 });
+  const counts = (): DrainReport["events"] => ({ delivered: 0, duplicates: 0, pending: 0, rejected: 0 });
   return { events: counts(), artifacts: counts(), left: 0, failure: undefined };
 }

@@ -1,8 +1,9 @@
 import { AuthError, hint } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
-import { eventEnvelope, eventProblems, type EventEnvelope, type EventInput, type ProjectContext } from "./events.ts";
+import { eventEnvelope, eventProblems, type EventEnvelope, type EventInput } from "./events.ts";
 import type { LamportClock } from "./lamport-clock.ts";
-import type { Account, Origin, QueueScope, SyncQueue } from "./queue.ts";
+import type { LiveClient } from "./live-client.ts";
+import type { Origin, QueueScope, SyncQueue } from "./queue.ts";
 import { createUlidSource } from "./ulid.ts";
 
 /** The result of {@link SyncRuntime.emit}. */
@@ -14,17 +15,6 @@ export type EmitReport =
   /** Lost, unless the caller emits it again. */
   | { outcome: "failed"; error: AuthError };
 
-/** An open connection that sends events at once. */
-export interface LiveChannel {
-  /**
-   * Sends an event of the connected account.
-   *
-   * @returns true once the service confirms that it has the event; false for another account's, or after 10 seconds,
-   *   harmlessly: the event is queued, and its `event_id` makes a second delivery a duplicate
-   */
-  deliver(event: EventEnvelope, account: Account): Promise<boolean>;
-}
-
 /** @internal */
 export interface EmitterOptions {
   queue: SyncQueue;
@@ -34,9 +24,8 @@ export interface EmitterOptions {
   nodeId: string;
   /** Called for every group of events: profile and account change while a process runs. */
   origin: () => Promise<Origin>;
-  /** The event's own members take precedence. */
-  context?: Partial<ProjectContext>;
-  live?: LiveChannel | undefined;
+  context?: Partial<EventInput>;
+  live?: Pick<LiveClient, "deliver"> | undefined;
   onQueued?: () => void;
 }
 

@@ -24,14 +24,21 @@ export interface Rejection {
   givenUp: boolean;
 }
 
-/** Numbers of events or artifacts. */
-export interface DrainCounts {
-  delivered: number;
-  /** Delivered earlier. */
-  duplicates: number;
-  /** Still queued. */
-  pending: number;
-  rejected: number;
+/** The result of a drain. */
+export interface DrainReport {
+  events: {
+    delivered: number;
+    /** Delivered earlier. */
+    duplicates: number;
+    /** Still queued. */
+    pending: number;
+    rejected: number;
+  };
+  artifacts: DrainReport["events"];
+  /** Still queued for this account. */
+  left: number;
+  /** Why the drain ended early. The rest waits unchanged. */
+  failure: AuthError | undefined;
 }
 
 /** @internal */
@@ -40,7 +47,7 @@ export interface DrainOptions extends ServiceAccess {
   limits: BatchLimits;
   /** Called before each request. */
   held: () => boolean;
-  counts: DrainCounts;
+  counts: DrainReport["events"];
   onRejected?: ((rejection: Rejection) => void) | undefined;
   onProgress?: (() => void) | undefined;
 }

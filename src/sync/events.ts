@@ -49,25 +49,16 @@ const payloads = {
 
 export const eventTypes: readonly string[] = Object.keys(payloads);
 
-/** Where in a project something happened; null if unknown, the default. */
-export interface ProjectContext {
-  project_uuid: string | null;
-  project_slug: string | null;
-  git_branch: string | null;
-  head_commit_sha: string | null;
-  repo_slug: string | null;
-}
-
 const contextKeys = [
   "project_uuid",
   "project_slug",
   "git_branch",
   "head_commit_sha",
   "repo_slug",
-] as const satisfies (keyof ProjectContext)[];
+] as const satisfies (keyof EventInput)[];
 
 /** An event from the caller. */
-export interface EventInput extends Partial<ProjectContext> {
+export interface EventInput {
   /** Such as `WPStatusChanged`; unknown types are rejected. */
   event_type: string;
   /** The subject's ID, such as `WP01`. */
@@ -80,10 +71,16 @@ export interface EventInput extends Partial<ProjectContext> {
   build_id?: string;
   /** The `event_id` that caused this one. */
   causation_id?: string | null;
+  /** Where in a project it happened; null if unknown, the default. */
+  project_uuid?: string | null;
+  project_slug?: string | null;
+  git_branch?: string | null;
+  head_commit_sha?: string | null;
+  repo_slug?: string | null;
 }
 
 /** An event as queued and sent. */
-export interface EventEnvelope extends ProjectContext, Required<Omit<EventInput, keyof ProjectContext>> {
+export interface EventEnvelope extends Required<EventInput> {
   /** A ULID, and the idempotency key. */
   event_id: string;
   schema_version: string;
@@ -140,7 +137,10 @@ export function eventEnvelope(input: EventInput, stamp: EventStamp): EventEnvelo
     build_id: input.build_id ?? "",
     payload: input.payload,
     causation_id: input.causation_id ?? null,
-    ...(Object.fromEntries(contextKeys.map((key) => [key, input[key] ?? null])) as unknown as ProjectContext),
+    ...(Object.fromEntries(contextKeys.map((key) => [key, input[key] ?? null])) as Record<
+      (typeof contextKeys)[number],
+      string | null
+    >),
   };
 }
 

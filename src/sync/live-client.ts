@@ -3,22 +3,10 @@ import { retryDelay, type RetryFacts } from "../http/retry.ts";
 import { type ConnectionOptions, holdConnection, type Socket } from "../auth/websocket/connection.ts";
 import type { WebSocketTicket } from "../auth/websocket/ticket.ts";
 import { AuthError, isTransient, ServiceError, hint } from "../base/errors.ts";
-import type { LiveChannel } from "./emitter.ts";
 import type { EventEnvelope } from "./events.ts";
 import { heartbeat } from "./heartbeat.ts";
-import { type LiveFrame, parseFrame } from "./live-message.ts";
+import { type LiveFrame, type LiveMessage, type LiveState, parseFrame } from "./live-message.ts";
 import { type Account, isSameAccount } from "./queue.ts";
-
-/**
- * `Reconnecting` after a loss; `OfflineBatchMode` when that lasts: events go in batches, and the client still tries.
- * `Offline` before the start and after the end.
- */
-export type LiveState = "Connected" | "Reconnecting" | "Offline" | "OfflineBatchMode";
-
-/** A report of a live connection. */
-export type LiveMessage =
-  | Exclude<LiveFrame, { kind: "ping" }>
-  | { kind: "state"; state: LiveState; reason: AuthError | undefined };
 
 /** @internal */
 export interface LiveClientOptions extends Pick<ConnectionOptions, "clock" | "WebSocket" | "through"> {
@@ -42,8 +30,15 @@ interface Connection {
 }
 
 /** Made by {@link createLiveClient}. */
-export interface LiveClient extends LiveChannel {
+export interface LiveClient {
   readonly state: LiveState;
+  /**
+   * Sends an event of the connected account.
+   *
+   * @returns true once the service confirms that it has the event; false for another account's, or after 10 seconds,
+   *   harmlessly: the event is queued, and its `event_id` makes a second delivery a duplicate
+   */
+  deliver(event: EventEnvelope, account: Account): Promise<boolean>;
   /**
    * Connects, and reconnects after each loss.
    *

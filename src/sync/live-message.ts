@@ -1,26 +1,31 @@
+import type { AuthError } from "../base/errors.ts";
 import { isJsonObject, parseJson, type JsonObject } from "../http/json-members.ts";
 
-/** The service's response to an event. */
-export interface LiveAnswer {
-  eventId: string;
-  /** `accepted` or `duplicate`; other words count as rejected. */
-  status: string;
-  category: string | undefined;
-  retryable: boolean;
-}
+/**
+ * `Reconnecting` after a loss; `OfflineBatchMode` when that lasts: events go in batches, and the client still tries.
+ * `Offline` before the start and after the end.
+ */
+export type LiveState = "Connected" | "Reconnecting" | "Offline" | "OfflineBatchMode";
 
-/** A frame from the service. */
-export type LiveFrame =
+/** A report of a live connection. */
+export type LiveMessage =
   | { kind: "snapshot"; workPackages: readonly unknown[] }
   | { kind: "event"; event: Readonly<Record<string, unknown>> }
-  | { kind: "ping"; timestamp: unknown }
-  | { kind: "answer"; answer: LiveAnswer }
-  | { kind: "ignored"; why: string };
+  /** The response to an event. `status`: `accepted` or `duplicate`; other words count as rejected. */
+  | {
+      kind: "answer";
+      answer: { eventId: string; status: string; category: string | undefined; retryable: boolean };
+    }
+  | { kind: "ignored"; why: string }
+  | { kind: "state"; state: LiveState; reason: AuthError | undefined };
+
+/** @internal */
+export type LiveFrame = Exclude<LiveMessage, { kind: "state" }> | { kind: "ping"; timestamp: unknown };
 
 /** Parsing longer ones would block the program for seconds. */
 const longestFrame = 16 * 1024 * 1024;
 
-/** Never throws: the connection continues. */
+/** Never throws: the connection continues. @internal */
 export function parseFrame(data: unknown): LiveFrame {
   if (typeof data !== "string") return ignored("it is not text");
   if (data.length > longestFrame) return ignored(`it has ${data.length} characters`);

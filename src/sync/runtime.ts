@@ -2,11 +2,11 @@ import type * as runtime from "../base/runtime-types.ts";
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
 import { AuthError, NotAuthenticatedError, hint, login } from "../base/errors.ts";
 import { type Background, onlyOneConnectionLeft, startBackground } from "./background.ts";
-import type { Rejection } from "./event-drain.ts";
+import type { DrainReport, Rejection } from "./event-drain.ts";
 import type { ArtifactInput } from "./artifacts.ts";
-import type { DrainReport } from "./drain.ts";
-import { createEmitter, type Emitter, type EmitReport, type EmitterOptions, type LiveChannel } from "./emitter.ts";
-import type { EventInput, ProjectContext } from "./events.ts";
+import { createEmitter, type Emitter, type EmitReport, type EmitterOptions } from "./emitter.ts";
+import type { EventInput } from "./events.ts";
+import type { LiveClient } from "./live-client.ts";
 import { createLamportClock } from "./lamport-clock.ts";
 import { type Account, type Origin, SyncQueue } from "./queue.ts";
 import { createUlidSource } from "./ulid.ts";
@@ -19,9 +19,9 @@ export type SyncNotice =
 
 /** Options of {@link createSyncRuntime}. */
 export interface SyncOptions {
-  /** Added to every event. */
-  context?: Partial<ProjectContext>;
-  live?: LiveChannel;
+  /** For every event; its own members take precedence. */
+  context?: Pick<EventInput, "project_uuid" | "project_slug" | "git_branch" | "head_commit_sha" | "repo_slug">;
+  live?: Pick<LiveClient, "deliver">;
   /** Between background drains; 60,000 by default. */
   intervalMs?: number;
   /** Keeps the process alive; false by default. */
@@ -47,15 +47,6 @@ export interface SyncRuntimeOptions extends SyncOptions, Pick<EmitterOptions, "c
   };
 }
 
-/** Options of {@link SyncRuntime.flush}. */
-export interface FlushOptions {
-  /** Ends the flush; the rest stays queued. */
-  signal?: runtime.AbortSignal | undefined;
-  /** For another process that drains the same queue; 60,000 by default. */
-  waitMs?: number;
-  onProgress?: (sent: Readonly<Pick<DrainReport, "events" | "artifacts">>) => void;
-}
-
 /** At the end of the process, in milliseconds. */
 const finalFlushMs = 5000;
 
@@ -78,7 +69,13 @@ export interface SyncRuntime {
    * @returns without an account, a report that says so
    * @throws the signal's reason, and {@link AuthError} when the queue cannot be read or written
    */
-  flush(options?: FlushOptions): Promise<DrainReport>;
+  flush(options?: {
+    /** Ends the flush; the rest stays queued. */
+    signal?: runtime.AbortSignal | undefined;
+    /** For another process that drains the same queue; 60,000 by default. */
+    waitMs?: number;
+    onProgress?: (sent: Readonly<Pick<DrainReport, "events" | "artifacts">>) => void;
+  }): Promise<DrainReport>;
   /** Ends the background drains and flushes once more, for at most 5 seconds; unsent events stay on disk. Never
    * rejects. */
   stop(): Promise<void>;
@@ -134,7 +131,7 @@ class Runtime implements SyncRuntime {
     exit.once("beforeExit", this.#atExit);
   }
 
-  async flush({ signal, waitMs = 60_000, onProgress }: FlushOptions = {}): Promise<DrainReport> {
+  async flush({ signal, waitMs = 60_000, onProgress }: Parameters<SyncRuntime["flush"]>[0] = {}): Promise<DrainReport> {
     const { fetch, clock } = this.#options;
     const origin = await this.#options.origin();
     const account = origin.account ?? (await this.#ownerOf(origin, signal));

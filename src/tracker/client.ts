@@ -1,7 +1,8 @@
 import type * as runtime from "../base/runtime-types.ts";
 import { randomUUID } from "node:crypto";
 import { AuthError } from "../base/errors.ts";
-import { type TrackerAccess, trackerResult, type TrackerResult } from "./request.ts";
+import type { JsonObject } from "../http/json-members.ts";
+import { type TrackerAccess, trackerResult } from "./request.ts";
 
 /** The tracker and project of a call. */
 export interface Routing {
@@ -12,15 +13,11 @@ export interface Routing {
   projectSlug?: string | undefined;
 }
 
-/** Options of every call. */
+/** Options of a call. */
 export interface CallOptions {
   /** An accepted operation continues. */
   signal?: runtime.AbortSignal | undefined;
-}
-
-/** Options of a call with effects. */
-export interface WriteOptions extends CallOptions {
-  /** A UUID; the same to repeat a call. A new one by default. */
+  /** Of `push`, `run` and `bindConfirm`, a UUID: the same to repeat a call. A new one by default. */
   idempotencyKey?: string | undefined;
 }
 
@@ -33,7 +30,11 @@ export interface TrackerCalls {
   /** Boards, teams, repositories. */
   resources: Routing;
   /** 100 by default; the result's `next_cursor` gets the next ones. */
-  pull: Routing & { limit?: number | undefined; cursor?: string | undefined; filters?: TrackerResult | undefined };
+  pull: Routing & {
+    limit?: number | undefined;
+    cursor?: string | undefined;
+    filters?: Readonly<Record<string, unknown>> | undefined;
+  };
   push: Routing & { items: readonly unknown[] };
   /** A pull by default, then a push. */
   run: Routing & { pullFirst?: boolean; limit?: number | undefined };
@@ -42,9 +43,9 @@ export interface TrackerCalls {
   /** 20 by default. */
   listTickets: Routing & { limit?: number | undefined };
   /** Candidates for a project, each with a `candidate_token`. */
-  bindResolve: { provider: string; projectIdentity: TrackerResult };
-  bindConfirm: { provider: string; candidateToken: string; projectIdentity: TrackerResult };
-  bindValidate: { provider: string; bindingRef: string; projectIdentity: TrackerResult };
+  bindResolve: { provider: string; projectIdentity: Readonly<Record<string, unknown>> };
+  bindConfirm: { provider: string; candidateToken: string; projectIdentity: Readonly<Record<string, unknown>> };
+  bindValidate: { provider: string; bindingRef: string; projectIdentity: Readonly<Record<string, unknown>> };
 }
 
 /**
@@ -57,15 +58,15 @@ export interface TrackerCalls {
 export type TrackerClient = {
   readonly [Name in keyof TrackerCalls]: (
     call: TrackerCalls[Name],
-    options?: Name extends "push" | "run" | "bindConfirm" ? WriteOptions : CallOptions,
-  ) => Promise<TrackerResult>;
+    options?: Name extends "push" | "run" | "bindConfirm" ? CallOptions : Omit<CallOptions, "idempotencyKey">,
+  ) => Promise<Readonly<Record<string, unknown>>>;
 };
 
 /** One that `writes` is done once, however often it is sent. */
 const requests: {
   readonly [Name in keyof TrackerCalls]: (
     call: TrackerCalls[Name],
-  ) => readonly [kind: "GET" | "POST" | "writes", path: string, parameters: TrackerResult];
+  ) => readonly [kind: "GET" | "POST" | "writes", path: string, parameters: JsonObject];
 } = {
   status: (call) => ["GET", "status/", routed(call)],
   mappings: (call) => ["GET", "mappings/", routed(call)],
@@ -104,7 +105,7 @@ const requests: {
 export function trackerClient(access: TrackerAccess): TrackerClient {
   const call =
     (request: (call: never) => ReturnType<(typeof requests)["pull"]>) =>
-    async (about: never, { signal, idempotencyKey = randomUUID() }: WriteOptions = {}): Promise<TrackerResult> => {
+    async (about: never, { signal, idempotencyKey = randomUUID() }: CallOptions = {}): Promise<JsonObject> => {
       const [kind, path, parameters] = request(about);
       return kind === "writes"
         ? trackerResult({ method: "POST", path, parameters, signal, idempotencyKey }, access)
@@ -117,7 +118,7 @@ export function trackerClient(access: TrackerAccess): TrackerClient {
 function routed(
   { provider, bindingRef, projectSlug }: Routing,
   need: "required" | "optional" = "required",
-): TrackerResult {
+): JsonObject {
   if (bindingRef) return { provider, binding_ref: bindingRef };
   if (projectSlug) return { provider, project_slug: projectSlug };
   if (need === "optional") return { provider };

@@ -4,10 +4,12 @@ import { printable } from "../base/text.ts";
 import { type JsonObject, textOf } from "../http/json-members.ts";
 import { whenToRetry, isTransientStatus } from "../http/retry.ts";
 
-/** Missing facts are undefined or false. */
-export interface TrackerFacts {
-  /** 200 when an accepted operation failed later. */
-  readonly status: number;
+/**
+ * A refusal or failure of the tracker; `status` is 200 when an accepted operation failed later. For a 401, which only a
+ * login fixes, it is the `cause` of a {@link NotAuthenticatedError}; {@link trackerFacts} finds it there.
+ */
+export class TrackerError extends ServiceError {
+  override readonly name: string = "TrackerError";
   /** Such as `binding_stale`. */
   readonly errorCode: string | undefined;
   readonly category: string | undefined;
@@ -16,22 +18,14 @@ export interface TrackerFacts {
   readonly userActionRequired: boolean;
   /** What failed: the service, or the provider. */
   readonly source: string | undefined;
-  readonly retryAfterMs: number | undefined;
-}
 
-/**
- * A refusal or failure of the tracker. For a 401, which only a login fixes, it is the `cause` of a
- * {@link NotAuthenticatedError}; {@link trackerFacts} finds it there.
- */
-export class TrackerError extends ServiceError implements TrackerFacts {
-  override readonly name: string = "TrackerError";
-  readonly errorCode: string | undefined;
-  readonly category: string | undefined;
-  readonly retryable: boolean;
-  readonly userActionRequired: boolean;
-  readonly source: string | undefined;
-
-  constructor(message: string, facts: TrackerFacts) {
+  constructor(
+    message: string,
+    facts: Pick<
+      TrackerError,
+      "status" | "errorCode" | "category" | "retryable" | "userActionRequired" | "source" | "retryAfterMs"
+    >,
+  ) {
     super(codeOf(facts), message, { ...facts, error: facts.errorCode, hint: hintOf(facts) });
     this.errorCode = facts.errorCode;
     this.category = facts.category;
@@ -41,12 +35,14 @@ export class TrackerError extends ServiceError implements TrackerFacts {
   }
 }
 
+type Facts = ConstructorParameters<typeof TrackerError>[1];
+
 /**
- * The facts of a failed tracker call; undefined for other errors.
+ * A failed tracker call's {@link TrackerError}; undefined for other errors.
  *
  * @param error - what was caught
  */
-export function trackerFacts(error: unknown): TrackerFacts | undefined {
+export function trackerFacts(error: unknown): TrackerError | undefined {
   if (error instanceof TrackerError) return error;
   return error instanceof NotAuthenticatedError ? trackerFacts(error.cause) : undefined;
 }
@@ -78,13 +74,13 @@ export function retryAfterSeconds(body: JsonObject | undefined): number | undefi
   return typeof seconds === "number" && seconds >= 0 ? seconds * 1000 : undefined;
 }
 
-function codeOf({ status, retryable }: TrackerFacts): KnownErrorCode {
+function codeOf({ status, retryable }: Facts): KnownErrorCode {
   if (status === 401) return "not_authenticated";
   if (status === 403) return "access_denied";
   return retryable || isTransientStatus(status) ? "service_unavailable" : "service_rejected";
 }
 
-function hintOf(facts: TrackerFacts): Hint {
+function hintOf(facts: Facts): Hint {
   if (facts.userActionRequired) return hint`Fix this on the website of the service`;
   if (facts.retryAfterMs !== undefined || codeOf(facts) === "service_unavailable")
     return hint`Try again ${whenToRetry(facts.retryAfterMs)}`;

@@ -1,6 +1,6 @@
 import type { AuthorizedFetch, AuthorizedRequestInit } from "../auth/authorized-fetch.ts";
 import { AuthError, isTransient, hint } from "../base/errors.ts";
-import { isJsonObject } from "../http/json-members.ts";
+import { isJsonObject, type JsonObject } from "../http/json-members.ts";
 import { invalidAnswer, readJsonObject } from "../http/request.ts";
 import { retryAfter, retryDelay } from "../http/retry.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -15,16 +15,13 @@ export interface TrackerAccess {
   random?: () => number;
 }
 
-/** A JSON object from the tracker. */
-export type TrackerResult = Readonly<Record<string, unknown>>;
-
 /** @internal */
 export interface TrackerRequest {
   method: "GET" | "POST";
   /** Below `/api/v1/tracker/`, with the required trailing slash. */
   path: string;
   /** A GET's query or a POST's JSON body. */
-  parameters?: TrackerResult;
+  parameters?: JsonObject;
   /** The same on every resend, so that the work is done once. */
   idempotencyKey?: string | undefined;
   signal?: AbortSignal | undefined;
@@ -41,7 +38,7 @@ const longestPauseMs = 30_000;
  * Waits for the result, also after a 202.
  * @internal
  */
-export async function trackerResult(request: TrackerRequest, access: TrackerAccess): Promise<TrackerResult> {
+export async function trackerResult(request: TrackerRequest, access: TrackerAccess): Promise<JsonObject> {
   const { status, result } = await send(request, access);
   return status === 202 ? resultOfOperation(result["operation_id"], access, request.signal) : result;
 }
@@ -50,7 +47,7 @@ export async function trackerResult(request: TrackerRequest, access: TrackerAcce
 async function send(
   request: TrackerRequest,
   { fetch, clock, team }: TrackerAccess,
-): Promise<{ status: number; result: TrackerResult }> {
+): Promise<{ status: number; result: JsonObject }> {
   const { method, path, parameters = {}, idempotencyKey, signal } = request;
   const isRead = method === "GET";
   const query = new URLSearchParams();
@@ -93,7 +90,7 @@ async function resultOfOperation(
   id: unknown,
   access: TrackerAccess,
   signal: AbortSignal | undefined,
-): Promise<TrackerResult> {
+): Promise<JsonObject> {
   const { clock, random = Math.random } = access;
   // A part of a path: it must not lead elsewhere.
   if (typeof id !== "string" || !/^[\w-][\w.:-]{0,199}$/.test(id)) {
@@ -120,7 +117,7 @@ async function resultOfOperation(
       (error: unknown) => {
         if (!isTransient(error)) throw error;
         problem = error;
-        return { result: {} as TrackerResult };
+        return { result: {} as JsonObject };
       },
     );
     const { status, result, error } = operation;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { commandTable } from "../../src/cli/command-table.ts";
 import type { JsonOutput } from "../../src/cli/json-output.ts";
-import type { TrackerResult } from "../../src/tracker/request.ts";
+import type { JsonObject } from "../../src/http/json-members.ts";
 import { startCommand } from "../helpers/command.ts";
 import { scene, type Scene } from "../helpers/scene.ts";
 import { signIn } from "../helpers/stored-session.ts";
@@ -160,8 +160,8 @@ const answers: Record<
   },
 };
 
-/** Tracker commands with a `TrackerResult`, whose content is the provider's. */
-const tracker: Record<string, { rest?: string; result: TrackerResult }> = {
+/** Tracker commands with a `JsonObject`, whose content is the provider's. */
+const tracker: Record<string, { rest?: string; result: JsonObject }> = {
   status: { result: { provider: "linear", connected: true } },
   mappings: { result: { mappings: [] } },
   resources: { result: { resources: [{ id: "res_1", name: "Board" }] } },

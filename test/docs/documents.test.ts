@@ -48,7 +48,7 @@ test("the pages of the API are those that are made, and show each member of a un
   };
   assert.deepEqual(kinds("spec-kitty", "ConsentQuestion"), ["file", "host", "resource", "profile"]);
   assert.deepEqual(kinds("sync", "EmitReport"), ["queued", "refused", "failed"]);
-  assert.deepEqual(kinds("sync", "LiveFrame"), ["snapshot", "event", "ping", "answer", "ignored"]);
+  assert.deepEqual(kinds("sync", "LiveMessage"), ["snapshot", "event", "answer", "ignored", "state"]);
   const [, codes = ""] = page("spec-kitty").split("\n## `AuthErrorCode`\n");
   for (const code of Object.keys(exitCodes)) assert.ok(codes.split("\n## ")[0]?.includes(`\`${code}\``), code);
   assert.match(page("options"), /^- `auth switch \[PROFILE\]`: `--here`$/m);

@@ -14,14 +14,7 @@ import { listen } from "./listen.ts";
 import { Provider } from "./provider.ts";
 import { authenticate, issueTokens, openSession } from "./sessions.ts";
 import { sessionOfTokens } from "./stored-session.ts";
-import type {
-  FakeAuthOptions,
-  FakeService,
-  FakeServiceOptions,
-  FakeToolOptions,
-  FakeUser,
-  ReceivedRequest,
-} from "./types.ts";
+import type { FakeAuthOptions, FakeService, FakeServiceOptions, FakeUser } from "./types.ts";
 
 /**
  * A fake issuer and service, for programs in the test's own process.
@@ -74,7 +67,7 @@ function serviceAt(
   const provider = new Provider(clock, { accessTokenSeconds: expiresIn, deviceIntervalSeconds });
   provider.url = url;
   const store = new MemoryStore(clock);
-  const requests: ReceivedRequest[] = [];
+  const requests: FakeService["requests"][number][] = [];
   // Requests take no clock time, and no wait ends during one.
   let underWay = 0;
   clock.isHeld = () => underWay > 0;
@@ -126,7 +119,7 @@ function serviceAt(
       ownerOf: async () => "own",
     },
   };
-  const toolOptions: FakeToolOptions = {
+  const toolOptions: FakeService["options"] = {
     issuer: url,
     service: url,
     fetch: (input, init) => service.fetch(input, init),

@@ -1,16 +1,12 @@
-/** The output of a command to one stream. */
-export interface FakeOutput {
-  /** All so far. */
-  readonly text: string;
-  readonly isTTY: boolean;
-  readonly columns: number;
-  write(piece: string | Uint8Array, done?: () => void): boolean;
-}
-
-/** Streams for `command.run`, which keep the output. */
+/** Streams for `command.run`, which keep the output as `text`. */
 export interface FakeStreams {
-  readonly stdout: FakeOutput;
-  readonly stderr: FakeOutput;
+  readonly stdout: {
+    readonly text: string;
+    readonly isTTY: boolean;
+    readonly columns: number;
+    write(piece: string | Uint8Array, done?: () => void): boolean;
+  };
+  readonly stderr: FakeStreams["stdout"];
   readonly stdin: AsyncIterable<string> & { readonly isTTY: boolean };
 }
 
@@ -27,7 +23,7 @@ export function fakeStreams({
   readonly isTTY?: boolean;
 } = {}): FakeStreams {
   const typed = typeof input === "string" ? [input] : input.map((line) => `${line}\n`);
-  const output = (): FakeOutput => {
+  const output = (): FakeStreams["stdout"] => {
     const pieces: Uint8Array[] = [];
     return {
       get text() {

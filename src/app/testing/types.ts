@@ -11,23 +11,17 @@ export type FakeUser =
       readonly name?: string;
     };
 
-/** The owner of a request's access token. */
-export interface FakeCaller {
-  readonly email: string;
-  readonly scope: string;
-}
-
-/** The tool's own API. */
-export type FakeApi = (request: runtime.Request, caller: FakeCaller) => runtime.Response | Promise<runtime.Response>;
-
 /** How the fake service behaves. */
 export interface FakeServiceOptions {
   /** Approves logins, `alice@example.com` by default; null denies them. */
   readonly user?: FakeUser | null;
   /** Lifetime of access tokens in seconds; 3600 by default. */
   readonly expiresIn?: number | undefined;
-  /** Gets requests with a valid access token; by default 404. Others get 401. */
-  readonly api?: FakeApi;
+  /** The tool's own API: gets requests with a valid access token, and its owner; by default 404. Others get 401. */
+  readonly api?: (
+    request: runtime.Request,
+    caller: { readonly email: string; readonly scope: string },
+  ) => runtime.Response | Promise<runtime.Response>;
 }
 
 /** A login made without a browser. */
@@ -42,40 +36,6 @@ export interface FakeLogin {
   readonly profile?: string | undefined;
 }
 
-/** A clock that only a test moves. Waiting takes no real time. */
-export interface FakeClock {
-  now(): number;
-  pass(ms: number): void;
-}
-
-/** `status` is 0 before the response. */
-export interface ReceivedRequest {
-  readonly method: string;
-  readonly path: string;
-  readonly query: string;
-  /** By lower-case names. */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-  readonly status: number;
-}
-
-/**
- * For `createAuth` and `createCommand`, after the tool's own options: the fake service and its clock, its user as the
- * browser, and logins in its memory. Nothing on this machine is read or written.
- */
-export type FakeToolOptions = {
-  readonly [Name in
-    | "issuer"
-    | "service"
-    | "fetch"
-    | "clock"
-    | "storage"
-    | "keychain"
-    | "env"
-    | "folder"
-    | "cwd"]-?: Exclude<AuthOptions[Name], undefined>;
-};
-
 /** The same signature as the global `fetch`. */
 export type FakeFetch = (input: string | runtime.URL, init?: runtime.RequestInit) => Promise<runtime.Response>;
 
@@ -84,9 +44,24 @@ export interface FakeService {
   readonly url: string;
   /** Handles requests to {@link FakeService.url}; other URLs fail to connect. */
   readonly fetch: FakeFetch;
-  readonly clock: FakeClock;
-  readonly options: FakeToolOptions;
-  readonly requests: readonly ReceivedRequest[];
+  /** Only a test moves it. Waiting takes no real time. */
+  readonly clock: { now(): number; pass(ms: number): void };
+  /**
+   * For `createAuth` and `createCommand`, after the tool's own: the fake service and its clock, its user as the browser,
+   * and logins in its memory. Nothing on this machine is read or written.
+   */
+  readonly options: Required<
+    Pick<AuthOptions, "issuer" | "service" | "fetch" | "clock" | "storage" | "keychain" | "env" | "folder" | "cwd">
+  >;
+  /** `headers`: by lower-case names; `status`: 0 before the response. */
+  readonly requests: readonly {
+    readonly method: string;
+    readonly path: string;
+    readonly query: string;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly body: string;
+    readonly status: number;
+  }[];
   /** Every token and code issued: none belongs in output or a log. */
   readonly secrets: readonly string[];
   /** False for a network failure. */
@@ -108,5 +83,5 @@ export interface FakeAuthOptions extends FakeServiceOptions, Omit<FakeLogin, "us
   /** The session is revoked at the service; false by default. */
   readonly revoked?: boolean;
   /** The tool's own options; by default those of `acme`. */
-  readonly tool?: Partial<Omit<AuthOptions, keyof FakeToolOptions>>;
+  readonly tool?: Partial<Omit<AuthOptions, keyof FakeService["options"]>>;
 }

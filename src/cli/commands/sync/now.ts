@@ -1,6 +1,5 @@
 import { syncRuntimeOf } from "../../../app/sync-runtime.ts";
-import type { DrainReport } from "../../../sync/drain.ts";
-import type { Rejection } from "../../../sync/event-drain.ts";
+import type { DrainReport, Rejection } from "../../../sync/event-drain.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import { counted } from "../../../base/duration.ts";
 import { writeNamedFile } from "../../input.ts";

@@ -1,7 +1,7 @@
 import { liveClientOf, runtimeWebSocket } from "../../../app/live-client.ts";
 import { restartWith, starterSignal } from "../../../platform/restart.ts";
 import { oneLine } from "../../../base/text.ts";
-import type { LiveMessage } from "../../../sync/live-client.ts";
+import type { LiveMessage } from "../../../sync/live-message.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import { counted } from "../../../base/duration.ts";
 import type { JsonOutput } from "../../json-output.ts";

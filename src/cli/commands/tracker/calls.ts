@@ -1,8 +1,7 @@
 import { trackerClientOf } from "../../../app/tracker-client.ts";
-import type { Routing, TrackerClient, WriteOptions } from "../../../tracker/client.ts";
+import type { CallOptions, Routing, TrackerClient } from "../../../tracker/client.ts";
 import { oneLine } from "../../../base/text.ts";
 import type { JsonObject } from "../../../http/json-members.ts";
-import type { TrackerResult } from "../../../tracker/request.ts";
 import {
   commandName,
   defineCommand,
@@ -45,13 +44,13 @@ interface Call {
   readonly values: Values;
   readonly text: string | undefined;
   readonly input: Pick<Context, "stdin" | "signal">;
-  readonly options: WriteOptions & { readonly signal: AbortSignal };
+  readonly options: CallOptions & { readonly signal: AbortSignal };
 }
 
 interface CallDefinition extends Pick<Command, "description"> {
   readonly options?: readonly (keyof typeof callOptions)[];
   readonly examples: readonly string[];
-  call(call: Call): Promise<TrackerResult>;
+  call(call: Call): Promise<JsonObject>;
 }
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -88,7 +87,7 @@ function trackerCommand(usage: string, { options = [], examples, call, ...comman
 }
 
 /** As JSON, or in two columns with list items on a line each. The content is the provider's. */
-function showResult(out: Output, result: TrackerResult, asJson: boolean | undefined): void {
+function showResult(out: Output, result: JsonObject, asJson: boolean | undefined): void {
   if (asJson) return out.json(result);
   const plain = Object.entries(result).filter(([, value]) => !Array.isArray(value));
   if (plain.length > 0) out.answer(columns(plain.map(([name, value]) => [name, inWords(value)])));
