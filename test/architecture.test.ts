@@ -271,7 +271,7 @@ test("each effect is in its one place", () => {
 
 /** Whether a variable of a file is what the search for programs returned. */
 function isFound(file: string, variable: string): boolean {
-  return new RegExp(`\\bconst ${variable} = findProgram\\(`).test(codeOf(file));
+  return new RegExp(`\\bconst ${variable} = (?:find|require)Program\\(`).test(codeOf(file));
 }
 
 test("nothing below the command line prints or exits", () => {

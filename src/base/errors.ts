@@ -126,11 +126,14 @@ function keptCause(cause: unknown, seen: Map<unknown, Error> = new Map()): unkno
   const copy = cause instanceof AggregateError ? new AggregateError([], message) : new Error(message);
   seen.set(cause, copy);
   const code = systemErrorCode(cause);
-  for (const [name, value] of Object.entries({ name: cause.name, stack: withoutSecrets(cause.stack ?? "") }))
+  const kept = {
+    name: cause.name,
+    stack: withoutSecrets(cause.stack ?? ""),
+    ...(cause.cause !== undefined && { cause: keptCause(cause.cause, seen) }),
+  };
+  for (const [name, value] of Object.entries(kept))
     Object.defineProperty(copy, name, { value, configurable: true, writable: true });
   if (code !== undefined) Object.assign(copy, { code });
-  if (cause.cause !== undefined)
-    Object.defineProperty(copy, "cause", { value: keptCause(cause.cause, seen), configurable: true, writable: true });
   if (cause instanceof AggregateError)
     (copy as AggregateError).errors = (cause.errors as unknown[]).map((one) => keptCause(one, seen));
   return copy;

@@ -10,9 +10,7 @@ import type { Row } from "./format.ts";
 export function lentRows(found: Status, { host, until }: NonNullable<Status["lender"]>, now: number): Row[] {
   const time = until === undefined ? "" : `, for ${hoursAndMinutes(Date.parse(until) - now)}`;
   return [
-    ["User", emailAndName(found)],
-    ["Default team", teamName(found)],
-    ["Teams", teamNames(found)],
+    ...userRows(found),
     ["Login", `lent by the agent on ${host}${time}; nothing is stored here`],
     ["Service", found.service ?? ""],
     ["Profile", `${found.profile}, on ${host}`],
@@ -69,9 +67,7 @@ export function sessionRows(
   };
   const bound = found.tokenType === "DPoP" ? "; bound to a key in the session (DPoP)" : "";
   return [
-    ["User", emailAndName(found)],
-    ["Default team", teamName(found)],
-    ["Teams", teamNames(found)],
+    ...userRows(found),
     ["Access token", `${until(found.accessTokenExpiresAt, "valid until the service rejects it")}${bound}`],
     [
       "Refresh token",
@@ -144,9 +140,13 @@ export function emailAndName({ user }: Pick<Status, "user">): string {
   return [user?.email, user?.name].filter(Boolean).join(", ") || (user?.id ?? "");
 }
 
-/** Undefined, like {@link teamNames}, at an issuer without teams. */
-function teamName({ team }: Status): string | undefined {
-  return team && `${team.name} (${team.id})`;
+function userRows(found: Status): Row[] {
+  const { team } = found;
+  return [
+    ["User", emailAndName(found)],
+    ["Default team", team && `${team.name} (${team.id})`],
+    ["Teams", teamNames(found)],
+  ];
 }
 
 function teamNames({ teams = [] }: Status): string | undefined {

@@ -26,6 +26,13 @@ export function findProgram(
     .find(canRun);
 }
 
+/** @throws as the system does where there is none */
+export function requireProgram(program: string, env: Environment): string {
+  const found = findProgram(program, env);
+  if (found !== undefined) return found;
+  throw Object.assign(new Error("there is no such program"), { code: "ENOENT" });
+}
+
 /** A Windows path without a drive depends on the working directory. */
 function isAbsolute(path: string, platform: NodeJS.Platform): boolean {
   return platform === "win32" ? /^(?:[a-z]:[\\/]|[\\/]{2})/i.test(path) : path.startsWith("/");

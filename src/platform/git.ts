@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
-import { findProgram } from "./find-program.ts";
+import { requireProgram } from "./find-program.ts";
 import type { Environment } from "./paths.ts";
 
 /**
@@ -12,8 +12,7 @@ import type { Environment } from "./paths.ts";
  * @throws the failure of the process, with `code` `ENOENT` where there is no git
  */
 export async function runGit(args: readonly string[], env: Environment): Promise<string> {
-  const found = findProgram("git", env);
-  if (found === undefined) throw Object.assign(new Error("there is no git in PATH"), { code: "ENOENT" });
+  const found = requireProgram("git", env);
   // Not in the working directory: its repository has a configuration too, and on Windows perhaps libraries for git.
   return (await promisify(execFile)(found, [...args], { env, cwd: dirname(found) })).stdout;
 }

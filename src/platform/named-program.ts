@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { basename, resolve as resolvePath } from "node:path";
-import { findProgram } from "./find-program.ts";
+import { requireProgram } from "./find-program.ts";
 import type { Environment } from "./paths.ts";
 
 /**
@@ -17,8 +17,7 @@ export async function outputOf(
   args: readonly string[],
   { env, signal, mostBytes }: { env: Environment; signal: AbortSignal; mostBytes: number },
 ): Promise<string> {
-  const found = findProgram(program, env);
-  if (found === undefined) throw notThere();
+  const found = requireProgram(program, env);
   const child = spawn(found, [...args], { env, signal, stdio: ["ignore", "pipe", "inherit"], windowsHide: true });
   const ended = new Promise<number | string | null>((resolve, reject) => {
     child.once("error", (error) => reject(signal.aborted ? signal.reason : error));
@@ -43,20 +42,15 @@ export async function outputOf(
  * @returns its exit code, as in a shell
  * @throws the system's error when it cannot be started
  */
-export function runCommand([program = "", ...args]: readonly string[], env: Environment): Promise<number> {
+export async function runCommand([program = "", ...args]: readonly string[], env: Environment): Promise<number> {
   // A path in the working directory is no bare name that the directory could fake.
   const typed = basename(program) === program ? program : resolvePath(program);
-  const found = findProgram(typed, env);
-  if (found === undefined) return Promise.reject(notThere());
+  const found = requireProgram(typed, env);
   return new Promise((resolve, reject) => {
     const child = spawn(found, args, { env, stdio: "inherit" });
     child.once("error", reject);
     child.once("close", (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
   });
-}
-
-function notThere(): Error {
-  return Object.assign(new Error("there is no such program"), { code: "ENOENT" });
 }
 
 /** The message follows the program's name. */

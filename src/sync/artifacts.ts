@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
 import { extname } from "node:path";
 import { AuthError, isTransient } from "../base/errors.ts";
@@ -43,15 +44,11 @@ export function artifactItem({ content, ...about }: ArtifactInput, id: string, n
     throw refuse("has no known extension", `Upload one of ${extensions.join(", ")}`);
   if (content.length > mostArtifactBytes)
     throw refuse(`is ${content.length} bytes long`, `Upload at most ${mostArtifactBytes} bytes`);
-  let body: string;
-  try {
-    // The service compares hashes of the bytes, a byte order mark included.
-    body = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(content);
-  } catch {
-    throw refuse("is not valid UTF-8", "Save it as UTF-8 and upload it again");
-  }
+  if (!isUtf8(content)) throw refuse("is not valid UTF-8", "Save it as UTF-8 and upload it again");
   const content_hash = createHash("sha256").update(content).digest("hex");
-  const request = { ...about, content_hash, hash_algorithm: "sha256", content_body: body };
+  // The service compares hashes of the bytes, a byte order mark included.
+  const content_body = new TextDecoder("utf-8", { ignoreBOM: true }).decode(content);
+  const request = { ...about, content_hash, hash_algorithm: "sha256", content_body };
   return { order: now, id, text: JSON.stringify(request) };
 }
 

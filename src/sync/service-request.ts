@@ -52,21 +52,19 @@ export interface SyncHealth {
 
 const protocolLimits: BatchLimits = { events: 1000, bytes: 262_144 };
 
+const states: Partial<Record<number, SyncHealth["state"]>> = {
+  200: "connected",
+  401: "authentication_failed",
+  403: "denied",
+};
+
 /** An unreachable service is a state, not an error. */
 export async function syncHealth(access: ServiceAccess): Promise<SyncHealth> {
   try {
     const { status, body } = await requestService("/api/v1/sync/health/", { method: "GET" }, access, 5000);
-    const state =
-      status === 200
-        ? "connected"
-        : status === 401
-          ? "authentication_failed"
-          : status === 403
-            ? "denied"
-            : "unexpected";
     const limits = member(member(body, "sync_ingress"), "limits");
     return {
-      state,
+      state: states[status] ?? "unexpected",
       limits: {
         events: lower(protocolLimits.events, member(limits, "max_events_per_batch")),
         bytes: lower(protocolLimits.bytes, member(limits, "max_decompressed_bytes_per_batch")),

@@ -3,6 +3,7 @@ import type { Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MemoryStore } from "../../auth/sessions/memory-store.ts";
+import { abortable } from "../../platform/clock.ts";
 import type { Auth } from "../auth.ts";
 import { createAuth } from "../create-auth.ts";
 import type { AppOverrides } from "../overrides.ts";
@@ -144,7 +145,7 @@ function serviceAt(
         const request = new Request(input as string, init as RequestInit);
         if (new URL(request.url).origin !== url) throw noConnection("ENOTFOUND");
         if (!service.isReachable) throw noConnection("ECONNREFUSED");
-        return unlessAborted(request.signal, answer(request));
+        return abortable(answer(request), request.signal);
       }),
     options: toolOptions,
     approveAs: (user) => void (provider.approver = user === null ? undefined : added(provider, user)),
@@ -190,12 +191,4 @@ function responseOf({ status, headers = {}, body }: Answer): Response {
 /** As `fetch` fails. */
 function noConnection(code: string): TypeError {
   return new TypeError("fetch failed", { cause: Object.assign(new Error(code), { code }) });
-}
-
-function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  signal.throwIfAborted();
-  const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
-  });
-  return Promise.race([work, aborted]);
 }

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { hint } from "../../base/errors.ts";
 import { targetOf } from "../../http/token-target.ts";
 import { showAnswer } from "../api/answer.ts";
@@ -147,15 +148,11 @@ function headersOf(lines: readonly string[], body: Buffer | undefined): Headers 
 
 /** Guesses the type of a body: services refuse false JSON as malformed. */
 function typeOf(body: Buffer): string {
+  if (!isUtf8(body)) return "application/octet-stream";
   try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(body);
-    try {
-      JSON.parse(text);
-      return "application/json";
-    } catch {
-      return "text/plain; charset=utf-8";
-    }
+    JSON.parse(new TextDecoder().decode(body));
+    return "application/json";
   } catch {
-    return "application/octet-stream";
+    return "text/plain; charset=utf-8";
   }
 }
