@@ -150,7 +150,7 @@ test("S-016 a file is read up to the limit and no further, whatever size it clai
 
 test("S-016 standard input is read up to the limit and no further", async (t) => {
   const at = await cloned(t);
-  const { child, ended } = startCommand(t, [...event.split(" "), "-"], at.env);
+  const { child, ended } = startCommand(t, [...event.split(" "), "@-"], at.env);
   const piece = Buffer.alloc(1024 * 1024, "x");
   const write = (): void => void child.stdin?.write(piece, (error) => error ?? write());
   write();
