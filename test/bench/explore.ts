@@ -1,10 +1,11 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { pairs, textOf, type Exploration } from "../simulation/explore.ts";
-import { laboratory } from "../simulation/laboratory.ts";
+import { laboratories } from "../simulation/laboratory.ts";
 import type { Task } from "../simulation/main.ts";
 import { sharedPair, type Scenario } from "../simulation/programs.ts";
 
+const laboratory = laboratories();
 const randomWalks = 3_000_000;
 const walksATask = 10_000;
 
@@ -18,8 +19,8 @@ export async function explore(args: readonly string[]): Promise<void> {
     args: [...args],
     options: { random: { type: "boolean" }, seed: { type: "string" }, replay: { type: "string" } },
   });
-  using lab = await laboratory();
   if (values.replay !== undefined) {
+    using lab = await laboratory();
     const { failure } = await lab.explore({ replay: values.replay });
     return console.log(failure && textOf(failure));
   }
@@ -30,8 +31,7 @@ export async function explore(args: readonly string[]): Promise<void> {
     return kind !== "static" && leftMs === 0 && one === "token" && ["token", "logout", "login"].includes(other);
   });
   const isStrict = ({ kind, leftMs }: Scenario): boolean => kind === "strict" && leftMs === 0;
-  const exhaustive = (scenarios: readonly Scenario[]): Task[] =>
-    scenarios.map((scenario) => ({ scenarios: [scenario] }));
+  const exhaustive = (scenarios: readonly Scenario[]): Task[] => scenarios.map((scenario) => ({ scenario }));
   const shared = (["token", "logout", "login"] as const).map(sharedPair);
   const everySchedule: [what: string, tasks: Task[]][] = [
     ["two processes, one disturbance", exhaustive(pairs(1))],
@@ -45,7 +45,7 @@ export async function explore(args: readonly string[]): Promise<void> {
   ];
   let schedules = 0;
   for (const [what, tasks] of values.random ? [random] : [...everySchedule, random]) {
-    const explored = await all(tasks, lab.explore);
+    const explored = await all(tasks);
     schedules += explored.schedules;
     report(what, explored);
     if (explored.failure) {
@@ -68,12 +68,13 @@ function walks(seed: number, count: number): Task[] {
 }
 
 /** Runs tasks on every processor, until they are done or one has failed. */
-async function all(tasks: Task[], run: (task: Task) => Promise<Exploration>): Promise<Exploration> {
+async function all(tasks: Task[]): Promise<Exploration> {
   const sum: Exploration = { schedules: 0, steps: 0, states: 0 };
   const left = [...tasks];
   const work = async (): Promise<void> => {
+    using lab = await laboratory();
     for (let task = left.shift(); task !== undefined && sum.failure === undefined; task = left.shift()) {
-      const { schedules, steps, states, failure } = await run(task);
+      const { schedules, steps, states, failure } = await lab.explore(task);
       sum.schedules += schedules;
       sum.steps += steps;
       sum.states += states;

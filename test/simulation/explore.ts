@@ -3,7 +3,7 @@ import { numbersFrom } from "./random.ts";
 import { programs, worldOf, type ProgramName, type Scenario } from "./programs.ts";
 import { kinds } from "./service.ts";
 import type { Use } from "./use.ts";
-import { disturbances, reliefs, timePasses, type Choice, type World } from "./world.ts";
+import { disturbances, reliefs, timePasses, keyOf, type Choice, type World } from "./world.ts";
 
 interface Schedule {
   /** The number of each choice, among how many. */
@@ -88,8 +88,10 @@ interface Fork {
  * And of two steps of which neither changes what the other uses, one order is enough: what was tried in a state need not be tried again
  * after the steps that it has nothing to do with (sleep sets, and with them every state is still reached: Godefroid, Partial-Order Methods
  * for the Verification of Concurrent Systems, 1996).
+ *
+ * @param isThorough - tries both orders
  */
-export async function exhaustively(scenario: Scenario): Promise<Exploration> {
+export async function exhaustively(scenario: Scenario, isThorough = false): Promise<Exploration> {
   const exploration: Exploration = { schedules: 0, steps: 0, states: 0 };
   /** The states that were seen, by a hash, and the keys of what was asleep there each time. */
   const seen = new Map<string, ReadonlySet<string>>();
@@ -99,7 +101,7 @@ export async function exhaustively(scenario: Scenario): Promise<Exploration> {
     let depth = 0;
     const ended = await schedule(world, (choices) => {
       if (depth === path.length) {
-        const fork = forkAt(world, choices, path.at(-1), seen);
+        const fork = forkAt(world, choices, path.at(-1), seen, isThorough);
         if (fork !== undefined) path.push(fork);
       }
       return path[depth++]?.left[0]?.number;
@@ -127,24 +129,25 @@ function forkAt(
   choices: readonly Choice[],
   last: Fork | undefined,
   seen: Map<string, ReadonlySet<string>>,
+  isThorough: boolean,
 ): Fork | undefined {
   const taken = last?.left[0]?.choice;
   let asleep: Step[] = [];
   if (last !== undefined && taken !== undefined) {
     last.use = world.use;
     const step = { choice: taken, use: world.use };
-    asleep = last.asleep.filter((other) => isIndependent(other, step));
+    asleep = last.asleep.filter((other) => !isThorough && isIndependent(other, step));
   }
-  const sleeping = new Set(asleep.map(({ choice }) => choice.key));
-  let left = choices.map((choice, number) => ({ number, choice })).filter(({ choice }) => !sleeping.has(choice.key));
+  const sleeping = new Set(asleep.map(({ choice }) => keyOf(choice)));
+  let left = choices.map((choice, number) => ({ number, choice })).filter(({ choice }) => !sleeping.has(keyOf(choice)));
   if (choices.length > 1) {
     const { state, renamed } = stateOf(world);
     const before = seen.get(state);
     if (before !== undefined) {
-      left = left.filter(({ choice }) => before.has(renamed(choice.key)));
-      asleep = asleep.filter(({ choice }) => before.has(renamed(choice.key)));
+      left = left.filter(({ choice }) => before.has(renamed(keyOf(choice))));
+      asleep = asleep.filter(({ choice }) => before.has(renamed(keyOf(choice))));
     }
-    seen.set(state, new Set(asleep.map(({ choice }) => renamed(choice.key))));
+    seen.set(state, new Set(asleep.map(({ choice }) => renamed(keyOf(choice)))));
   }
   return left.length === 0 ? undefined : { left, use: undefined, asleep };
 }
@@ -231,7 +234,7 @@ function failureOf(
   { made, violation, choices }: Schedule,
 ): Failure {
   return {
-    steps: made.map(({ what, process, waitsFor }) => [process?.name, waitsFor, what].filter(Boolean).join(" ")),
+    steps: made.map(({ what, process, wait }) => [process?.name, wait?.name, what].filter(Boolean).join(" ")),
     violation,
     replay: `${programs.join("+")}/${kind}/${isUnseen ? "unseen" : "seen"}/${leftMs}/${disturbances}/${place}/${choices.join(".")}`,
   };

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, fork } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -11,7 +11,6 @@ import type { Task } from "./main.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
-const run = promisify(execFile);
 
 /** A change that should be detected. `from` must occur exactly once: a mutant stays honest when the code changes. */
 export interface Mutation {
@@ -20,70 +19,60 @@ export interface Mutation {
   readonly to: string;
 }
 
+/** A process that does one task after another: the first ones make it fast. */
 export interface Laboratory extends Disposable {
   explore(task: Task): Promise<Exploration>;
 }
 
-/** Compiles a file to `out`, with its imports unless `alone`. */
-async function compile(folder: string, file: string, ...alone: "--noResolve"[]): Promise<void> {
-  const options = [
-    "--module",
-    "nodenext",
-    "--target",
-    "es2023",
-    "--rewriteRelativeImportExtensions",
-    "--noCheck",
-    "--ignoreConfig",
-    ...alone,
-  ];
-  await run(process.execPath, [
-    tsc,
-    ...options,
-    "--rootDir",
-    folder,
-    "--outDir",
-    join(folder, "out"),
-    join(folder, file),
-  ]);
-}
-
-function newFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "simulation-"));
-  writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
-  return folder;
-}
-
-let compiled: Promise<string> | undefined;
-
-/** Compiled once: a mutant differs in one file. */
-async function compiledOnce(): Promise<string> {
-  const folder = newFolder();
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
-  for (const part of ["src", "test/simulation"]) cpSync(join(root, part), join(folder, part), { recursive: true });
-  await compile(folder, "test/simulation/main.ts");
-  return join(folder, "out");
-}
-
-export async function laboratory(mutation?: Mutation): Promise<Laboratory> {
-  const original = await (compiled ??= compiledOnce());
-  const folder = newFolder();
-  cpSync(original, join(folder, "out"), { recursive: true });
-  if (mutation) {
-    const parts = readFileSync(join(root, mutation.file), "utf8").split(mutation.from);
-    assert.equal(parts.length, 2, `${mutation.file} has this once: ${mutation.from}`);
-    mkdirSync(dirname(join(folder, mutation.file)), { recursive: true });
-    writeFileSync(join(folder, mutation.file), parts.join(mutation.to));
-    await compile(folder, mutation.file, "--noResolve");
-  }
-  return {
-    async explore(task) {
-      const { stdout } = await run(
-        process.execPath,
-        [join(folder, "out/test/simulation/main.js"), JSON.stringify(task)],
-        { maxBuffer: 2 ** 26 },
-      );
-      return JSON.parse(stdout) as Exploration;
-    },
-    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+/** Opens laboratories for the code and its mutants. They are compiled in one run, since the compiler's start takes longest. */
+export function laboratories(mutations: readonly Mutation[] = []): (mutation?: Mutation) => Promise<Laboratory> {
+  let compiled: Promise<string> | undefined;
+  return async (mutation) => {
+    const out = await (compiled ??= compile(mutations));
+    if (mutation === undefined) return laboratory(join(out, "code"));
+    const mutant = join(out, `mutant${mutations.indexOf(mutation)}`);
+    // What it does not change.
+    cpSync(join(out, "code"), mutant, { recursive: true, force: false });
+    return laboratory(mutant);
   };
+}
+
+function laboratory(folder: string): Laboratory {
+  const child = fork(join(folder, "test/simulation/main.js"), {
+    execArgv: [],
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  });
+  return {
+    explore: (task) =>
+      new Promise((resolve, reject) => {
+        child.once("message", (exploration) => resolve(exploration as Exploration));
+        child.once("close", () => reject(new Error("the simulation ended before its task")));
+        child.send(task);
+      }),
+    [Symbol.dispose]: () => void child.kill(),
+  };
+}
+
+/** Compiles `code` and what differs in each mutant. */
+async function compile(mutations: readonly Mutation[]): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "simulation-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+  for (const part of ["src", "test/simulation"])
+    cpSync(join(root, part), join(folder, "code", part), { recursive: true });
+  const mutants = mutations.map(({ file, from, to }, index) => {
+    const parts = readFileSync(join(root, file), "utf8").split(from);
+    assert.equal(parts.length, 2, `${file} has this once: ${from}`);
+    const mutant = join(folder, `mutant${index}`, file);
+    mkdirSync(dirname(mutant), { recursive: true });
+    writeFileSync(mutant, parts.join(to));
+    return mutant;
+  });
+  const options = "--module nodenext --target es2023 --rewriteRelativeImportExtensions --noCheck --ignoreConfig".split(
+    " ",
+  );
+  const sources = [join(folder, "code/test/simulation/main.ts"), ...mutants];
+  const out = join(folder, "out");
+  await promisify(execFile)(process.execPath, [tsc, ...options, "--rootDir", folder, "--outDir", out, ...sources]);
+  return out;
 }

@@ -8,7 +8,7 @@ import { parts } from "./use.ts";
 import type { World } from "./world.ts";
 
 /** A wait of a process, until the scheduler picks an outcome. */
-interface Wait {
+export interface Wait {
   readonly name: string;
   /** Among all of its process. */
   readonly number: number;

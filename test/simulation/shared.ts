@@ -10,6 +10,8 @@ const heard = "hear from the store";
 /** Allowed silence of a holder, in milliseconds: a few looks of a waiter. */
 export const silentAfterMs = 100;
 
+const noHome = new AuthError("storage_unsafe", "no home", { hint: "" });
+
 interface Stored {
   readonly profile: Profile;
   readonly intent?: { readonly id: string; readonly signs: number };
@@ -130,7 +132,7 @@ export function sharedSessions(process: Process, place: SharedPlace): SharedSess
     machine: {
       digest: "",
       folder: () => {
-        throw new AuthError("storage_unsafe", "no home", { hint: "" });
+        throw noHome;
       },
     },
     silentAfterMs,

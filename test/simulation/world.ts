@@ -10,7 +10,7 @@
  */
 import type { Profile, Session } from "../../src/auth/sessions/session.ts";
 import { Ledger, type Stored } from "./ledger.ts";
-import { setRunning, type Process } from "./process.ts";
+import { setRunning, type Process, type Wait } from "./process.ts";
 import { Service, type ServiceKind } from "./service.ts";
 import { silentAfterMs, type SharedPlace } from "./shared.ts";
 import { parts, type Use } from "./use.ts";
@@ -18,14 +18,17 @@ import { parts, type Use } from "./use.ts";
 const beginning = 1_700_000_000_000;
 
 export interface Choice {
-  /** What it is called for as long as its process does nothing else. */
-  readonly key: string;
   readonly what: string;
   readonly isDisturbance: boolean;
   /** The process whose turn it is, and its wait. */
   readonly process?: Process | undefined;
-  readonly waitsFor?: string;
+  readonly wait?: Wait;
   act(): void;
+}
+
+/** What a choice is called for as long as its process does nothing else. */
+export function keyOf({ what, process, wait }: Choice): string {
+  return `${process?.name} ${wait?.number} ${what}`;
 }
 
 export const timePasses = "time passes";
@@ -133,13 +136,12 @@ export class World {
     let nextTime = Infinity;
     for (const process of this.processes) {
       const isStopped = process.status === "stopped";
-      for (const { name, number, outcomes, due, settle } of process.waits) {
-        for (const what of outcomes()) {
+      for (const wait of process.waits) {
+        for (const what of wait.outcomes()) {
           if (isStopped && !remote.has(what)) continue;
-          const key = `${process.name} ${number} ${what}`;
-          choices.push({ key, what, isDisturbance: bad.has(what), process, waitsFor: name, act: () => settle(what) });
+          choices.push({ what, isDisturbance: bad.has(what), process, wait, act: () => wait.settle(what) });
         }
-        if (!isStopped && due() > this.time) nextTime = Math.min(nextTime, due());
+        if (!isStopped && wait.due() > this.time) nextTime = Math.min(nextTime, wait.due());
       }
     }
     // Time passes when no process can run. Earlier, since all are slow, it is a disturbance.
@@ -148,7 +150,7 @@ export class World {
       if (isSlow) this.delayedMs += nextTime - this.time;
       this.time = nextTime;
     };
-    if (nextTime < Infinity) choices.push({ key: timePasses, what: timePasses, isDisturbance: isSlow, act: pass });
+    if (nextTime < Infinity) choices.push({ what: timePasses, isDisturbance: isSlow, act: pass });
     for (const process of this.processes) this.#addSignals(process, choices);
     if (this.shared !== undefined) {
       const mustHeal = this.processes.some(
@@ -163,7 +165,7 @@ export class World {
       this.changes(parts.disk);
     };
     const room = this.isDiskFull ? "disk has room" : "disk full";
-    choices.push({ key: room, what: room, isDisturbance: !this.isDiskFull, act: setFull(!this.isDiskFull) });
+    choices.push({ what: room, isDisturbance: !this.isDiskFull, act: setFull(!this.isDiskFull) });
     const { login = "" } = this.stored ?? {};
     const isAlive = login !== "" && !this.service.endedOnPurpose.has(login);
     const revoke = (): void => {
@@ -171,7 +173,7 @@ export class World {
       this.looksAt(parts.sessions);
       this.changes(parts.service);
     };
-    if (isAlive) choices.push({ key: "revoke", what: "revoke", isDisturbance: true, act: revoke });
+    if (isAlive) choices.push({ what: "revoke", isDisturbance: true, act: revoke });
     return this.#allowed(choices);
   }
 
@@ -183,7 +185,7 @@ export class World {
   #addSignals(process: Process, choices: Choice[]): void {
     const { status, silentSince } = process;
     const add = (what: string, act: () => void, isDisturbance = true): void =>
-      void choices.push({ key: `${process.name} ${what}`, what, isDisturbance, process, act });
+      void choices.push({ what, isDisturbance, process, act });
     const become = (next: Process["status"]) => (): void => {
       process.status = next;
       this.changes(parts.lives);
@@ -220,7 +222,7 @@ export class World {
   }
 
   /** Applies a choice. The process's code runs when the caller yields. */
-  take({ what, isDisturbance, process, waitsFor, act }: Choice): void {
+  take({ what, isDisturbance, process, wait, act }: Choice): void {
     this.use = { looks: 0, changes: 0 };
     if (isDisturbance) {
       this.#disturbancesLeft -= 1;
@@ -228,7 +230,7 @@ export class World {
       this.changes(parts.ledger);
     }
     setRunning(process);
-    if (process && waitsFor !== undefined) process.isActing = false;
+    if (process && wait !== undefined) process.isActing = false;
     act();
   }
 
