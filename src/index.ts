@@ -27,7 +27,7 @@ export function createAuthorizedFetch(options?: Partial<AuthOptions>): Authorize
 
 export { createAuth } from "./app/create-auth.ts";
 export { serveSelf } from "./app/serve-self.ts";
-export type { Auth, AuthAccount, AuthSession, LogoutResult } from "./app/auth.ts";
+export type { Auth, AuthSession } from "./app/auth.ts";
 export type { AuthOptions } from "./app/options.ts";
 export type { ConsentQuestion, LoginAddress, LoginCode, LoginOptions } from "./app/login/options.ts";
 export type { AuthorizedFetch } from "./auth/authorized-fetch.ts";

@@ -36,21 +36,6 @@ export interface AuthSession {
   readonly idToken: string | undefined;
 }
 
-/** A profile of the tool. */
-export interface AuthAccount {
-  readonly profile: string;
-  readonly service: string;
-  readonly isInUse: boolean;
-  readonly session: AuthSession | undefined;
-}
-
-/** A logout always removes the session here. */
-export interface LogoutResult {
-  /** `unconfirmed`: tokens may remain valid until they expire; `untold`: with `force`; `none`: not logged in. */
-  readonly service: "ended" | "unconfirmed" | "untold" | "none";
-  readonly error: AuthError | undefined;
-}
-
 /** Made by {@link createAuth}. An interface, so that a test can pass one of its own. */
 export interface Auth {
   /**
@@ -66,7 +51,11 @@ export interface Auth {
    * @param options - `force`: without telling the service
    * @throws {@link AuthError} `storage_…` when it could not be removed here
    */
-  logout(options?: { force?: boolean; signal?: runtime.AbortSignal }): Promise<LogoutResult>;
+  logout(options?: { force?: boolean; signal?: runtime.AbortSignal }): Promise<{
+    /** `unconfirmed`: tokens may remain valid until they expire; `untold`: with `force`; `none`: not logged in. */
+    readonly service: "ended" | "unconfirmed" | "untold" | "none";
+    readonly error: AuthError | undefined;
+  }>;
   /**
    * A valid token, refreshed when needed: once for all callers and processes.
    *
@@ -87,7 +76,14 @@ export interface Auth {
    * The profiles on this machine; sends no request.
    * @throws as {@link Auth.session}
    */
-  accounts(): Promise<readonly AuthAccount[]>;
+  accounts(): Promise<
+    readonly {
+      readonly profile: string;
+      readonly service: string;
+      readonly isInUse: boolean;
+      readonly session: AuthSession | undefined;
+    }[]
+  >;
   /**
    * Makes a profile the active one, for this object and for later programs that name no profile.
    *

@@ -1,6 +1,6 @@
 import type { App } from "./app.ts";
 import { appFor } from "./create-app.ts";
-import type { Auth, AuthAccount, AuthSession } from "./auth.ts";
+import type { Auth, AuthSession } from "./auth.ts";
 import type { AuthOptions } from "./options.ts";
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
 import { boundToken, type Profile, type ProfileInUse, type Session } from "../auth/sessions/session.ts";
@@ -138,15 +138,14 @@ export function authOf(app: App): Auth {
     accounts: () =>
       spoken(async () => {
         const { name: current } = await inUse();
-        const accounts: AuthAccount[] = [];
-        for (const [name, stored] of (await readAll(app.store)).profiles)
-          accounts.push({
+        return Promise.all(
+          [...(await readAll(app.store)).profiles].map(async ([name, stored]) => ({
             profile: name,
             service: stored.service,
             isInUse: name === current,
             session: await describe(name, stored),
-          });
-        return accounts;
+          })),
+        );
       }),
     use: (name) =>
       spoken(async () => {

@@ -15,9 +15,11 @@ export function partsOf(comment: string): string[] {
     );
 }
 
-/** The first sentence of a doc comment, and those about a value or a default. */
+/** The first sentence of a doc comment, and those about a value or a default. None where a signature says it. */
 export function summaryOf(comment: string): string {
   const [text = ""] = partsOf(comment);
-  const [first = "", ...more] = text.replace(/\s+/g, " ").split(/(?<=[.?])(?<!§[\d.]+) (?=[A-Z`"(])/);
-  return [first, ...more.filter((sentence) => /^"|^`(?!``)|default/.test(sentence))].join(" ");
+  const [first = "", ...others] = text.replace(/\s+/g, " ").split(/(?<=[.?])(?<!§[\d.]+) (?=[A-Z`"(])/);
+  const isSaid = /^(Made by|(Options|The result) of) `[\w.]+`\.$/.test(first);
+  const more = others.filter((sentence) => /^"|^`(?!``)|default/.test(sentence));
+  return [...(isSaid ? [] : [first]), ...more].join(" ");
 }

@@ -1,4 +1,6 @@
-import type { SharedStore, StoredText } from "../../src/auth/sessions/shared-store.ts";
+import type { SharedStore } from "../../src/auth/sessions/shared-store.ts";
+
+export type StoredText = NonNullable<Awaited<ReturnType<SharedStore["load"]>>>;
 
 /** In memory; counts calls and fails on request. */
 export class TestSharedStore implements SharedStore {

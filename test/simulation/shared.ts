@@ -1,6 +1,7 @@
 import { fromText, textOf, type Profile } from "../../src/auth/sessions/session.ts";
 import { SharedSessions } from "../../src/auth/sessions/shared-sessions.ts";
-import type { SharedStore, StoredText } from "../../src/auth/sessions/shared-store.ts";
+import type { SharedStore } from "../../src/auth/sessions/shared-store.ts";
+import type { StoredText } from "../helpers/shared-store.ts";
 import { AuthError } from "../../src/base/errors.ts";
 import type { Process } from "./process.ts";
 import { parts } from "./use.ts";

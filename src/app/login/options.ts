@@ -40,8 +40,8 @@ export interface LoginCode {
   readonly expiresAt: number;
 }
 
-/** How a login talks to the user. */
-export interface LoginCallbacks {
+/** Options of a login; defaults are those of `auth login`. */
+export interface LoginOptions {
   /** Called before the browser is opened; its errors end the login. */
   onAddress?: ((address: LoginAddress) => void) | undefined;
   /** Required for a device login; its errors end the login. */
@@ -57,10 +57,6 @@ export interface LoginCallbacks {
   onWarning?: ((warning: string) => void) | undefined;
   /** Ends the login. It rejects with the signal's reason, and nothing is stored. */
   signal?: runtime.AbortSignal | undefined;
-}
-
-/** Options of a login; defaults are those of `auth login`. */
-export interface LoginOptions extends LoginCallbacks {
   /**
    * `"device"`: a code for a browser on any device; the default over SSH and in containers, if the issuer has it; in
    * CI, or without a terminal, it must be passed.
@@ -95,3 +91,9 @@ export interface LoginOptions extends LoginCallbacks {
    */
   setAside?: boolean | undefined;
 }
+
+/** How a login talks to the user. @internal */
+export type LoginCallbacks = Pick<
+  LoginOptions,
+  "onAddress" | "onCode" | "onWaiting" | "onConsent" | "onWarning" | "signal"
+>;

@@ -3,26 +3,26 @@ import type { SharedStore } from "../../auth/sessions/shared-store.ts";
 /** The part of an `etcd3` client that is used. */
 export interface EtcdClient {
   get(key: string): { exec(): Promise<{ kvs: readonly { value: { toString(): string }; mod_revision: string }[] }> };
-  put(key: string): { value(text: string): EtcdOperation };
-  delete(): { key(key: string): EtcdOperation };
+  put(key: string): { value(text: string): { op(): Promise<unknown> } };
+  delete(): { key(key: string): { op(): Promise<unknown> } };
   if(
     key: string,
     column: "Mod" | "Version",
     comparison: "==",
     value: string | number,
-  ): { then(operation: EtcdOperation): { commit(): Promise<{ succeeded: boolean; header: { revision: string } }> } };
-  watch(): { key(key: string): { watcher(): EtcdWatcher } };
-}
-
-/** An operation in a transaction of `etcd3`. */
-export interface EtcdOperation {
-  op(): Promise<unknown>;
-}
-
-/** A watch of `etcd3`. */
-export interface EtcdWatcher {
-  on(event: "put" | "delete" | "error", listener: () => void): unknown;
-  cancel(): Promise<unknown>;
+  ): {
+    then(operation: { op(): Promise<unknown> }): {
+      commit(): Promise<{ succeeded: boolean; header: { revision: string } }>;
+    };
+  };
+  watch(): {
+    key(key: string): {
+      watcher(): {
+        on(event: "put" | "delete" | "error", listener: () => void): unknown;
+        cancel(): Promise<unknown>;
+      };
+    };
+  };
 }
 
 /**

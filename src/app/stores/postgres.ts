@@ -4,15 +4,22 @@ import type { SharedStore } from "../../auth/sessions/shared-store.ts";
 /** The part of a pool of `pg` that is used. */
 export interface PostgresPool {
   query(text: string, values?: unknown[]): Promise<{ rows: Record<string, unknown>[] }>;
-  connect(done: (error: Error | undefined, client: PostgresClient | undefined) => void): void;
-}
-
-/** The part of a client of `pg` that is used. */
-export interface PostgresClient {
-  query(text: string): Promise<unknown>;
-  on(event: "notification", listener: (message: { channel: string; payload?: string | undefined }) => void): unknown;
-  on(event: "error", listener: (error: Error) => void): unknown;
-  release(error?: Error | boolean): void;
+  connect(
+    done: (
+      error: Error | undefined,
+      client:
+        | {
+            query(text: string): Promise<unknown>;
+            on(
+              event: "notification",
+              listener: (message: { channel: string; payload?: string | undefined }) => void,
+            ): unknown;
+            on(event: "error", listener: (error: Error) => void): unknown;
+            release(error?: Error | boolean): void;
+          }
+        | undefined,
+    ) => void,
+  ): void;
 }
 
 /**

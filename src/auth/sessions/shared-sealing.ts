@@ -4,17 +4,15 @@ import type { Secret } from "../../base/secret.ts";
 import { seal, unseal } from "../secure-storage/data-key.ts";
 import { keyOfPassphrase } from "../secure-storage/passphrase-key.ts";
 
-/** A key service (KMS): gets 32 random bytes for each stored text, and returns them. */
-export interface KeyWrapper {
-  wrap(key: Uint8Array): Promise<Uint8Array>;
-  unwrap(wrapped: Uint8Array): Promise<Uint8Array>;
-}
-
 /**
  * Seals logins in a shared store (AES-256-GCM, each bound to the name of its entry): a key of 32 bytes; several, of
- * which the first seals; a KMS; or false for plain text.
+ * which the first seals; a KMS, which gets 32 random bytes for each text and returns them; or false for plain text.
  */
-export type Seal = Uint8Array | readonly Uint8Array[] | KeyWrapper | false;
+export type Seal =
+  | Uint8Array
+  | readonly Uint8Array[]
+  | { wrap(key: Uint8Array): Promise<Uint8Array>; unwrap(wrapped: Uint8Array): Promise<Uint8Array> }
+  | false;
 
 export interface Sealer {
   seal(key: string, text: string): Promise<string>;
@@ -54,7 +52,7 @@ export function sealerOf(how: Seal | undefined, passphrase: Secret | undefined):
   );
 }
 
-function wrappingSealer({ wrap, unwrap }: KeyWrapper): Sealer {
+function wrappingSealer({ wrap, unwrap }: Extract<Seal, { wrap: unknown }>): Sealer {
   return sealer(
     async () => {
       const key = randomBytes(keyBytes);

@@ -1,12 +1,5 @@
 import type * as runtime from "../../base/runtime-types.ts";
 
-/** A text in a {@link SharedStore}. */
-export interface StoredText {
-  readonly text: string;
-  /** Changes with every save; only compared. */
-  readonly version: string;
-}
-
 /**
  * A database with compare-and-swap, shared by several machines; it needs no lock, lease or clock. Refresh claims,
  * waiting, sealing and retries are this package's.
@@ -16,8 +9,15 @@ export interface StoredText {
 export interface SharedStore {
   /** `the shared store` by default. */
   readonly name?: string;
-  /** Must not be older than the last acknowledged `save`. */
-  load(key: string, options: { signal: runtime.AbortSignal }): Promise<StoredText | undefined>;
+  /**
+   * Must not be older than the last acknowledged `save`.
+   *
+   * @returns `version`: changes with every save; only compared
+   */
+  load(
+    key: string,
+    options: { signal: runtime.AbortSignal },
+  ): Promise<{ readonly text: string; readonly version: string } | undefined>;
   /**
    * Stores a text if the current one has this version, atomically.
    *
