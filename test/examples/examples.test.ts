@@ -1,5 +1,5 @@
 // Each example as its author would run it. test/acceptance/package.test.ts runs the command, test/peers/mcp.test.ts the
-// MCP client, test/peers/recipes.test.ts the one with yargs.
+// MCP client, test/peers/recipes.test.ts those with a parser of others.
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
@@ -63,7 +63,7 @@ test("every example is run by a test", () => {
     readdirSync(examples)
       .filter((name) => name.endsWith(".js"))
       .sort(),
-    ["acme.js", "mcp-client.js", "server.js", "sync.js", "yargs.js"],
+    ["acme.js", "commander.js", "mcp-client.js", "server.js", "sync.js", "yargs.js"],
   );
 });
 

@@ -209,11 +209,20 @@ export const programs: readonly Program[] = [
   },
   {
     name: "commander",
-    document: "src/EMBEDDING.md",
+    document: "test/examples/commander.js",
     known: 'from "commander"',
     tool: "acme",
     args: ["projects"],
     needs: "commander",
+    ends: ownCommand,
+  },
+  {
+    name: "yargs",
+    document: "test/examples/yargs.js",
+    known: 'from "yargs"',
+    tool: "acme",
+    args: ["projects"],
+    needs: "yargs",
     ends: ownCommand,
   },
   {
@@ -270,6 +279,7 @@ function withoutTypes(text: string, type: "module" | "commonjs"): string {
 
 /** As JavaScript, with its file extension. */
 function sourceOf({ document, known }: Program): { text: string; end: string } {
+  if (document.endsWith(".js")) return { text: textOf(document), end: "mjs" };
   const all = [...textOf(document).matchAll(/^```(js|ts)\n([\s\S]*?)^```$/gm)];
   const [, language, text = ""] = all.find(([, , source = ""]) => source.includes(known)) ?? assert.fail(known);
   if (language === "js") return { text, end: "mjs" };
@@ -351,13 +361,15 @@ export function testInEveryState(
 
 /**
  * All JavaScript and TypeScript of the documents, except tests with their imports, and the examples of
- * test/helpers/api-examples.ts.
+ * test/helpers/api-examples.ts; and the examples with a parser of others.
  */
 export function documentedPrograms(): { document: string; text: string }[] {
   const pages = filesIn("src/docs", /\.md$/).filter((path) => !path.startsWith("src/docs/api/"));
-  return ["README.md", "src/EMBEDDING.md", ...pages].flatMap((document) =>
+  const fenced = ["README.md", "src/EMBEDDING.md", ...pages].flatMap((document) =>
     [...textOf(document).matchAll(/^```(?:js|mjs|cjs|ts|javascript|typescript)\n([\s\S]*?)^```$/gm)]
       .map(([, text = ""]) => ({ document, text }))
       .filter(({ text }) => !/"node:test"|^export /m.test(text)),
   );
+  const examples = ["test/examples/commander.js", "test/examples/yargs.js"];
+  return [...fenced, ...examples.map((document) => ({ document, text: textOf(document) }))];
 }

@@ -1,6 +1,6 @@
-// A tool with commands of another library: one in src/EMBEDDING.md, one in test/examples.
+// A tool with the commands of another library.
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, symlinkSync } from "node:fs";
+import { mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -10,8 +10,6 @@ import { scriptedBrowser } from "../helpers/scripted-browser.ts";
 import { example, writeTool } from "../helpers/tool.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const documented = readFileSync(join(root, "src", "EMBEDDING.md"), "utf8").matchAll(/^```js\n([\s\S]*?)^```$/gm);
-const recipes = [...[...documented].map(([, text = ""]) => text), example("yargs.js")];
 
 const installed = {
   commander: join(root, "test", "peers", "node_modules", "commander"),
@@ -19,7 +17,7 @@ const installed = {
 };
 for (const [library, place] of Object.entries(installed)) {
   test(`with ${library}, a tool's own commands and those of the login are in one program of 25 lines`, async (t) => {
-    const recipe = recipes.find((text) => text.includes(`from "${library}"`)) ?? assert.fail("there is none");
+    const recipe = example(`${library}.js`);
     assert.ok(
       recipe
         .trim()
