@@ -24,6 +24,7 @@ import {
 } from "../helpers/command.ts";
 import { accelerated, beforeItsWrite, fastClock, scene, type Scene } from "../helpers/scene.ts";
 import { sessionOf, signIn, storeSession } from "../helpers/stored-session.ts";
+import { until } from "../helpers/until.ts";
 
 const helperFile = fileURLToPath(new URL("process-lock-helper.ts", import.meta.url));
 const running = new Set<ChildProcess>();
@@ -275,6 +276,28 @@ test(
     assert.equal(await waiter.line(), "waits");
     process.kill(holder.pid, "SIGKILL");
     assert.match(await waiter.line(), /^got \d+ after [1-9]?\d?\d ms$/);
+  },
+);
+
+test(
+  "in a directory without sockets, a lock removes those that holders of other locks left in memory an hour ago",
+  namespaces,
+  async () => {
+    const at = folder();
+    const enter = await mounted("mount -t ramfs none . && mount -t tmpfs none /dev/shm", at);
+    const [program, ...rest] = [...enter, "ls", "/dev/shm"];
+    const sockets = (): string[] => spawnSync(program, rest, { encoding: "utf8" }).stdout.trim().split("\n");
+    const killed = await helper(enter, ":", ["hold", join(at, "one")]);
+    await killed.line();
+    process.kill(killed.pid, "SIGKILL");
+    await killed.ended;
+    const left = sockets();
+    assert.equal(left.length, 1);
+    const holder = await helper(enter, "touch -h -t 200001010000 /dev/shm/*", ["hold", join(at, "two")]);
+    await holder.line();
+    await until("the holder's own is the only one", () => sockets().length === 1 && sockets()[0] !== left[0]);
+    holder.tell();
+    await holder.ended;
   },
 );
 

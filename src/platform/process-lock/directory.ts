@@ -40,7 +40,7 @@ import {
   type ProcessLock,
   type Verdict,
 } from "./holder.ts";
-import { connectTo, listen, placeOfLifeSocket } from "./life-socket.ts";
+import { isNobodys, listen, placeOfLifeSocket } from "./life-socket.ts";
 
 export function contendForDirectory(path: string, clock: Clock, judge: Judge): Contender {
   const watch = new Watch();
@@ -220,11 +220,9 @@ async function sweep(path: string): Promise<void> {
     if (device === undefined) {
       for (const name of list(left)) remove(left, name);
       remove(left);
-    } else if (place?.isNextToLock === true && place.device === device) {
-      const connection = await connectTo(left);
-      if (connection !== "refused") connection?.close();
-      // In this order: a dead process cannot take the lock after this check, and its socket is the proof.
-      else if (readHolder(path)?.name.id !== id) quietly(() => unlinkSync(left));
+    } else if (place?.isNextToLock === true && place.device === device && (await isNobodys(left))) {
+      // Only now: a dead process cannot take the lock after this check, and its socket is the proof.
+      if (readHolder(path)?.name.id !== id) quietly(() => unlinkSync(left));
     }
   }
 }

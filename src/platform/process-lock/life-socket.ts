@@ -3,13 +3,27 @@
  * socket, too, is taken from a process at its end and at no other time.
  *
  * It is next to the lock, or, if that is not a local file system, in this machine's memory, where the processes of one
- * mount namespace meet. There its name cannot be known in advance, nor can others remove it (sticky). It is not the
- * lock's entry, since a Windows machine that shares the directory cannot remove a socket.
+ * mount namespace meet. There its name cannot be known in advance, nor can others remove it (sticky). An abstract socket
+ * would need no file, but its name is public (/proc/net/unix), and after its holder's death any user could take it, and
+ * so block the lock. It is not the lock's entry, since a Windows machine that shares the directory cannot remove a
+ * socket.
  */
-import { chmodSync, closeSync, constants, openSync, renameSync, statfsSync, statSync, unlinkSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  lstatSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  statfsSync,
+  statSync,
+  unlinkSync,
+} from "node:fs";
 import { connect, createServer } from "node:net";
-import { basename, dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { systemErrorCode } from "../../base/errors.ts";
+import { systemClock } from "../clock.ts";
 
 export interface SocketPlace {
   /** Of the file system, in hexadecimal. */
@@ -72,6 +86,7 @@ export function listen(path: string): (() => void) | undefined {
     chmodSync(`${path}~`, 0o600);
     // A process or thread that ends may remove what it bound. The proof that it ended must stay.
     renameSync(`${path}~`, path);
+    if (dirname(path) === memory) sweepMemory().catch(() => undefined);
   } catch {
     server.close();
     return undefined;
@@ -85,6 +100,37 @@ export function listen(path: string): (() => void) | undefined {
       unlinkSync(path);
     } catch {}
   };
+}
+
+/** For that long, in milliseconds, a dead holder's socket stays, to prove its lock free at once; then silence does. */
+const proofMs = 3_600_000;
+
+/**
+ * Removes sockets that killed holders left in memory, where nothing leads to them from their locks: some of this user's,
+ * with such names, to which the kernel refuses to connect. That is final: a socket listens before it gets its name, and
+ * no other gets the same one. Only after an hour does a bound socket without it (`~`) count as a killed process's; at
+ * worst a stopped one's, which then goes on without a socket. No link is followed, since only this user can replace what
+ * was examined (sticky).
+ */
+export async function sweepMemory(folder: string = memory): Promise<void> {
+  const uid = process.geteuid?.();
+  const madeUntil = systemClock.now() - proofMs;
+  const isLeft = (path: string): boolean => {
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    return found?.isSocket() === true && found.uid === uid && found.mtimeMs < madeUntil;
+  };
+  const paths = readdirSync(folder).flatMap((name) =>
+    /^[0-9a-f]{16}\.[0-9a-f]+~?$/.test(name) ? join(folder, name) : [],
+  );
+  for (const path of paths.filter(isLeft).slice(0, 16)) if (await isNobodys(path)) unlinkSync(path);
+}
+
+/** Whether a socket's process has ended. */
+export async function isNobodys(path: string): Promise<boolean> {
+  const connection = await connectTo(path);
+  if (connection === "refused") return true;
+  connection?.close();
+  return false;
 }
 
 export interface Connection {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fs, {
   linkSync,
   lstatSync,
+  lutimesSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -23,7 +24,7 @@ import type { AuthError } from "../../../src/base/errors.ts";
 import { systemClock, type Clock } from "../../../src/platform/clock.ts";
 import { newName } from "../../../src/platform/process-lock/entry.ts";
 import { judgeBySocket } from "../../../src/platform/process-lock/holder.ts";
-import { placeOfLifeSocket } from "../../../src/platform/process-lock/life-socket.ts";
+import { listen, placeOfLifeSocket, sweepMemory } from "../../../src/platform/process-lock/life-socket.ts";
 import {
   acquireProcessLock,
   inspectProcessLock,
@@ -507,5 +508,39 @@ test(
       if (superuser) process.seteuid?.(0);
     }
     assert.equal(await inspectProcessLock(path), undefined);
+  },
+);
+
+test(
+  "of what is in memory, only an old socket goes that is this user's, with a name of a lock, and nobody's",
+  linux,
+  async () => {
+    const { folder } = place();
+    const at = (name: string): string => join(folder, name);
+    const sockets = {
+      old: at("0123456789abcdef.1b"),
+      half: at("1123456789abcdef.1b~"),
+      young: at("2123456789abcdef.1b"),
+      alive: at("3123456789abcdef.1b"),
+      other: at("session-0123456789abcdef.1b"),
+    };
+    const stops = new Map<string, () => void>();
+    for (const path of Object.values(sockets)) stops.set(path, listen(path) ?? assert.fail("it does not listen"));
+    for (const [path, stop] of stops) {
+      // As a killed process leaves it.
+      if (path === sockets.alive) continue;
+      renameSync(path, `${path}.kept`);
+      stop();
+      renameSync(`${path}.kept`, path);
+    }
+    const [file, link] = [at("4123456789abcdef.1b"), at("5123456789abcdef.1b")];
+    writeFileSync(file, "");
+    symlinkSync(sockets.other, link);
+    for (const name of readdirSync(folder)) if (at(name) !== sockets.young) lutimesSync(at(name), 0, 0);
+    await sweepMemory(folder);
+    const { young, alive, other } = sockets;
+    assert.deepEqual(readdirSync(folder).sort().map(at), [young, alive, file, link, other]);
+    await sweepMemory(folder);
+    stops.get(alive)?.();
   },
 );
