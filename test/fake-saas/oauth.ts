@@ -16,20 +16,58 @@ export function oauthRoutes(state: FakeState): Route[] {
     "urn:ietf:params:oauth:grant-type:token-exchange": exchange("subject_token"),
     "urn:ietf:params:oauth:grant-type:jwt-bearer": exchange("assertion"),
   };
+  const token = tokenEndpoint(state, { authorization, device }, exchanges);
   return [
     ["GET", "/oauth/authorize", (request) => askForConsent(state, authorization, request)],
     ["POST", "/oauth/authorize", (request) => consent(authorization, request)],
-    ["POST", "/oauth/device", (request) => device.authorize(request)],
+    [
+      "POST",
+      "/oauth/device",
+      (request) => refusedClient(state, request) ?? refusedScope(state, formOf(request)) ?? device.authorize(request),
+    ],
     ["GET", "/device", ({ query }) => askForCode(state, query.get("user_code") ?? "")],
     ["POST", "/device", (request) => enterCode(device, request)],
-    ["POST", "/oauth/token", tokenEndpoint(state, { authorization, device }, exchanges)],
+    ["POST", "/oauth/token", (request) => refusedClient(state, request) ?? token(request)],
   ];
 }
 
+function refusedClient({ options: { clientId } }: FakeState, request: FakeRequest): Answer | undefined {
+  const form = formOf(request);
+  if (clientId === undefined || form === undefined || form.get("client_id") === clientId) return undefined;
+  return { ...failure(401, "invalid_client"), headers: { "Cache-Control": "no-store" } };
+}
+
+function refusedScope(
+  { options: { requiredScope } }: FakeState,
+  asked: URLSearchParams | undefined,
+): Answer | undefined {
+  const scopes = asked?.get("scope")?.split(" ") ?? [];
+  const isMissing = asked !== undefined && requiredScope !== undefined && !scopes.includes(requiredScope);
+  return isMissing ? failure(400, "invalid_scope", { error_description: `${requiredScope} is missing` }) : undefined;
+}
+
+/** What is wrong with a request for the user to see, since the client is not trusted. */
+function problemOf({ options: { clientId, redirectPath } }: FakeState, query: URLSearchParams): string | undefined {
+  if (clientId !== undefined && query.get("client_id") !== clientId) return "the client is not known";
+  const redirectUri = query.get("redirect_uri") ?? "";
+  const { pathname = "", search = "" } = URL.canParse(redirectUri) ? new URL(redirectUri) : {};
+  return redirectPath === undefined || pathname + search === redirectPath
+    ? undefined
+    : "the redirect URL is not registered";
+}
+
 function askForConsent(state: FakeState, authorization: AuthorizationEndpoint, { query }: FakeRequest): Answer {
-  const begun = authorization.begin(query);
+  const problem = problemOf(state, query);
+  const begun = problem === undefined ? authorization.begin(query) : { problem };
   if ("problem" in begun) return page(400, "Bad request", begun.problem);
   if ("status" in begun) return begun;
+  if (refusedScope(state, query) !== undefined) {
+    const address = new URL(query.get("redirect_uri") ?? "");
+    const error_description = `${state.options.requiredScope} is missing`;
+    const parameters = { error: "invalid_scope", error_description, state: query.get("state") ?? "" };
+    for (const [name, value] of Object.entries(parameters)) address.searchParams.set(name, value);
+    return { status: 302, headers: { Location: address.href, "Cache-Control": "no-store" } };
+  }
   return consentPage(`${state.options.basePath}/oauth/authorize`, begun.pending, begun.scope, state.users);
 }
 

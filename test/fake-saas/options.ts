@@ -3,6 +3,12 @@ import type { UserName } from "./users.ts";
 
 /** All may change while it runs, through `saas.options`. Durations are in the unit they name. */
 export interface FakeOptions extends IssuerOptions {
+  /** The only known client; undefined: any. */
+  clientId: string | undefined;
+  /** The only accepted redirect path; undefined: any. */
+  redirectPath: string | undefined;
+  /** Required in every login. */
+  requiredScope: string | undefined;
   /** 0, the default, takes a free one, which restarts keep. */
   port: number;
   /** `127.0.0.1` by default. */

@@ -89,7 +89,11 @@ export class FakeSaas extends FakeState {
   /** A session without a browser; returns a token response. Not counted as a login. */
   issue(options: SessionRequest & { expiresIn?: number } = {}): TokenAnswer & { refresh_token: string } {
     const { expiresIn = this.options.accessTokenSeconds } = options;
-    const { refresh_token = "", ...rest } = issueTokens(this, openSession(this, options), { expiresIn });
+    const { refresh_token = "", ...rest } = issueTokens(
+      this,
+      openSession(this, { clientId: this.options.clientId ?? "", ...options }),
+      { expiresIn },
+    );
     return { ...rest, refresh_token };
   }
 

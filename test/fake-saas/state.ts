@@ -58,6 +58,11 @@ export class FakeState extends Issuer {
     return this.options.now() + this.options.clockOffsetMs;
   }
 
+  /** Refresh tokens stay good. */
+  expireAccessTokens(): void {
+    for (const token of this.accessTokens.values()) token.expiresAt = this.now() - 1;
+  }
+
   /** Requests for a path. */
   count(path: string, filter: (request: FakeRequest) => boolean = () => true): number {
     return this.requests.filter((request) => request.path === path && filter(request)).length;

@@ -34,12 +34,10 @@ export class AuthorizationEndpoint {
    * else as a redirect.
    */
   begin(query: URLSearchParams): { pending: string; scope: string } | { problem: string } | Answer {
-    const { clientId, redirectPath, requiredScope } = this.#issuer.options;
     const get = (name: string): string => query.get(name) ?? "";
     const redirectUri = get("redirect_uri");
     if (new Set(query.keys()).size !== query.size) return { problem: "a parameter is repeated" };
-    if (clientId !== undefined && get("client_id") !== clientId) return { problem: "the client is not known" };
-    if (!isLoopback(redirectUri, redirectPath)) return { problem: "the redirect URL is not registered" };
+    if (!isLoopback(redirectUri)) return { problem: "the redirect URL is not registered" };
 
     const [state, scope] = [get("state"), get("scope")];
     const refuse = (error: string, description: string): Answer =>
@@ -48,8 +46,6 @@ export class AuthorizationEndpoint {
     if (!/^[\w-]{22,}$/.test(state)) return refuse("invalid_request", "state has fewer than 128 bits");
     if (get("code_challenge_method") !== "S256") return refuse("invalid_request", "code_challenge_method must be S256");
     if (!/^[\w-]{43}$/.test(get("code_challenge"))) return refuse("invalid_request", "code_challenge is not S256");
-    if (requiredScope !== undefined && !scope.split(" ").includes(requiredScope))
-      return refuse("invalid_scope", `${requiredScope} is missing`);
 
     const pending = randomUUID();
     this.#pending.set(pending, {
@@ -113,8 +109,7 @@ export class AuthorizationEndpoint {
   }
 }
 
-/** RFC 8252 §7.3: any port, but host and path as registered. */
-function isLoopback(text: string, path: string | undefined): boolean {
-  if (!/^http:\/\/(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?\//.test(text) || !URL.canParse(text)) return false;
-  return path === undefined || new URL(text).pathname + new URL(text).search === path;
+/** RFC 8252 §7.3: any port. */
+function isLoopback(text: string): boolean {
+  return /^http:\/\/(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?\//.test(text) && URL.canParse(text);
 }

@@ -29,18 +29,15 @@ export class DeviceEndpoint {
 
   /** RFC 8628 §3.1 and §3.2. */
   authorize(request: FakeRequest): Answer {
-    const { clientId, requiredScope, deviceIntervalSeconds: interval, deviceCodeSeconds } = this.#issuer.options;
+    const { deviceIntervalSeconds: interval, deviceCodeSeconds } = this.#issuer.options;
     const form = formOf(request);
-    const scope = form?.get("scope") ?? "";
     if (form === undefined) return failure(400, "invalid_request");
-    if (clientId !== undefined && form.get("client_id") !== clientId) return failure(401, "invalid_client");
-    if (requiredScope !== undefined && !scope.split(" ").includes(requiredScope)) return failure(400, "invalid_scope");
     const deviceCode = this.#issuer.mint("device_code", "dc");
     const userCode = newUserCode();
     this.#grants.set(deviceCode, {
       clientId: form.get("client_id") ?? "",
       userCode,
-      scope,
+      scope: form.get("scope") ?? "",
       expiresAt: this.#issuer.now() + deviceCodeSeconds * 1000,
       intervalMs: (interval ?? 5) * 1000,
       lastPollAt: -Infinity,

@@ -11,12 +11,6 @@ export interface IssuerUser {
 
 /** How an issuer behaves. Durations are in the unit that they name. */
 export interface IssuerOptions {
-  /** The only known client; undefined: any. */
-  clientId: string | undefined;
-  /** The only accepted redirect path; undefined: any. */
-  redirectPath: string | undefined;
-  /** Required in every login. */
-  requiredScope: string | undefined;
   accessTokenSeconds: number;
   refreshTokenSeconds: number;
   /** False: a refresh returns no new refresh token, and the old one stays good. */
@@ -30,9 +24,6 @@ export interface IssuerOptions {
 }
 
 export const issuerDefaults: IssuerOptions = {
-  clientId: undefined,
-  redirectPath: undefined,
-  requiredScope: undefined,
   accessTokenSeconds: 3600,
   refreshTokenSeconds: 90 * 24 * 3600,
   rotate: true,
@@ -122,10 +113,5 @@ export abstract class Issuer {
     if (session === undefined || session.ended !== undefined) return;
     session.ended = error;
     this.counters.revocations += 1;
-  }
-
-  /** Refresh tokens stay good. */
-  expireAccessTokens(): void {
-    for (const token of this.accessTokens.values()) token.expiresAt = this.now() - 1;
   }
 }

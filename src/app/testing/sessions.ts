@@ -28,7 +28,7 @@ export function openSession(issuer: Issuer, options: SessionRequest = {}): Issue
   const session: IssuerSession = {
     id: `ses_${randomUUID()}`,
     user: options.user ?? "alice",
-    clientId: options.clientId ?? issuer.options.clientId ?? "",
+    clientId: options.clientId ?? "",
     scope: options.scope ?? "offline_access api.read api.write",
     nonce: options.nonce,
     authFlow: options.authFlow ?? "authorization_code",

@@ -19,10 +19,8 @@ export function tokenEndpoint(
     ...more,
   };
   const answer: Handler = (request) => {
-    const { clientId } = issuer.options;
     const form = formOf(request);
     if (form === undefined) return failure(400, "invalid_request", { error_description: "expected a form" });
-    if (clientId !== undefined && form.get("client_id") !== clientId) return failure(401, "invalid_client");
     return grants[form.get("grant_type") ?? ""]?.(form) ?? failure(400, "unsupported_grant_type");
   };
   return (request) => {
