@@ -18,7 +18,7 @@ import { readJsonArray, readJsonObject } from "../../input.ts";
 import type { Output } from "../../output.ts";
 
 const routingOptions = {
-  provider: { value: "NAME", help: "tracker, such as github" },
+  provider: { value: "NAME", help: "tracker, such as github; required" },
   binding: { value: "REF", help: "binding reference" },
   project: { value: "SLUG", help: "project, instead of --binding" },
 } satisfies Record<string, OptionSpec>;
@@ -27,7 +27,7 @@ const callOptions = {
   limit: { range: [1, 1000], value: "N", help: "maximum number of items" },
   cursor: { value: "CURSOR", help: "cursor of the previous page" },
   filters: { value: "JSON", help: "JSON, @FILE, or @- for stdin" },
-  items: { short: "d", value: "JSON", help: "JSON array, @FILE, or @- for stdin" },
+  items: { short: "d", value: "JSON", help: "JSON array, @FILE, or @- for stdin; required" },
   "no-pull": { help: "only send" },
   key: { value: "KEY", help: "issue key, such as ENG-12" },
   candidate: { value: "TOKEN", help: "candidate_token of the board" },
