@@ -43,7 +43,5 @@ export function text({ name, service, clientId, variable }: Identity): string {
 ${variables}
 
 The first of these sets the profile in use: --profile; ${variable("PROFILE")}; "auth switch PROFILE --here" in this directory, or in the
-nearest one above; "auth switch PROFILE".
-
-A WebSocket fails if the runtime cannot use the proxy for it.`;
+nearest one above; "auth switch PROFILE".`;
 }

@@ -24,7 +24,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     },
     {
       id: "code-verifier",
-      text: "Without the verifier, a stolen authorization code is useless. Only the token endpoint gets the verifier (RFC 7636).",
+      text: "A stolen authorization code is useless without the verifier. Only the token endpoint gets it (RFC 7636).",
     },
     {
       id: "issuer-mix-up",
@@ -40,7 +40,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     },
     {
       id: "agent-socket",
-      text: "An agent gives access tokens and proofs only to clients with its 256-bit secret, for one service. Other users cannot connect, except with --shared or --port; on Node.js, the agent limits their connections. Commands do not send the secret, and trust only an agent with the secret. Nobody in between can read the response.",
+      text: "An agent gives access tokens and proofs only to clients with its 256-bit secret, for one service. Other users cannot connect, except with --shared or --port; on Node.js, the agent limits their connections. Commands trust only an agent with the secret, and never send it. Nobody in between can read the response.",
     },
     {
       id: "resource-parent",
@@ -69,7 +69,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     },
     {
       id: "tokens-bound",
-      text: "With DPoP (RFC 9449), access and refresh tokens are useless without their key. The sealed session contains the key; no request sends it.",
+      text: "With DPoP (RFC 9449), tokens are useless without their key. The sealed session contains the key; no request sends it.",
     },
     {
       id: "id-token",
@@ -124,19 +124,18 @@ ${securityClaims(identity)
 
 What is not protected:
 
-- Your own programs and administrators can do what you can: run "auth token", read memory and the machine key, hold the lock, fill the
-  disk.
+- Your own programs and administrators can do what you can: get tokens, read the machine key, hold the lock, fill the disk.
 - Another user can take the port of a stopped http service on this machine, and get your requests.
 - Another user can delay a login, or an agent on a port, with a flood of requests.
 - "npx ${identity.name}" prefers a program of this name in node_modules/.bin of the current directory.
 - Without RFC 9207, a hostile issuer can register your redirect URL at a server with open registration. It then gets a session
   there. Approve only on the host shown in the terminal.
 - Without RFC 9207, two services with the default endpoints share a redirect path. A hostile one can get the other's session.
-- A resource can use its token elsewhere, unless the issuer limits tokens to one resource (RFC 8707).
+- A resource can use its token elsewhere, unless the issuer limits it to that resource (RFC 8707).
 - A client secret goes to every issuer that you log in to.
 - Anyone who can change a cluster's kubeconfig entry gets what kubectl sends there.
 - A leaked access token is valid until it expires, unless DPoP binds it to a key.
-- A session copied with its key uses the same refresh token. If the service detects reuse, refreshing both copies ends the session.
+- A copy of a session with its key has the same refresh token. Refreshing both ends the session if the service detects reuse.
 - On macOS with BROWSER set, another user can open your login first, with their own account. "Logged in as" names the account.
 - A stolen secret of "auth agent" gives access tokens until the agent ends.`;
 }
