@@ -1,7 +1,7 @@
 import { accountInUse, fetchAs } from "./account-requests.ts";
 import type { App } from "./app.ts";
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
-import { AuthError, hint } from "../base/errors.ts";
+import { teamOf } from "../sync/queue.ts";
 import { trackerClient, type TrackerClient } from "../tracker/client.ts";
 
 interface Access {
@@ -30,9 +30,5 @@ export function trackerClientOf(app: App): TrackerClient {
 
 async function accessInUse(app: App): Promise<Access> {
   const account = await accountInUse(app);
-  if (account.team === null)
-    throw new AuthError("access_denied", "this account has no team, and a tracker needs one", {
-      hint: hint`Join a team, then update the list: ${{ command: "auth status", options: ["--check"] }}`,
-    });
-  return { team: account.team, fetch: fetchAs(app, account) };
+  return { team: teamOf(account, "a tracker needs"), fetch: fetchAs(app, account) };
 }

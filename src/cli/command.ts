@@ -27,7 +27,6 @@ export interface OptionSpec {
   readonly isSaved?: true;
   /** In the second group of the help. */
   readonly isAdvanced?: true;
-  /** At most 60 characters. */
   readonly help: string;
 }
 
@@ -70,9 +69,7 @@ export interface TopicEntry {
   readonly summary: string;
   /** A choice that a tool with a built-in issuer does not offer. */
   readonly isOfUsers?: true | undefined;
-  /**
-   * Loads the topic's text for a tool's name, see `page` for its line breaks.
-   */
+  /** See `page` for its line breaks. */
   readonly load: () => Promise<(identity: Identity) => string>;
 }
 
@@ -141,7 +138,6 @@ export function typedCommand(
   return { command: commandName({ usage }), kept: [...positionals.map((word): [string] => [word]), ...options] };
 }
 
-/** An error in the command line, with the nearest correction. */
 export function usageError(message: string, hint: Hint | string): AuthError {
   return new AuthError("usage_invalid", message, { hint });
 }

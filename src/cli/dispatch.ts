@@ -139,7 +139,6 @@ async function groupRequest(
   );
 }
 
-/** The most likely option, of a command below. */
 async function optionBelow(
   typed: string,
   words: readonly string[],

@@ -58,7 +58,6 @@ const groupExamples: Readonly<Record<string, readonly string[]>> = {
   tracker: ["tracker status --provider github --project my-project", "tracker tickets --provider linear"],
 };
 
-/** The next words of the commands that begin with `words`, each with what it does. */
 export function wordsAfter(
   words: readonly string[],
   entries: readonly CommandEntry[],

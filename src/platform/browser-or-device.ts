@@ -195,7 +195,6 @@ const paths = [
   "/proc/sys/fs/binfmt_misc/WSLInterop-late",
 ];
 
-/** Never fails: unreadable counts as absent. */
 export function readFacts(env: EnvironmentFacts["env"]): EnvironmentFacts {
   const { platform } = process;
   const read = (path: string): [string, string][] => {

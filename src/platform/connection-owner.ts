@@ -11,7 +11,6 @@ export type ConnectionOwner = "own" | "foreign" | "unknown";
 
 export type Ends = Partial<Pick<Socket, "remoteAddress" | "remotePort" | "localAddress" | "localPort">>;
 
-/** Whether this process can read the owners of connections. */
 export function tellsOwners(): boolean {
   return process.platform === "linux" && textOf("/proc/net/tcp") !== "";
 }

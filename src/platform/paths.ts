@@ -8,7 +8,6 @@ const { lstatSync, realpathSync } = process.getBuiltinModule("node:fs");
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** In {@link configFolder}. */
 export const keysFile = "keys";
 
 /**

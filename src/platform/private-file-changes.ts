@@ -96,7 +96,6 @@ export function removePrivateFolder(path: string): void {
   explained(path, () => rmSync(path, { recursive: true, force: true }));
 }
 
-/** Renames a private file to an unused name, which it returns. */
 export function moveAside(path: string): string {
   let aside = `${path}.1`;
   for (let number = 2; existsSync(aside); number += 1) aside = `${path}.${number}`;

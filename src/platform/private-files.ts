@@ -14,7 +14,6 @@ const { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, stat
  * On Windows modes say nothing: the profile directory's access control list, inherited by new files, keeps others out.
  */
 const posix = process.platform !== "win32";
-/** In bytes. */
 export const maxBytes: number = 16 * 1024 * 1024;
 
 export const folderVariable: ToolVariable = { variable: "CONFIG_DIR" };

@@ -202,7 +202,6 @@ function openFolder(folder: string): number | undefined {
   return process.platform === "win32" || !mayFlush ? undefined : openSync(folder, constants.O_RDONLY);
 }
 
-/** Of a file system that cannot flush a directory. */
 function isUnflushable(error: unknown): boolean {
   return systemErrorCode(error) === "EINVAL";
 }

@@ -42,7 +42,6 @@ export function readUserFile(path: string, most: number): Buffer {
   throw tooLong(`"${path}"`, most);
 }
 
-/** @param what - the file or other source */
 export function tooLong(what: string, most: number): AuthError {
   return new AuthError("usage_invalid", `${what} is longer than ${most} bytes, the maximum`, {
     hint: "Send less, or in several parts",

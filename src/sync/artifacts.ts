@@ -3,12 +3,11 @@ import { createHash } from "node:crypto";
 import { extname } from "node:path";
 import { AuthError, isTransient } from "../base/errors.ts";
 import { isTransientStatus } from "../http/retry.ts";
-import { drainFailure } from "./batch-answer.ts";
 import type { DrainOptions } from "./event-drain.ts";
 import { queueEntry } from "./queue-file.ts";
 import type { QueueItem } from "./queue-folder.ts";
 import type { QueueScope } from "./queue.ts";
-import { requestService, serviceText, type ServiceAnswer } from "./service-request.ts";
+import { drainFailure, requestService, serviceText, type ServiceAnswer } from "./service-request.ts";
 
 const path = "/api/dossier/push-content/";
 const timeoutMs = 30_000;

@@ -1,14 +1,12 @@
-import { NotAuthenticatedError, ServiceError, hint, type AuthError } from "../base/errors.ts";
+import type { AuthError } from "../base/errors.ts";
 import { isJsonObject, parseJson, type JsonObject } from "../http/json-members.ts";
-import { whenToRetry, isTransientStatus } from "../http/retry.ts";
-import { type ServiceAnswer, serviceText } from "./service-request.ts";
+import { drainFailure, type ServiceAnswer, serviceText } from "./service-request.ts";
 
 /** Others stay queued unchanged. */
 export type EventVerdict =
   | { kind: "delivered" | "duplicate" | "pending" }
   | {
       kind: "rejected";
-      /** Such as `schema_mismatch`. */
       category: string | undefined;
       reason: string;
       final: boolean;
@@ -57,32 +55,6 @@ function halve(sent: readonly string[], verdict: EventVerdict): BatchVerdict {
   const [only] = sent;
   if (sent.length > 1 || only === undefined) return { events: new Map(), next: "halve" };
   return { events: new Map([[only, verdict]]), next: "continue" };
-}
-
-/** Neither the event's fault nor the artifact's. */
-export function drainFailure(status: number, retryAfterMs: number | undefined, what: string): AuthError {
-  if (status === 401)
-    return new NotAuthenticatedError("the service rejects the access token, even after a refresh", {
-      code: "session_ended",
-    });
-  const facts = { status, retryAfterMs };
-  if (status === 403) {
-    return new ServiceError("access_denied", "the service rejects events from this account for this team (403)", {
-      ...facts,
-      hint: hint`See your teams: ${{ command: "auth team" }}`,
-    });
-  }
-  const isPassing = isTransientStatus(status);
-  return new ServiceError(
-    isPassing ? "service_unavailable" : "service_answer_invalid",
-    `the service returned ${status} to ${what}`,
-    {
-      ...facts,
-      hint: isPassing
-        ? hint`Try again ${retryAfterMs === undefined ? "later" : whenToRetry(retryAfterMs)}: ${{ command: "sync now" }}`
-        : hint`Check the URL of the service: ${{ command: "auth status" }}`,
-    },
-  );
 }
 
 function judgeResult(result: JsonObject): EventVerdict | undefined {

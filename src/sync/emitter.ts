@@ -20,7 +20,6 @@ export interface EmitterOptions {
   queue: SyncQueue;
   lamport: LamportClock;
   clock: Clock;
-  /** From {@link nodeId}. */
   nodeId: string;
   /** Called for every group of events: profile and account change while a process runs. */
   origin: () => Promise<Origin>;

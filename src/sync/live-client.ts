@@ -2,11 +2,11 @@ import type * as runtime from "../base/runtime-types.ts";
 import { retryDelay, type RetryFacts } from "../http/retry.ts";
 import { type ConnectionOptions, holdConnection, type Socket } from "../auth/websocket/connection.ts";
 import type { WebSocketTicket } from "../auth/websocket/ticket.ts";
-import { AuthError, isTransient, ServiceError, hint } from "../base/errors.ts";
+import { AuthError, isTransient, ServiceError } from "../base/errors.ts";
 import type { EventEnvelope } from "./events.ts";
 import { heartbeat } from "./heartbeat.ts";
 import { type LiveFrame, type LiveMessage, type LiveState, parseFrame } from "./live-message.ts";
-import { type Account, isSameAccount } from "./queue.ts";
+import { type Account, isSameAccount, teamOf } from "./queue.ts";
 
 /** @internal */
 export interface LiveClientOptions extends Pick<ConnectionOptions, "clock" | "WebSocket" | "through"> {
@@ -122,11 +122,7 @@ class Live implements LiveClient {
   async #connectOnce(stop: AbortSignal): Promise<void> {
     const { account: currentAccount, ticket: getTicket } = this.#options;
     const account = await currentAccount(stop);
-    if (account.team === null)
-      throw new AuthError("access_denied", "this account has no team, and live updates need one", {
-        hint: hint`Join a team, then update the list: ${{ command: "auth status", options: ["--check"] }}`,
-      });
-    const ticket = await getTicket(account.team, stop, account);
+    const ticket = await getTicket(teamOf(account, "live updates need"), stop, account);
     // After another login in between, ticket and events would be that user's.
     if (!isSameAccount(account, await currentAccount(stop))) return;
     const onOpen = (socket: Socket): void => {

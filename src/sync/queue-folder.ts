@@ -6,7 +6,7 @@ import { systemErrorCode } from "../base/errors.ts";
 import { mayFlush, moveFile, syncFolder, writesThrough } from "../platform/replace-file.ts";
 import { firstNames, namesIn, removeFiles, removeFilesBefore } from "../platform/large-folder.ts";
 import { ensurePrivateFolder, replacePrivateFile } from "../platform/private-file-changes.ts";
-import { unwritable } from "../platform/unwritable.ts";
+import { explained, unwritable } from "../platform/unwritable.ts";
 import {
   appendLine,
   closeOpenFiles,
@@ -116,11 +116,7 @@ export class QueueFolder {
 
   /** For the one process that drains or moves this queue. */
   closeOpenFiles(): void {
-    try {
-      closeOpenFiles(this.#waiting);
-    } catch (cause) {
-      throw unwritable(this.#waiting, cause);
-    }
+    explained(this.#waiting, () => closeOpenFiles(this.#waiting));
   }
 
   names(): string[] {

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { AuthError, hint } from "../base/errors.ts";
 import { parseJson } from "../http/json-members.ts";
 import type { Clock } from "../platform/clock.ts";
 import { ensurePrivateFolder, replacePrivateFile } from "../platform/private-file-changes.ts";
@@ -154,6 +155,14 @@ function hash(...parts: readonly (string | null)[]): string {
 
 function unassigned(profile: string, service: string | null): string {
   return hash("profile", profile, service);
+}
+
+/** @throws {@link AuthError} `access_denied` if the account has none; `what` needs one */
+export function teamOf({ team }: Account, what: string): string {
+  if (team !== null) return team;
+  throw new AuthError("access_denied", `this account has no team, and ${what} one`, {
+    hint: hint`Join a team, then update the list: ${{ command: "auth status", options: ["--check"] }}`,
+  });
 }
 
 export function isSameAccount(a: Account | undefined, b: Account): boolean {

@@ -1,10 +1,10 @@
 import type { AuthorizedFetch, AuthorizedRequestInit } from "../auth/authorized-fetch.ts";
-import { isTransient, NotAuthenticatedError } from "../base/errors.ts";
+import { hint, isTransient, NotAuthenticatedError, ServiceError, type AuthError } from "../base/errors.ts";
 import { excerpt } from "../base/secret.ts";
 import { oneLine } from "../base/text.ts";
 import { isJsonObject, type JsonObject, textOf } from "../http/json-members.ts";
 import { readJsonObject } from "../http/request.ts";
-import { retryAfter } from "../http/retry.ts";
+import { isTransientStatus, retryAfter, whenToRetry } from "../http/retry.ts";
 import type { BatchLimits } from "./batch.ts";
 
 export interface ServiceAccess {
@@ -42,6 +42,32 @@ export function serviceText(value: unknown): string | undefined {
   // A service that quotes the request quotes the token too.
   const line = excerpt(oneLine(textOf(value) ?? ""), 500);
   return line === "" ? undefined : line;
+}
+
+/** Neither the event's fault nor the artifact's. */
+export function drainFailure(status: number, retryAfterMs: number | undefined, what: string): AuthError {
+  if (status === 401)
+    return new NotAuthenticatedError("the service rejects the access token, even after a refresh", {
+      code: "session_ended",
+    });
+  const facts = { status, retryAfterMs };
+  if (status === 403) {
+    return new ServiceError("access_denied", "the service rejects events from this account for this team (403)", {
+      ...facts,
+      hint: hint`See your teams: ${{ command: "auth team" }}`,
+    });
+  }
+  const isPassing = isTransientStatus(status);
+  return new ServiceError(
+    isPassing ? "service_unavailable" : "service_answer_invalid",
+    `the service returned ${status} to ${what}`,
+    {
+      ...facts,
+      hint: isPassing
+        ? hint`Try again ${retryAfterMs === undefined ? "later" : whenToRetry(retryAfterMs)}: ${{ command: "sync now" }}`
+        : hint`Check the URL of the service: ${{ command: "auth status" }}`,
+    },
+  );
 }
 
 export interface SyncHealth {

@@ -116,7 +116,6 @@ function withQuery(path: string, fields: readonly Field[]): string {
   return fields.length === 0 ? path : `${path}${path.includes("?") ? "&" : "?"}${query}`;
 }
 
-/** The user's headers, and the defaults not replaced by them. */
 function headersOf(lines: readonly string[], body: Buffer | undefined): Headers {
   const headers = new Headers();
   for (const line of lines) {

@@ -11,7 +11,6 @@ import { yesOrNo } from "../yes-or-no.ts";
  * Offers a login after a typed command that needs one, if its output goes to the terminal, and not in a CI job. The
  * command then starts again, so nothing may have been printed or read yet.
  *
- * @param error - of the command
  * @param run - runs a command line, or the same one again
  * @returns the exit code; undefined where no user can be asked, or a login would not help
  * @throws {@link NotAuthenticatedError} when another user logged in than before: the command was not theirs

@@ -235,7 +235,6 @@ const placeOptions: readonly string[] = [
 ];
 const isPlain = (option: string): boolean => !placeOptions.includes(option);
 
-/** For a tool with a built-in issuer. */
 export const loginAtBuiltInIssuer: Command = {
   ...command,
   usage: "auth login",
