@@ -10,7 +10,7 @@ let ofThisProcess: Auth | undefined;
  * The login of this package's own command, one for the process: `await getTokenManager().getAccessToken()`.
  *
  * @param options - what differs, such as `{ profile: "work" }`, for a separate login
- * @throws AuthError `configuration_invalid` for an unusable variable
+ * @throws as {@link createAuth}
  */
 export function getTokenManager(options?: Partial<AuthOptions>): Auth {
   return options === undefined ? (ofThisProcess ??= authOf(appFor(undefined))) : authOf(appFor(options));

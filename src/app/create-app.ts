@@ -40,7 +40,8 @@ export function appFor(options: Partial<AuthOptions> | undefined): App {
 export function createApp(overrides: AppOverrides = {}): App {
   requireKnownOptions(overrides);
   const { toolIdentity: identity = ownIdentity, env: variables = process.env, store: shared } = overrides;
-  const { platform = process.platform, clock = systemClock, redirectPath, trustedHosts, browser } = overrides;
+  const { platform } = process;
+  const { clock = systemClock, redirectPath, trustedHosts, browser } = overrides;
   const { command = basename(process.argv[1] ?? "a program") } = overrides;
   const env = withoutSecrets(variables, identity);
   const effects: Effects = { unknown: 0 };

@@ -40,8 +40,6 @@ export interface AuthOptions {
   /** Hosts other than the issuer's, with a port unless it is the default, where a login may begin; by default, the login asks. */
   trustedHosts?: readonly string[] | undefined;
   env?: Environment;
-  /** `process.platform` by default. Decides directories, modes and the keychain. */
-  platform?: runtime.Platform;
   /** May decide the profile; by default the working directory. */
   cwd?: string;
   clock?: Clock;

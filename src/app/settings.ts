@@ -135,7 +135,6 @@ const optionNames: Record<keyof AppOverrides, true> = {
   redirectPath: true,
   trustedHosts: true,
   env: true,
-  platform: true,
   cwd: true,
   clock: true,
   fetch: true,

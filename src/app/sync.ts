@@ -32,5 +32,4 @@ export type { DrainReport, Rejection } from "../sync/event-drain.ts";
 export type { EventEnvelope, EventInput } from "../sync/events.ts";
 export type { LiveClient } from "../sync/live-client.ts";
 export type { LiveMessage, LiveState } from "../sync/live-message.ts";
-export type { Account } from "../sync/queue.ts";
 export type { SyncNotice, SyncOptions, SyncRuntime } from "../sync/runtime.ts";

@@ -210,9 +210,9 @@ export function isAuthErrorCode(text: unknown): text is KnownErrorCode {
 }
 
 /**
- * Whether a value is an error of this library, from any copy of the package.
+ * Whether what was caught is an error of this library, from any copy of the package.
  *
- * @param value - what was caught
+ * @param value - see {@link AuthError}
  */
 export function isAuthError(value: unknown): value is AuthError {
   return value instanceof Error && "code" in value && isAuthErrorCode(value.code) && "hint" in value;
@@ -221,7 +221,7 @@ export function isAuthError(value: unknown): value is AuthError {
 /**
  * Whether another try may succeed: the network, the service, a lock or the shared store is unavailable.
  *
- * @param value - what was caught
+ * @param value - see {@link isAuthError}
  */
 export function isTransient(value: unknown): value is AuthError {
   return (

@@ -1,5 +1,4 @@
 import type { Identity, OwnCommands } from "./identity.ts";
-import type * as runtime from "./runtime-types.ts";
 
 /** Without the tool's name, which depends on the program. */
 export interface ToolCommand {
@@ -57,7 +56,7 @@ export const issuersMistake: Hint = ["Report this to the operator of the issuer"
 export interface HintContext {
   readonly identity: Identity;
   /** For quotes and variables; `process.platform` by default. */
-  readonly platform?: runtime.Platform;
+  readonly platform?: string;
   /** The profile in use, for a login that names none. */
   readonly profile?: string | undefined;
   /** To run again. */

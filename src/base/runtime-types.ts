@@ -9,11 +9,6 @@ type Global<Name extends string, Otherwise> = typeof globalThis extends {
   ? Instance
   : Otherwise;
 
-/** As `process.platform`. */
-export type Platform = typeof globalThis extends { readonly process: { readonly platform: infer Name } }
-  ? Name
-  : string;
-
 /** Cancels work (DOM, interface AbortSignal). */
 export type AbortSignal = Global<
   "AbortSignal",

@@ -87,7 +87,7 @@ export interface JsonOutput {
     readonly scope: string;
     readonly resource?: string;
     readonly tokenType: "Bearer" | "DPoP";
-    /** `PORT`: the first free one of 28888 to 28898, else any. */
+    /** `PORT`: chosen when the login begins. */
     readonly redirectUri?: string;
     readonly endpoints: { readonly login: string; readonly token: string; readonly registration?: string };
     /** Absent if the program keeps the session. */

@@ -183,7 +183,7 @@ function waitingFor({ work, host, pid }: AwaitedWork): string {
  * time.
  */
 function mayNeedKeychain(argv: readonly string[], tool: Tool & { readonly env: Environment }): boolean {
-  const { toolIdentity: identity, env, platform = process.platform, folder, storage, store, keychain } = tool;
+  const { toolIdentity: identity, env, folder, storage, store, keychain } = tool;
   const isOther =
     [storage, store, keychain].some((own) => own !== undefined) ||
     ["ACCESS_TOKEN", "AGENT", "IDENTITY"].some((name) => env[identity.variable(name)]);
@@ -191,7 +191,7 @@ function mayNeedKeychain(argv: readonly string[], tool: Tool & { readonly env: E
     return false;
   try {
     const keys = readPrivateFile(
-      join(folder === undefined ? configFolder(identity, env, platform) : resolve(folder), keysFile),
+      join(folder === undefined ? configFolder(identity, env, process.platform) : resolve(folder), keysFile),
     );
     return keys !== undefined && /"source": "(\w+)"/.exec(keys.toString())?.[1] === "keychain";
   } catch {

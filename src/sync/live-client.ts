@@ -37,6 +37,7 @@ export interface LiveClient {
    *
    * @returns true once the service confirms that it has the event; false for another account's, or after 10 seconds,
    *   harmlessly: the event is queued, and its `event_id` makes a second delivery a duplicate
+   * @internal
    */
   deliver(event: EventEnvelope, account: Account): Promise<boolean>;
   /**

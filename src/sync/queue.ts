@@ -9,7 +9,7 @@ import { acquireProcessLock } from "../platform/process-lock/process-lock.ts";
 import { firstNames, namesIn } from "../platform/large-folder.ts";
 import { QueueFolder } from "./queue-folder.ts";
 
-/** The owner of events. */
+/** The owner of events. @internal */
 export interface Account {
   service: string;
   /** `user_id` of `/api/v1/me`. */

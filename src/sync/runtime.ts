@@ -21,7 +21,8 @@ export type SyncNotice =
 export interface SyncOptions {
   /** For every event; its own members take precedence. */
   context?: Pick<EventInput, "project_uuid" | "project_slug" | "git_branch" | "head_commit_sha" | "repo_slug">;
-  live?: Pick<LiveClient, "deliver">;
+  /** Sends events at once. */
+  live?: LiveClient;
   /** Between background drains; 60,000 by default. */
   intervalMs?: number;
   /** Keeps the process alive; false by default. */
@@ -31,7 +32,9 @@ export interface SyncOptions {
 }
 
 /** @internal */
-export interface SyncRuntimeOptions extends SyncOptions, Pick<EmitterOptions, "clock" | "nodeId" | "origin"> {
+export interface SyncRuntimeOptions
+  extends Omit<SyncOptions, "live">,
+    Pick<EmitterOptions, "clock" | "nodeId" | "origin" | "live"> {
   folder: string;
   /** With the account's tokens only. */
   fetch: (account: Account) => AuthorizedFetch | Promise<AuthorizedFetch>;

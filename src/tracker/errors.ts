@@ -40,7 +40,7 @@ type Facts = ConstructorParameters<typeof TrackerError>[1];
 /**
  * A failed tracker call's {@link TrackerError}; undefined for other errors.
  *
- * @param error - what was caught
+ * @param error - see {@link TrackerError}
  */
 export function trackerFacts(error: unknown): TrackerError | undefined {
   if (error instanceof TrackerError) return error;

@@ -6,13 +6,13 @@ import { test, type TestContext } from "node:test";
 import { mcpFetch } from "../../src/app/adapters.ts";
 import { createAuth } from "../../src/app/create-auth.ts";
 import type { ConsentQuestion } from "../../src/app/login/options.ts";
-import { fakeAuth, type FakeService, type FakeServiceOptions } from "../../src/app/testing.ts";
+import { fakeAuth, type FakeAuthOptions, type FakeService } from "../../src/app/testing.ts";
 import { scratchFolder } from "../helpers/command.ts";
 
 // Together with the MCP SDK itself: test/peers/mcp.test.ts.
 
 /** Takes any token for reading, and wants a scope of its own for writing. */
-const api: FakeServiceOptions["api"] = ({ url }, { scope }) =>
+const api: FakeAuthOptions["api"] = ({ url }, { scope }) =>
   url.endsWith("/write") && !scope.split(" ").includes("tools:write")
     ? new Response(null, {
         status: 403,

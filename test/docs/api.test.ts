@@ -28,7 +28,6 @@ async function author(t: TestContext): Promise<Author> {
     ...bareEnvironment(folder),
     XDG_CONFIG_HOME: join(folder, "config"),
     ACME_STORAGE: "file",
-    ACME_STORE: join(folder, "store"),
   };
   return {
     saas,
@@ -57,19 +56,8 @@ test("FR-021 the examples of src/docs/api/README.md log in, get a token, send a 
   assert.match(other.stderr, /^error: there is no profile "work"\nhint: [^\n]* acme auth login --profile work\n$/);
   assert.equal(printed(await run("fakeAuth.js")), "");
   assert.deepEqual([saas.counters.logins, saas.counters.refreshes], [1, 0]);
-  // Those are run by test/peers, which has what they import.
-  const others = ["mcpFetch.js", "redisStore.js"];
+  // That is run by test/peers, which has what it imports.
+  const others = ["mcpFetch.js"];
   const here = ["acme", "auth.fetch", "auth.getToken", "auth.login", "command.options", "createCommand", "fakeAuth"];
-  assert.deepEqual(
-    [...names].sort(),
-    [...here.map((name) => `${name}.js`), ...others, "my-store.js", "testStore.js"].sort(),
-  );
-});
-
-test("FR-021 the example of testStore tests the store next to it", async (t) => {
-  const { run } = await author(t);
-  const first = "--test-name-pattern=an absent key loads as undefined";
-  const stdout = printed(await run("testStore.js", [], { nodeArgs: ["--test", "--test-reporter=tap", first] }));
-  assert.match(stdout, /^# pass 1$/m);
-  assert.match(stdout, /^# fail 0$/m);
+  assert.deepEqual([...names].sort(), [...here.map((name) => `${name}.js`), ...others].sort());
 });

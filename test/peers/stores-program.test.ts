@@ -8,8 +8,7 @@ import { fileURLToPath } from "node:url";
 import { createIdentity } from "../../src/base/identity.ts";
 import type { SharedStore } from "../../src/auth/sessions/shared-store.ts";
 import { startFakeSaas } from "../fake-saas/server.ts";
-import { writeApiExamples } from "../helpers/api-examples.ts";
-import { runCommand, scratchFolder, startCommand } from "../helpers/command.ts";
+import { scratchFolder, startCommand } from "../helpers/command.ts";
 import { sessionOf, storeSession } from "../helpers/stored-session.ts";
 import { writeTool } from "../helpers/tool.ts";
 import { redisServer } from "./stores/servers.ts";
@@ -35,11 +34,11 @@ async function stage(t: TestContext) {
     ACME_SEAL: seal.toString("base64"),
     REDIS_URL: server.url,
   };
-  const logIn = async (profile?: string): Promise<void> => {
+  const logIn = async (profile: string): Promise<void> => {
     const store = await makeStore("node-redis", server.url);
     t.after(() => store.close?.());
     const toolIdentity = createIdentity({ name: "acme", version: "1.2.0" });
-    await storeSession(saas, env, sessionOf(saas), { toolIdentity, store, seal, ...(profile && { profile }) });
+    await storeSession(saas, env, sessionOf(saas), { toolIdentity, store, seal, profile });
   };
   return { saas, server, folder, env, logIn };
 }
@@ -68,14 +67,4 @@ test("NFR-018 a program of thirty lines with 64 workers goes on when Redis was s
   assert.equal(stdout, "200\n".repeat(64 * 3));
   assert.match(stderr, /^Redis does not respond/m);
   assert.deepEqual([saas.counters.refreshes, saas.counters.reuses], [1, 0]);
-});
-
-test("FR-021 the example of redisStore in src/docs/api/README.md sends a request with the login in Redis", async (t) => {
-  const { saas, folder, env, logIn } = await stage(t);
-  writeApiExamples(folder, saas.url, ["redis"]);
-  await logIn();
-  const program = join(folder, "redisStore.js");
-  const { code, stdout, stderr } = await runCommand(t, [], env, { program, cwd: folder });
-  assert.deepEqual([code, stdout, stderr], [0, "200\n", ""]);
-  assert.equal(saas.counters.refreshes, 1);
 });

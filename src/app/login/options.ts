@@ -40,7 +40,7 @@ export interface LoginCode {
   readonly expiresAt: number;
 }
 
-/** Options of a login; defaults are those of `auth login`. */
+/** Options of {@link Auth.login}. */
 export interface LoginOptions {
   /** Called before the browser is opened; its errors end the login. */
   onAddress?: ((address: LoginAddress) => void) | undefined;

@@ -15,23 +15,25 @@ import { listen } from "./listen.ts";
 import { Provider } from "./provider.ts";
 import { authenticate, issueTokens, openSession } from "./sessions.ts";
 import { sessionOfTokens } from "./stored-session.ts";
-import type { FakeAuthOptions, FakeService, FakeServiceOptions, FakeUser } from "./types.ts";
+import type { FakeAuthOptions, FakeService, FakeUser } from "./types.ts";
 
 /**
  * A fake issuer and service, for programs in the test's own process.
  *
- * @param options - see {@link FakeServiceOptions}
+ * @param options - `user`: approves logins, null denies them; the others see {@link FakeAuthOptions}
  */
-export function fakeService(options: FakeServiceOptions = {}): FakeService {
+export function fakeService(options: Pick<FakeAuthOptions, "user" | "expiresIn" | "api"> = {}): FakeService {
   return serviceAt("https://service.example", options);
 }
 
 /**
  * The same on a free loopback port, for other processes, which use the machine's clock.
  *
- * @param options - see {@link FakeServiceOptions}
+ * @param options - see {@link fakeService}
  */
-export async function startFakeService(options: FakeServiceOptions = {}): Promise<FakeService> {
+export async function startFakeService(
+  options: Pick<FakeAuthOptions, "user" | "expiresIn" | "api"> = {},
+): Promise<FakeService> {
   let service: FakeService | undefined;
   const { server, url } = await listen(async (request) => (await service?.fetch(request as never)) as Response);
   service = serviceAt(url, options, server);
@@ -59,7 +61,7 @@ const alice = "alice@example.com";
 
 function serviceAt(
   url: string,
-  { user: approver = alice, expiresIn = 3600, api }: FakeServiceOptions,
+  { user: approver = alice, expiresIn = 3600, api }: Pick<FakeAuthOptions, "user" | "expiresIn" | "api">,
   server?: Server,
 ): FakeService {
   const clock = new ManualClock();

@@ -11,31 +11,6 @@ export type FakeUser =
       readonly name?: string;
     };
 
-/** How the fake service behaves. */
-export interface FakeServiceOptions {
-  /** Approves logins, `alice@example.com` by default; null denies them. */
-  readonly user?: FakeUser | null;
-  /** Lifetime of access tokens in seconds; 3600 by default. */
-  readonly expiresIn?: number | undefined;
-  /** The tool's own API: gets requests with a valid access token, and its owner; by default 404. Others get 401. */
-  readonly api?: (
-    request: runtime.Request,
-    caller: { readonly email: string; readonly scope: string },
-  ) => runtime.Response | Promise<runtime.Response>;
-}
-
-/** A login made without a browser. */
-export interface FakeLogin {
-  /** `alice@example.com` by default. */
-  readonly user?: FakeUser | undefined;
-  /** `openid offline_access` by default. */
-  readonly scope?: string | undefined;
-  /** Of its access token, in seconds; by default the service's. Zero: expired. */
-  readonly expiresIn?: number | undefined;
-  /** `default` by default. */
-  readonly profile?: string | undefined;
-}
-
 /** The same signature as the global `fetch`. */
 export type FakeFetch = (input: string | runtime.URL, init?: runtime.RequestInit) => Promise<runtime.Response>;
 
@@ -68,7 +43,8 @@ export interface FakeService {
   isReachable: boolean;
   /** Approves later logins; null denies them. */
   approveAs(user: FakeUser | null): void;
-  logIn(login?: FakeLogin): void;
+  /** Without a browser. */
+  logIn(login?: { readonly user?: FakeUser } & Pick<FakeAuthOptions, "scope" | "expiresIn" | "profile">): void;
   /** Opens a URL as the user's browser. A login with `open: false` needs this. */
   visit(address: string): Promise<void>;
   /** Ends every session; programs notice at their next request. */
@@ -77,11 +53,22 @@ export interface FakeService {
 }
 
 /** Options of {@link fakeAuth}. */
-export interface FakeAuthOptions extends FakeServiceOptions, Omit<FakeLogin, "user"> {
-  /** Is logged in, and approves later logins; null for neither. */
+export interface FakeAuthOptions {
+  /** Is logged in, and approves later logins; `alice@example.com` by default, null for neither. */
   readonly user?: FakeUser | null;
+  /** Of the login; `openid offline_access` by default. */
+  readonly scope?: string | undefined;
+  /** Lifetime of access tokens in seconds; 3600 by default. Zero: the login's has expired. */
+  readonly expiresIn?: number | undefined;
+  /** Of the login; `default` by default. */
+  readonly profile?: string | undefined;
   /** The session is revoked at the service; false by default. */
   readonly revoked?: boolean;
+  /** The tool's own API: gets requests with a valid access token, and its owner; by default 404. Others get 401. */
+  readonly api?: (
+    request: runtime.Request,
+    caller: { readonly email: string; readonly scope: string },
+  ) => runtime.Response | Promise<runtime.Response>;
   /** The tool's own options; by default those of `acme`. */
   readonly tool?: Partial<Omit<AuthOptions, keyof FakeService["options"]>>;
 }
