@@ -1,6 +1,7 @@
 import type { Identity } from "../base/identity.ts";
 import {
   commonOptions,
+  profileOption,
   usageLine,
   type Command,
   type CommandEntry,
@@ -10,16 +11,17 @@ import {
 import { columns } from "./format.ts";
 
 export function commandHelp(command: Command, identity: Identity): string {
-  const options = Object.entries(command.options).map(
-    ([name, { short, value, help, isSaved, isAdvanced = false }]) => ({
-      row: [
-        `${short ? `-${short}, ` : "    "}--${name}${value === undefined ? "" : ` ${value}`}`,
-        `${help}${isSaved ? " *" : ""}`,
-      ] satisfies [string, string],
-      isAdvanced,
-    }),
-  );
+  const profile = command.options["profile"] === profileOption.profile ? ["--profile NAME"] : [];
+  const own = Object.entries(command.options).filter(([, option]) => option !== profileOption.profile);
+  const options = own.map(([name, { short, value, help, isSaved, isAdvanced = false }]) => ({
+    row: [
+      `${short ? `-${short}, ` : "    "}--${name}${value === undefined ? "" : ` ${value}`}`,
+      `${help}${isSaved ? " *" : ""}`,
+    ] satisfies [string, string],
+    isAdvanced,
+  }));
   const shared = Object.keys(commonOptions).filter((name) => !Object.hasOwn(command.options, name));
+  const common = [...profile, ...shared.map((name) => `--${name}`)];
   const group = (title: string, advanced: boolean): string[] => {
     const rows = options.filter(({ isAdvanced }) => isAdvanced === advanced).map(({ row }) => row);
     return rows.length === 0 ? [] : [`${title}\n${columns(rows)}`];
@@ -36,7 +38,7 @@ export function commandHelp(command: Command, identity: Identity): string {
     ...group("Options", false),
     ...group("Advanced options", true),
     ...saved,
-    `Common options: ${shared.map((name) => `--${name}`).join(", ")}`,
+    `Common options: ${common.join(", ")}`,
     ...(examples.length === 0 ? [] : [`Examples\n${examples.join("\n")}`]),
   ].join("\n\n");
 }
@@ -90,6 +92,7 @@ export function groupHelp(
       ? `Options\n${columns([
           ["-h, --help", "show help"],
           ["    --version", "show the version"],
+          ["    --profile NAME", profileOption.profile.help],
           ["    --json", "print results and failures as JSON"],
           ["    --verbose", commonOptions.verbose.help],
           ["    --debug", commonOptions.debug.help],

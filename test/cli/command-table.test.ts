@@ -49,8 +49,9 @@ test("the help of an option that every command has is the command's own where it
   for (const line of ["sync run", "sync watch"])
     assert.match(await help(line), /--json +print one JSON object per line$/m);
   assert.match(await help("sync now"), /--json +print JSON$/m);
-  for (const line of ["api", "completion", "auth git-credential", "auth exec-credential"])
-    assert.match(await help(line), /^Common options: --json, --verbose, --debug, --no-input, --help$/m);
+  for (const line of ["api", "auth git-credential", "auth exec-credential"])
+    assert.match(await help(line), /^Common options: --profile NAME, --json, --verbose, --debug, --no-input, --help$/m);
+  assert.match(await help("completion"), /^Common options: --json, --verbose, --debug, --no-input, --help$/m);
 });
 
 test("FR-021 under another tool's name no help mentions this one", async () => {
