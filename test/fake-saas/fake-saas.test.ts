@@ -169,7 +169,9 @@ test("a 401 names its reason in the body and in WWW-Authenticate", async (t) => 
   const expired = await me(saas, access_token);
   assert.deepEqual([expired.status, expired.json["error"]], [401, "access_token_expired"]);
   assert.match(expired.headers.get("www-authenticate") ?? "", /^Bearer .*error="access_token_expired"/);
-  saas.revoke(session_id, "token_revoked");
+  const session = saas.sessions.get(session_id);
+  assert.ok(session);
+  session.ended = "token_revoked";
   assert.equal((await me(saas, access_token)).json["error"], "token_revoked");
   assert.equal((await me(saas, "made-up")).json["error"], "invalid_token");
 });

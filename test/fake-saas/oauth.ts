@@ -1,8 +1,16 @@
 import { AuthorizationEndpoint } from "../../src/app/testing/authorization.ts";
 import { DeviceEndpoint } from "../../src/app/testing/device.ts";
-import { failure, formOf, type Answer, type FakeRequest, type Route } from "../../src/app/testing/http.ts";
-import { issueTokens, openSession } from "../../src/app/testing/sessions.ts";
+import {
+  failure,
+  formOf,
+  type Answer,
+  type FakeRequest,
+  type Handler,
+  type Route,
+} from "../../src/app/testing/http.ts";
+import { issueTokens, openSession, type TokenAnswer } from "../../src/app/testing/sessions.ts";
 import { tokenEndpoint } from "../../src/app/testing/token.ts";
+import { usualScope } from "./options.ts";
 import { consentPage, devicePage, page } from "./pages.ts";
 import type { FakeState } from "./state.ts";
 import { isUserName } from "./users.ts";
@@ -27,7 +35,7 @@ export function oauthRoutes(state: FakeState): Route[] {
     ],
     ["GET", "/device", ({ query }) => askForCode(state, query.get("user_code") ?? "")],
     ["POST", "/device", (request) => enterCode(device, request)],
-    ["POST", "/oauth/token", (request) => refusedClient(state, request) ?? token(request)],
+    ["POST", "/oauth/token", (request) => refusedClient(state, request) ?? lenient(state, token, request)],
   ];
 }
 
@@ -35,6 +43,28 @@ function refusedClient({ options: { clientId } }: FakeState, request: FakeReques
   const form = formOf(request);
   if (clientId === undefined || form === undefined || form.get("client_id") === clientId) return undefined;
   return { ...failure(401, "invalid_client"), headers: { "Cache-Control": "no-store" } };
+}
+
+/** As a service that forgives a second use of a refresh token, or does not rotate it. */
+function lenient({ options, counters, refreshTokens }: FakeState, token: Handler, request: FakeRequest): Answer {
+  const grant = refreshTokens.get(formOf(request)?.get("refresh_token") ?? "");
+  if (options.reuse === "benign" && grant?.consumed) {
+    counters.reuses += 1;
+    return failure(409, "refresh_replay_benign_retry", { retry_after: 0 });
+  }
+  const answer = token(request);
+  if (options.rotate || grant === undefined || answer.status !== 200) return answer;
+  grant.consumed = false;
+  return { ...answer, body: withoutRefreshToken(answer.body as TokenAnswer) };
+}
+
+function withoutRefreshToken({
+  refresh_token: _,
+  refresh_token_expires_in: _in,
+  refresh_token_expires_at: _at,
+  ...answer
+}: TokenAnswer): object {
+  return answer;
 }
 
 function refusedScope(
@@ -105,9 +135,10 @@ function exchangeIdentity(state: FakeState, jwt: string | null): Answer {
   const user = identity(jwt);
   if (typeof user !== "string") return failure(400, "invalid_grant", { error_description: user.refused });
   state.counters.exchanges += 1;
+  const session = openSession(state, { user, clientId: "", scope: usualScope });
   const issued_token_type = "urn:ietf:params:oauth:token-type:access_token";
   return {
     status: 200,
-    body: { ...issueTokens(state, openSession(state, { user }), { withRefresh: false }), issued_token_type },
+    body: { ...withoutRefreshToken(issueTokens(state, session)), issued_token_type },
   };
 }

@@ -9,6 +9,10 @@ export interface FakeOptions extends IssuerOptions {
   redirectPath: string | undefined;
   /** Required in every login. */
   requiredScope: string | undefined;
+  /** False: a refresh returns no new refresh token, and the old one stays good. */
+  rotate: boolean;
+  /** The effect of a consumed refresh token: the session revoked, or a 409 that spares it. */
+  reuse: "revoke" | "benign";
   /** 0, the default, takes a free one, which restarts keep. */
   port: number;
   /** `127.0.0.1` by default. */
@@ -32,11 +36,15 @@ export interface FakeOptions extends IssuerOptions {
   privateTeamspace: boolean;
 }
 
+export const usualScope = "offline_access api.read api.write";
+
 export const DEFAULTS: FakeOptions = {
   ...issuerDefaults,
   clientId: "cli_native",
   redirectPath: "/callback",
   requiredScope: "offline_access",
+  rotate: true,
+  reuse: "revoke",
   port: 0,
   host: "127.0.0.1",
   basePath: "",

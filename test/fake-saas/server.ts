@@ -11,7 +11,7 @@ import { replacesWork } from "./faults.ts";
 import type { Fault } from "./faults.ts";
 import type { FakeRequest } from "./http.ts";
 import { oauthRoutes } from "./oauth.ts";
-import type { FakeOptions } from "./options.ts";
+import { usualScope, type FakeOptions } from "./options.ts";
 import { FakeState } from "./state.ts";
 import { trackerRoutes } from "./tracker.ts";
 import { disturb, encode, readRequest, scriptedAnswer, sendBulk } from "./transport.ts";
@@ -87,14 +87,12 @@ export class FakeSaas extends FakeState {
   }
 
   /** A session without a browser; returns a token response. Not counted as a login. */
-  issue(options: SessionRequest & { expiresIn?: number } = {}): TokenAnswer & { refresh_token: string } {
-    const { expiresIn = this.options.accessTokenSeconds } = options;
-    const { refresh_token = "", ...rest } = issueTokens(
-      this,
-      openSession(this, { clientId: this.options.clientId ?? "", ...options }),
-      { expiresIn },
-    );
-    return { ...rest, refresh_token };
+  issue(options: Partial<SessionRequest> & { expiresIn?: number; refreshExpiresIn?: number } = {}): TokenAnswer {
+    const { expiresIn, refreshExpiresIn, ...about } = options;
+    const { clientId = "" } = this.options;
+    const session = openSession(this, { user: "alice", clientId, scope: usualScope, ...about });
+    if (refreshExpiresIn !== undefined) session.refreshExpiresAt = this.now() + refreshExpiresIn * 1000;
+    return issueTokens(this, session, expiresIn);
   }
 
   /** An object as JSON, a string as is, a Buffer raw. */

@@ -13,10 +13,6 @@ export interface IssuerUser {
 export interface IssuerOptions {
   accessTokenSeconds: number;
   refreshTokenSeconds: number;
-  /** False: a refresh returns no new refresh token, and the old one stays good. */
-  rotate: boolean;
-  /** The effect of a consumed refresh token: the session revoked, or a 409 that spares it. */
-  reuse: "revoke" | "benign";
   /** Announced and enforced between polls; null announces nothing and enforces 5. */
   deviceIntervalSeconds: number | null;
   deviceCodeSeconds: number;
@@ -26,8 +22,6 @@ export interface IssuerOptions {
 export const issuerDefaults: IssuerOptions = {
   accessTokenSeconds: 3600,
   refreshTokenSeconds: 90 * 24 * 3600,
-  rotate: true,
-  reuse: "revoke",
   deviceIntervalSeconds: 5,
   deviceCodeSeconds: 900,
   authorizationCodeSeconds: 60,
@@ -107,11 +101,11 @@ export abstract class Issuer {
     return value;
   }
 
-  /** Its tokens are refused with `error` from then on. Ignores unknown ids. */
-  revoke(sessionId: string, error: "session_invalid" | "token_revoked" = "session_invalid"): void {
+  /** Its tokens are refused from then on. Ignores unknown ids. */
+  revoke(sessionId: string): void {
     const session = this.sessions.get(sessionId);
     if (session === undefined || session.ended !== undefined) return;
-    session.ended = error;
+    session.ended = "session_invalid";
     this.counters.revocations += 1;
   }
 }

@@ -153,7 +153,7 @@ function serviceAt(
     approveAs: (user) => void (provider.approver = user === null ? undefined : added(provider, user)),
     logIn({ user = alice, scope = "openid offline_access", expiresIn: left = expiresIn, profile = "default" } = {}) {
       const session = openSession(provider, { user: added(provider, user), scope, clientId: "fake" });
-      const tokens = issueTokens(provider, session, { expiresIn: left });
+      const tokens = issueTokens(provider, session, left);
       const stored = { service: url, clientId: "fake", team: undefined, session: sessionOfTokens(provider, tokens) };
       void store.change(profile, () => stored);
     },

@@ -2,94 +2,78 @@ import { randomUUID } from "node:crypto";
 import { failure, type Answer, type FakeRequest, type Handler } from "./http.ts";
 import type { Issuer, IssuerSession, IssuerUser } from "./issuer.ts";
 
-/** The 200 of the token endpoint. Without rotation there is no `refresh_token` and no expiry of it. */
+/** The 200 of the token endpoint. */
 export interface TokenAnswer {
   access_token: string;
   token_type: "Bearer";
   expires_in: number;
-  refresh_token?: string;
-  refresh_token_expires_in?: number;
-  refresh_token_expires_at?: string;
+  refresh_token: string;
+  refresh_token_expires_in: number;
+  refresh_token_expires_at: string;
   id_token?: string;
   scope: string;
   session_id: string;
 }
 
-export interface SessionRequest {
-  user?: string;
-  scope?: string;
-  refreshExpiresIn?: number;
-  authFlow?: IssuerSession["authFlow"];
-  clientId?: string;
-  nonce?: string | undefined;
-}
+export type SessionRequest = Pick<IssuerSession, "user" | "clientId" | "scope"> &
+  Partial<Pick<IssuerSession, "nonce" | "authFlow">>;
 
-export function openSession(issuer: Issuer, options: SessionRequest = {}): IssuerSession {
+export function openSession(
+  issuer: Issuer,
+  { user, clientId, scope, nonce, authFlow = "authorization_code" }: SessionRequest,
+): IssuerSession {
   const session: IssuerSession = {
     id: `ses_${randomUUID()}`,
-    user: options.user ?? "alice",
-    clientId: options.clientId ?? "",
-    scope: options.scope ?? "offline_access api.read api.write",
-    nonce: options.nonce,
-    authFlow: options.authFlow ?? "authorization_code",
+    user,
+    clientId,
+    scope,
+    nonce,
+    authFlow,
     authenticatedAt: issuer.now(),
-    refreshExpiresAt: issuer.now() + (options.refreshExpiresIn ?? issuer.options.refreshTokenSeconds) * 1000,
+    refreshExpiresAt: issuer.now() + issuer.options.refreshTokenSeconds * 1000,
     ended: undefined,
   };
   issuer.sessions.set(session.id, session);
   return session;
 }
 
-/** Without `withRefresh`, the access token alone. */
 export function issueTokens(
   issuer: Issuer,
   session: IssuerSession,
-  {
-    expiresIn = issuer.options.accessTokenSeconds,
-    withRefresh = true,
-  }: { expiresIn?: number; withRefresh?: boolean } = {},
+  expiresIn: number = issuer.options.accessTokenSeconds,
 ): TokenAnswer {
   const access = issuer.mint("access_token", "at");
   issuer.accessTokens.set(access, { session, expiresAt: issuer.now() + expiresIn * 1000, consumed: false });
+  const refresh = issuer.mint("refresh_token", "rt");
+  issuer.refreshTokens.set(refresh, { session, expiresAt: session.refreshExpiresAt, consumed: false });
   const id_token = session.scope.split(" ").includes("openid") ? issuer.idToken(session) : undefined;
-  const answer: TokenAnswer = {
+  return {
     access_token: access,
     token_type: "Bearer",
     expires_in: expiresIn,
     scope: session.scope,
     session_id: session.id,
     ...(id_token !== undefined && { id_token }),
-  };
-  if (!withRefresh) return answer;
-  const refresh = issuer.mint("refresh_token", "rt");
-  issuer.refreshTokens.set(refresh, { session, expiresAt: session.refreshExpiresAt, consumed: false });
-  return {
-    ...answer,
     refresh_token: refresh,
     refresh_token_expires_in: Math.round((session.refreshExpiresAt - issuer.now()) / 1000),
     refresh_token_expires_at: new Date(session.refreshExpiresAt).toISOString(),
   };
 }
 
-/**
- * A consumed refresh token proves that two parties hold it, so the session ends (RFC 9700 §4.14.2), unless the issuer
- * is lenient.
- */
+/** A consumed refresh token proves that two parties hold it, so the session ends (RFC 9700 §4.14.2). */
 export function refreshTokens(issuer: Issuer, presented: string): Answer {
-  const { options } = issuer;
   const dead = failure(400, "invalid_grant", { error_description: "refresh token is not valid" });
   const grant = issuer.refreshTokens.get(presented);
   if (grant === undefined) return dead;
   if (grant.consumed) {
     issuer.counters.reuses += 1;
-    if (options.reuse === "benign") return failure(409, "refresh_replay_benign_retry", { retry_after: 0 });
     issuer.revoke(grant.session.id);
     return dead;
   }
   if (grant.session.ended !== undefined || grant.expiresAt <= issuer.now()) return dead;
-  grant.consumed = options.rotate;
+  grant.consumed = true;
   issuer.counters.refreshes += 1;
-  return { status: 200, body: issueTokens(issuer, grant.session, { withRefresh: options.rotate }) };
+  return { status: 200, body: issueTokens(issuer, grant.session) };
 }
 
 export interface Caller {

@@ -15,7 +15,7 @@ export function sessionOfTokens(issuer: Issuer, tokens: TokenAnswer): Session {
     clientId,
     accessToken: new Secret(tokens.access_token),
     tokenType: "Bearer",
-    refreshToken: tokens.refresh_token === undefined ? undefined : new Secret(tokens.refresh_token),
+    refreshToken: new Secret(tokens.refresh_token),
     scope: tokens.scope,
     ...(tokens.id_token !== undefined && { idToken: { sub: id }, signedIdToken: new Secret(tokens.id_token) }),
     issuedAt: now,
