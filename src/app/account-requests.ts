@@ -52,7 +52,7 @@ export async function ownerOfToken(
   }
   const exchange = app.exchange(signal);
   const endpoint = await endpointOfUser(app, service, tokenSource, exchange);
-  const credential = await app.tokens().getCredential(signal && { signal });
+  const credential = await app.tokens().getCredential({ signal });
   return { service, user: await userOfToken(credential, tokenSource, endpoint, exchange) };
 }
 

@@ -81,8 +81,7 @@ export function createAuthorizedFetch({
 
     const signal = init.signal ?? undefined;
     const startedAt = clock.monotonic();
-    const wait = signal && { signal };
-    const first = await tokens.getCredential(wait).catch((error: unknown) => {
+    const first = await tokens.getCredential({ signal }).catch((error: unknown) => {
       if (options.login !== "optional" || !(error instanceof NotAuthenticatedError)) throw error;
     });
     const open = {
@@ -145,7 +144,7 @@ export function createAuthorizedFetch({
         answered = undefined;
         return answer;
       },
-      renew: (rejected) => tokens.getCredential({ rejected, ...wait }),
+      renew: (rejected) => tokens.getCredential({ rejected, signal }),
       ended: (token) => tokens.sessionRefused(token),
       requireReplay(next) {
         if (next.user?.id !== first.user?.id) throw anotherUser(first, next);

@@ -1,4 +1,5 @@
 import { duration } from "../base/duration.ts";
+import { ServiceError } from "../base/errors.ts";
 import type { JsonObject } from "./json-members.ts";
 
 /** 408, 429, and 5xx except 501, by which the service cannot do it at all (RFC 9110 §15.6.2). */
@@ -22,6 +23,11 @@ export function retryAfter(response: Response, body?: JsonObject): number | unde
 /** `in a moment`, or `in 2 hours` at the service's request. */
 export function whenToRetry(retryAfterMs: number | undefined): string {
   return retryAfterMs === undefined || retryAfterMs < 1000 ? "in a moment" : `in ${duration(retryAfterMs)}`;
+}
+
+/** As the service asked, in milliseconds. */
+export function retryAfterOf(error: unknown): number | undefined {
+  return error instanceof ServiceError ? error.retryAfterMs : undefined;
 }
 
 export interface RetryFacts {

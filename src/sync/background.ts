@@ -1,5 +1,5 @@
-import { retryDelay } from "../http/retry.ts";
-import { type AuthError, ServiceError } from "../base/errors.ts";
+import { retryAfterOf, retryDelay } from "../http/retry.ts";
+import type { AuthError } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 
 export interface BackgroundOptions {
@@ -77,7 +77,7 @@ export function startBackground({
       const failure = await drainWithLimit();
       failures = failure === undefined ? 0 : failures + 1;
       if (failure !== undefined) {
-        const retryAfterMs = failure instanceof ServiceError ? failure.retryAfterMs : undefined;
+        const retryAfterMs = retryAfterOf(failure);
         await sleep(retryDelay({ attempt: failures, retryAfterMs, random: random() }), stopping.signal);
       } else if (!woken) {
         idle = new AbortController();

@@ -1,5 +1,5 @@
 import type * as runtime from "../base/runtime-types.ts";
-import { retryDelay, type RetryFacts } from "../http/retry.ts";
+import { retryAfterOf, retryDelay, type RetryFacts } from "../http/retry.ts";
 import { type ConnectionOptions, holdConnection, type Socket } from "../auth/websocket/connection.ts";
 import type { WebSocketTicket } from "../auth/websocket/ticket.ts";
 import { AuthError, isTransient, ServiceError } from "../base/errors.ts";
@@ -90,7 +90,7 @@ class Live implements LiveClient {
         if (stop.aborted) return;
         this.#failures += 1;
         this.#enter(this.#failures > failuresBeforeBatches ? "OfflineBatchMode" : "Reconnecting", reason);
-        const retryAfterMs = reason instanceof ServiceError ? reason.retryAfterMs : undefined;
+        const retryAfterMs = retryAfterOf(reason);
         const asked = { attempt: this.#failures, retryAfterMs, random: random() };
         await clock
           .sleep(retryAfterMs === undefined ? reconnectDelay(asked) : retryDelay(asked), { signal: stop })

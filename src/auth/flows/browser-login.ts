@@ -25,12 +25,9 @@ import { requireAgreedHost } from "./agreed-host.ts";
 import { completeLogin } from "./complete-login.ts";
 import type { LoginRequest } from "./login-request.ts";
 
-export interface BrowserLoginOptions extends Omit<ExchangeOptions, "timeoutMs"> {
+export interface BrowserLoginOptions extends ExchangeOptions, Pick<ListenOptions, "redirectHost" | "port" | "ownerOf"> {
   request: LoginRequest;
   identity: Identity;
-  redirectHost?: "127.0.0.1" | "localhost" | undefined;
-  port?: number | undefined;
-  ownerOf?: ListenOptions["ownerOf"];
   timeoutMs: number;
   /** Called before anything is opened. */
   announce: (address: string, redirectUri: string) => void;
@@ -70,7 +67,7 @@ export async function browserLogin(options: BrowserLoginOptions): Promise<Sessio
     path,
     redirectHost,
     port,
-    ...(options.ownerOf && { ownerOf: options.ownerOf }),
+    ownerOf: options.ownerOf,
   });
   let response: AuthorizationResponse | undefined;
   try {
@@ -88,13 +85,10 @@ export async function browserLogin(options: BrowserLoginOptions): Promise<Sessio
       { client_id, code, code_verifier: verifier, redirect_uri, resource },
       tokenExchange,
     );
-    const { session, stored: account } = await completeLogin(
-      tokens,
-      request,
-      { authFlow: "authorization_code", nonce },
-      options.store,
-      exchange,
-    );
+    let account = "";
+    const store = async (session: Session): Promise<void> => void (account = await options.store(session));
+    const how = { authFlow: "authorization_code", nonce } as const;
+    const session = await completeLogin(tokens, request, how, store, exchange);
     await listener.finish({ kind: "success", account });
     return session;
   } catch (cause) {

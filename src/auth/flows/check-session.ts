@@ -23,17 +23,17 @@ export async function checkSession({
   tokens: TokenManager;
   exchange: ExchangeOptions;
 }): Promise<boolean> {
-  const wait = exchange.signal && { signal: exchange.signal };
-  const first = await tokens.getSession({ ...wait });
+  const { signal } = exchange;
+  const first = await tokens.getSession({ signal });
   // Without such an endpoint, a refresh shows that the session is valid.
   const endpoint = first.server.userinfo_endpoint;
   if (endpoint === undefined) {
-    if (first.refreshToken !== undefined) await tokens.refresh({ ...wait });
+    if (first.refreshToken !== undefined) await tokens.refresh({ signal });
     return first.refreshToken !== undefined;
   }
   const { response, credential: session } = await presentToken(first, {
     send: (asking) => ask(asking, endpoint, exchange).then(refusable),
-    renew: (rejected) => tokens.getSession({ rejected, ...wait }),
+    renew: (rejected) => tokens.getSession({ rejected, signal }),
     ended: (token) => tokens.sessionRefused(token),
     clock: exchange.clock,
   });

@@ -18,7 +18,7 @@ import type { LoginRequest } from "./login-request.ts";
  * Identifies the user, and has the session stored. On failure the tokens are revoked: a session that cannot be found
  * again must not stay valid.
  */
-export async function completeLogin<T>(
+export async function completeLogin(
   tokens: TokenResponse,
   request: LoginRequest,
   how: {
@@ -26,9 +26,9 @@ export async function completeLogin<T>(
     nonce?: string | undefined /** The tokens are from another login. */;
     isBorrowed?: boolean;
   },
-  store: (session: Session) => Promise<T>,
+  store: (session: Session) => Promise<unknown>,
   options: ExchangeOptions,
-): Promise<{ session: Session; stored: T }> {
+): Promise<Session> {
   const { clientId, clientSecret, dpopKey, resource } = request;
   const { authFlow } = how;
   const common = { ...sessionTokens(tokens, options.clock.now()), clientId, clientSecret, dpopKey };
@@ -62,7 +62,8 @@ export async function completeLogin<T>(
     };
     // The last moment for Ctrl-C to leave everything unchanged.
     options.signal?.throwIfAborted();
-    return { session, stored: await store(session) };
+    await store(session);
+    return session;
   } catch (error) {
     // A token from elsewhere is not ours to revoke.
     if (how.isBorrowed) throw error instanceof AuthError && isRefusal(error.cause) ? notKnown(request) : error;

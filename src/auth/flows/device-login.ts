@@ -48,7 +48,7 @@ export async function deviceLogin(options: DeviceLoginOptions): Promise<Session>
     ...exchange,
     fetch: tokenEndpointFetch(request, exchange),
   });
-  return (await completeLogin(tokens, request, { authFlow: "device_code" }, options.store, exchange)).session;
+  return completeLogin(tokens, request, { authFlow: "device_code" }, options.store, exchange);
 }
 
 async function poll(

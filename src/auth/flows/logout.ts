@@ -107,7 +107,7 @@ async function endAtServer(stored: Session, tokens: TokenManager, exchange: Exch
   }
 
   async function inUse(need: { rejected?: string } = {}): Promise<Session> {
-    const current = await tokens.getSession({ ...need, ...(exchange.signal && { signal: exchange.signal }) });
+    const current = await tokens.getSession({ ...need, signal: exchange.signal });
     // A login made meanwhile stays (S-003).
     if (current.id !== stored.id)
       throw new AuthError("session_ended", "a new login has replaced the session", {

@@ -27,10 +27,9 @@ export async function tokenLogin({
   // A refresh token with a key would be useless here.
   const unbound = { ...request, dpopKey: undefined };
   const refreshed = await asRefreshToken(token, unbound, exchange);
-  if (refreshed !== undefined)
-    return (await completeLogin(refreshed, unbound, { authFlow: "token" }, store, exchange)).session;
-  return (await completeLogin(asAccessToken(token), unbound, { authFlow: "token", isBorrowed: true }, store, exchange))
-    .session;
+  const isBorrowed = refreshed === undefined;
+  const tokens = refreshed ?? asAccessToken(token);
+  return completeLogin(tokens, unbound, { authFlow: "token", isBorrowed }, store, exchange);
 }
 
 /** Undefined when the issuer does not know it. */

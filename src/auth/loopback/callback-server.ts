@@ -2,11 +2,11 @@ import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { AuthError, hint, login } from "../../base/errors.ts";
 import type { Clock } from "../../platform/clock.ts";
-import { connectionOwners, type ConnectionOwner, type Ends } from "../../platform/connection-owner.ts";
+import { connectionOwners, type ConnectionOwner } from "../../platform/connection-owner.ts";
 import { limitSilentConnections } from "../../platform/silent-connections.ts";
-import type { AuthorizationResponse, UnrelatedRedirect } from "../oauth/authorization-code.ts";
+import type { AuthorizationResponse } from "../oauth/authorization-code.ts";
 import { browserStart } from "./browser-start.ts";
-import { receivedRequest } from "./callback-conditions.ts";
+import { receivedRequest, type Awaited } from "./callback-conditions.ts";
 import {
   type CallbackOutcome,
   callbackPage,
@@ -18,11 +18,8 @@ import {
 import { type RedirectHost, takeCallbackPort } from "./callback-port.ts";
 import { pastedParameters, pasteRefused } from "./pasted-address.ts";
 
-export interface ListenOptions {
-  /** `authorizationResponse` with this login's state. */
-  judge: (params: URLSearchParams) => AuthorizationResponse | UnrelatedRedirect;
-  /** `/callback` by default. */
-  path?: string | undefined;
+export interface ListenOptions extends Pick<Awaited, "judge"> {
+  path: string;
   /** `127.0.0.1` by default. */
   redirectHost?: RedirectHost | undefined;
   /** By default the first free one of 28888–28898, else any. */
@@ -30,7 +27,7 @@ export interface ListenOptions {
   clock: Clock;
   owner: PageOwner;
   /** By default from the system. */
-  ownerOf?: (socket: Ends) => Promise<ConnectionOwner>;
+  ownerOf?: Awaited["ownerOf"] | undefined;
 }
 
 export interface CallbackListener {
@@ -73,7 +70,7 @@ const openedBeforePath = "/opened-before";
  * @throws {@link AuthError} when no port can be taken, see {@link takeCallbackPort}
  */
 export async function listenForCallback(options: ListenOptions): Promise<CallbackListener> {
-  const { judge, clock, owner, path: redirectPath = "/callback", redirectHost = "127.0.0.1" } = options;
+  const { judge, clock, owner, path: redirectPath, redirectHost = "127.0.0.1" } = options;
   let settle: { resolve: (answer: AuthorizationResponse) => void; reject: (error: AuthError) => void } | undefined;
   const callback = new Promise<AuthorizationResponse>((resolve, reject) => (settle = { resolve, reject }));
   // An unawaited rejection must not be an unhandled one.

@@ -6,11 +6,10 @@ export interface NamedProvider {
   readonly documentation: string;
   /** For the help. */
   readonly limitations: string;
+  /** `TENANT` stands for a tenant's id. */
   readonly issuer: string;
   /** For a provider without metadata. */
   readonly server?: AuthorizationServer;
-  /** The issuer in its metadata, if another; `TENANT` stands for a tenant's id. */
-  readonly issuerTemplate?: string;
   readonly service: string;
   /** Requested unless the user says otherwise. */
   readonly scope: string;
@@ -62,7 +61,6 @@ const providers: Readonly<Record<ProviderName, Omit<NamedProvider, "name">>> = {
     limitations:
       "one issuer for each tenant (--tenant, default: common); scopes of one resource at a time; local logout only",
     issuer: "https://login.microsoftonline.com/TENANT/v2.0",
-    issuerTemplate: "https://login.microsoftonline.com/TENANT/v2.0",
     service: "https://graph.microsoft.com",
     scope: "openid profile email offline_access User.Read",
     extra: { prompt: "select_account" },
@@ -84,7 +82,7 @@ export function namedProvider({ name, tenant = "common" }: ChosenProvider): Name
 }
 
 export function hasTenants(name: ProviderName): boolean {
-  return providers[name].issuerTemplate !== undefined;
+  return providers[name].issuer.includes("TENANT");
 }
 
 const guid = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
@@ -96,9 +94,9 @@ export const tenantPlaceholder = "{tenantid}";
  * A tenant named by its id is that issuer; one named by its domain has an id that only the provider knows; for several
  * tenants the provider writes a placeholder.
  */
-export function isIssuerOf({ issuer, issuerTemplate }: NamedProvider, found: string): boolean {
-  if (issuerTemplate === undefined || found === issuer) return found === issuer;
-  const [before = "", after = ""] = issuerTemplate.split("TENANT");
+export function isIssuerOf({ name, issuer }: NamedProvider, found: string): boolean {
+  if (found === issuer || !hasTenants(name)) return found === issuer;
+  const [before = "", after = ""] = providers[name].issuer.split("TENANT");
   if (!found.startsWith(before) || !found.endsWith(after)) return false;
   const tenant = found.slice(before.length, found.length - after.length);
   const named = issuer.slice(before.length, issuer.length - after.length);

@@ -1,23 +1,18 @@
-import { dirname, join } from "node:path";
-import { AuthError, hint } from "../../base/errors.ts";
+import { join } from "node:path";
+import { AuthError } from "../../base/errors.ts";
 import { namesIn } from "../../platform/large-folder.ts";
-import {
-  ensurePrivateFolder,
-  removePrivateFile,
-  removePrivateFolder,
-  replacePrivateFile,
-} from "../../platform/private-file-changes.ts";
-import { readPrivateFile } from "../../platform/private-files.ts";
-import type { LockHolder, ProcessLock } from "../../platform/process-lock/holder.ts";
+import { ensurePrivateFolder, removePrivateFile, removePrivateFolder } from "../../platform/private-file-changes.ts";
+import type { ProcessLock } from "../../platform/process-lock/holder.ts";
 import { acquireProcessLock, removeDeadLock } from "../../platform/process-lock/process-lock.ts";
-import { leftTemporaries, type Reservation } from "../../platform/replace-file.ts";
+import { leftTemporaries } from "../../platform/replace-file.ts";
 import type { DataKey } from "../secure-storage/data-key.ts";
 import type { NewKey } from "../secure-storage/key-slot.ts";
 import { addSlot, removeSlots } from "../secure-storage/key-slot-changes.ts";
 import type { LocalFiles, LocalOptions } from "./local.ts";
-import { textOf, type Choice, type Profile, type Session } from "./session.ts";
-import type { AwaitedWork, ClaimOptions, ProfileChange, Remaining } from "./store.ts";
-import { forget, note } from "./this-machine.ts";
+import { lockOptions, replaceSealed } from "./local-writing.ts";
+import { textOf, type Choice, type Profile } from "./session.ts";
+import type { ProfileChange, Remaining } from "./store.ts";
+import { noteChange, withoutOffset } from "./this-machine.ts";
 
 export async function changeProfile(
   name: string,
@@ -35,8 +30,7 @@ export async function changeProfile(
     const folder = key.hiddenName(name);
     if (after === undefined) removePrivateFolder(key.path(folder));
     else await writeProfile(name, folder, key, before, after);
-    if (before?.session !== undefined && before.session.id !== after?.session?.id) forget(before.session, machine);
-    if (after?.session !== undefined) note(after.session, machine);
+    noteChange(before?.session, after?.session, machine);
     return after;
   });
 }
@@ -53,7 +47,7 @@ async function writeProfile(
   if (session?.id === before?.session?.id && session !== before?.session)
     throw new TypeError("a session changes under a claim");
   if (session !== undefined && session !== before?.session)
-    await replaceSealed(key, join(folder, session.id), sessionText(session));
+    await replaceSealed(key, join(folder, session.id), textOf(withoutOffset(session)));
   const text = JSON.parse(textOf(profile)) as object;
   await replaceSealed(key, join(folder, "profile"), JSON.stringify({ ...text, name, login: session?.id }));
   await sweep(key.path(folder), session?.id);
@@ -115,59 +109,22 @@ export async function removeAll(
   });
 }
 
-async function exclusively<T>(options: LocalOptions, work: (lock: ProcessLock | undefined) => Promise<T>): Promise<T> {
-  const patience = { timeoutMs: 10_000, whileAtWorkMs: 10_000 };
-  const lock = await lockFile(join(options.folder, "profiles.lock"), "change", patience, options);
+async function exclusively<T>(options: LocalOptions, work: (lock: ProcessLock) => Promise<T>): Promise<T> {
+  const { folder } = options;
+  ensurePrivateFolder(folder);
+  const how = { ...lockOptions("change", options), timeoutMs: 10_000 };
+  const lock = await acquireProcessLock(join(folder, "profiles.lock"), how);
   try {
     return await work(lock);
   } finally {
-    lock?.release();
+    lock.release();
   }
 }
 
-/**
- * Takes a lock next to what it guards: every process that opens the same file, by any path, meets the same lock.
- *
- * @param unless - called between tries; true ends the wait with undefined
- */
-export function lockFile(
-  path: string,
-  work: AwaitedWork["work"],
-  patience: ClaimOptions,
-  { clock, onWait }: LocalOptions,
-  unless: () => boolean = () => false,
-): Promise<ProcessLock | undefined> {
-  ensurePrivateFolder(dirname(path));
-  const told = (holder: LockHolder | undefined): void =>
-    onWait({ work, pid: holder?.state === "unknown" ? undefined : holder?.pid || undefined });
-  return acquireProcessLock(path, { clock, ...patience, unless, onWait: told });
-}
-
 /** After a lost lock nothing may be changed: an unseen holder is presumed dead after a while. */
-function requireHeld(lock: ProcessLock | undefined): void {
-  if (lock?.held() === true) return;
+function requireHeld(lock: ProcessLock): void {
+  if (lock.held()) return;
   throw new AuthError("lock_unavailable", "this process lost the lock on the logins while it was stopped", {
     hint: "Try again",
   });
-}
-
-/**
- * Reads back: a lying disk shows now, while the content is still in memory.
- *
- * @param room - taken for it before
- */
-export async function replaceSealed(key: DataKey, name: string, text: string, room?: Reservation): Promise<void> {
-  const path = key.path(name);
-  const sealed = key.seal(name, text);
-  if (room === undefined) replacePrivateFile(path, sealed);
-  else await room.commit(sealed);
-  if (readPrivateFile(path)?.equals(sealed) === true) return;
-  throw new AuthError("storage_unwritable", `"${path}" does not contain what was just written`, {
-    hint: hint`Run: ${{ command: "auth doctor" }}`,
-  });
-}
-
-/** Without this machine's clock offset: other machines read it too. */
-export function sessionText({ clockOffsetMs: _, ...session }: Session): string {
-  return textOf({ ...session, clockOffsetMs: 0 });
 }

@@ -1,11 +1,13 @@
 import { join } from "node:path";
-import { removePrivateFile, reservePrivateFile } from "../../platform/private-file-changes.ts";
+import { ensurePrivateFolder, removePrivateFile, reservePrivateFile } from "../../platform/private-file-changes.ts";
 import { fileMark } from "../../platform/private-files.ts";
+import { acquireProcessLock } from "../../platform/process-lock/process-lock.ts";
 import type { Reservation } from "../../platform/replace-file.ts";
-import { lockFile, replaceSealed, sessionText } from "./local-changes.ts";
+import { lockOptions, replaceSealed } from "./local-writing.ts";
 import type { LocalFiles, ReadProfile } from "./local.ts";
+import { textOf } from "./session.ts";
 import type { Claim, ClaimOptions } from "./store.ts";
-import { lastRefresh, note, noteOffset, refuseOlder } from "./this-machine.ts";
+import { lastRefresh, note, noteOffset, refuseOlder, withoutOffset } from "./this-machine.ts";
 
 /** More than a session grows between refreshes. */
 const growthBytes = 16 * 1024;
@@ -44,7 +46,9 @@ export async function claimLogin(
     return !isUnchanged();
   };
 
-  const lock = await lockFile(`${file}.lock`, "refresh", options, store.options, isDone);
+  ensurePrivateFolder(key.path(folder));
+  const how = { ...options, ...lockOptions("refresh", store.options), unless: isDone };
+  const lock = await acquireProcessLock(`${file}.lock`, how);
   if (lock === undefined) return undefined;
   let room: Reservation | undefined;
   try {
@@ -78,7 +82,7 @@ export async function claimLogin(
           noteOffset(next, store.options.machine);
           const taken = room;
           room = undefined;
-          await replaceSealed(key, login, sessionText(next), taken);
+          await replaceSealed(key, login, textOf(withoutOffset(next)), taken);
         }
       } catch (error) {
         // A removed profile took its directory along: nothing to store.

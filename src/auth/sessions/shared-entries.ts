@@ -5,7 +5,7 @@ import { fromText, isLoginId, textOf, type Profile, type Session } from "./sessi
 import type { Sealer } from "./shared-sealing.ts";
 import type { SharedStore } from "./shared-store.ts";
 import type { StoredProfile } from "./store.ts";
-import { inItsTime } from "./this-machine.ts";
+import { inItsTime, withoutOffset } from "./this-machine.ts";
 
 /** For one call of the store, and for all its tries, in milliseconds. */
 const [callMs, triesMs] = [5_000, 8_000];
@@ -68,8 +68,7 @@ export class SharedEntries {
   async save({ name, version }: Entry, next: Stored | undefined): Promise<Entry | undefined> {
     const { store, sealer } = this.#options;
     const key = this.#key(name);
-    // Without this machine's clock offset: other machines read it too.
-    const session = next?.profile.session && { ...next.profile.session, clockOffsetMs: 0 };
+    const session = next?.profile.session && withoutOffset(next.profile.session);
     const stored = next && { ...next, profile: { ...next.profile, session } };
     const text = stored && (await sealer.seal(key, textOf(stored)));
     const saved = await this.#ask((signal) => store.save(key, text, { ifVersion: version, signal }));

@@ -3,7 +3,7 @@ import type { Choice, Profile } from "./session.ts";
 import { SharedClaims, type ClaimsOptions } from "./shared-claim.ts";
 import { SharedEntries, type EntriesOptions } from "./shared-entries.ts";
 import type { Claim, ClaimOptions, ProfileChange, Remaining, SessionStore, StoredProfile } from "./store.ts";
-import { forget, note } from "./this-machine.ts";
+import { noteChange } from "./this-machine.ts";
 
 export interface SharedSessionsOptions extends EntriesOptions, ClaimsOptions {
   /** The login in use where none is named. */
@@ -59,8 +59,7 @@ export class SharedSessions implements SessionStore {
       // A refresh of a login that ends here stores nothing: it finds another one, or none (S-003).
       const intent = after?.id === before?.id ? entry.intent : undefined;
       if ((await this.#entries.save(entry, profile && { profile, intent })) === undefined) continue;
-      if (before !== undefined && before.id !== after?.id) forget(before, machine);
-      if (after !== undefined) note(after, machine);
+      noteChange(before, after, machine);
       return profile;
     }
   }

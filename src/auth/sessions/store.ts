@@ -36,13 +36,11 @@ export interface ClaimOptions {
 }
 
 export interface AwaitedWork {
-  /** Another process refreshes the session, or changes what is stored; or the service does not respond yet. */
+  /** Another process is at work (`refresh`, `change`), or the service has not responded to a refresh. */
   readonly work: "refresh" | "change" | "answer";
-  /**
-   * The process; undefined where it is in another container or on another machine, or where the system does not say.
-   */
+  /** Of the process; undefined if unknown, as in another container. */
   readonly pid?: number | undefined;
-  /** The host of the service. */
+  /** Of the service. */
   readonly host?: string | undefined;
 }
 

@@ -21,11 +21,22 @@ export function inItsTime(session: Session, machine: ThisMachine): Session {
   return { ...session, clockOffsetMs: offsetsOf(machine)[session.server.issuer] ?? 0 };
 }
 
+/** To be stored: other machines read it too. */
+export function withoutOffset(session: Session): Session {
+  return { ...session, clockOffsetMs: 0 };
+}
+
+/** After a profile's session has ended, or another was stored. */
+export function noteChange(before: Session | undefined, after: Session | undefined, machine: ThisMachine): void {
+  if (before !== undefined && before.id !== after?.id) attempt(() => removePrivateFile(countFile(before.id, machine)));
+  if (after === undefined) return;
+  note(after, machine);
+  noteOffset(after, machine);
+}
+
 /** After a session was stored. */
-export function note(session: Session, machine: ThisMachine): void {
-  const { id, refreshes } = session;
+export function note({ id, refreshes }: Session, machine: ThisMachine): void {
   attempt(() => refreshes > 0 && write(countFile(id, machine), String(refreshes)));
-  noteOffset(session, machine);
 }
 
 export function noteOffset({ server: { issuer }, clockOffsetMs }: Session, machine: ThisMachine): void {
@@ -35,10 +46,6 @@ export function noteOffset({ server: { issuer }, clockOffsetMs }: Session, machi
     if (Math.abs(known - clockOffsetMs) > sameOffsetMs)
       write(clocksFile(machine.folder(), machine.digest), JSON.stringify(offsets));
   });
-}
-
-export function forget({ id }: Session, machine: ThisMachine): void {
-  attempt(() => removePrivateFile(countFile(id, machine)));
 }
 
 /** The refreshes of a login when this machine last stored it. */

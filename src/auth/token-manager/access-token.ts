@@ -7,7 +7,7 @@ export interface AccessTokenOptions {
   /** A token that the service rejected with 401: it is replaced, unless it already was. */
   rejected?: string;
   /** Ends this caller's wait. A refresh that other callers wait for goes on. */
-  signal?: runtime.AbortSignal;
+  signal?: runtime.AbortSignal | undefined;
 }
 
 /** For the caller's own requests. */

@@ -1,6 +1,6 @@
-import { NotAuthenticatedError, ServiceError } from "../../base/errors.ts";
+import { NotAuthenticatedError } from "../../base/errors.ts";
 import type { Clock } from "../../platform/clock.ts";
-import { retryDelay } from "../../http/retry.ts";
+import { retryAfterOf, retryDelay } from "../../http/retry.ts";
 import { remainingMs, requiredMs } from "./freshness.ts";
 import type { Session } from "../sessions/session.ts";
 
@@ -25,7 +25,7 @@ export async function keepFresh(
       failures += 1;
       waitMs = retryDelay({
         attempt: failures,
-        retryAfterMs: error instanceof ServiceError ? error.retryAfterMs : undefined,
+        retryAfterMs: retryAfterOf(error),
         random: random(),
       });
     }

@@ -1,4 +1,5 @@
-import { AuthError, ServiceError } from "../../base/errors.ts";
+import { AuthError } from "../../base/errors.ts";
+import { retryAfterOf } from "../../http/retry.ts";
 import { judgeRefreshFailure, type RefreshVerdict } from "../oauth/refresh.ts";
 import { answerLimitMs } from "../oauth/token-endpoint.ts";
 import { isSameToken, type Session } from "../sessions/session.ts";
@@ -40,7 +41,7 @@ export function judge(error: unknown): Failure {
 
 /** After a replay, until the other holder has stored its session, as the service says. */
 export function successorWaitMs(error: unknown): number {
-  return Math.min(error instanceof ServiceError ? (error.retryAfterMs ?? 0) : 0, retryBudgetMs);
+  return Math.min(retryAfterOf(error) ?? 0, retryBudgetMs);
 }
 
 /** Whether what is stored now replaced a session. While that one is in memory only, its predecessor is stored. */

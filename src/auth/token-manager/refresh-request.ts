@@ -1,8 +1,8 @@
-import { AuthError, NotAuthenticatedError, ServiceError, hint, login } from "../../base/errors.ts";
+import { AuthError, NotAuthenticatedError, hint, login } from "../../base/errors.ts";
 import type { Fetch } from "../../base/runtime-types.ts";
 import type { Secret } from "../../base/secret.ts";
 import { readJsonObject, wasNeverSent } from "../../http/request.ts";
-import { retryDelay } from "../../http/retry.ts";
+import { retryAfterOf, retryDelay } from "../../http/retry.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { tokenEndpointFetch, validateTokenType } from "../oauth/dpop-fetch.ts";
 import { validateRefreshedIdToken } from "../oauth/id-token.ts";
@@ -78,7 +78,7 @@ export async function requestRefresh(
       if (verdict === "transient" && isUnanswered(error)) unanswered = error;
       const waitMs = retryDelay({
         attempt,
-        retryAfterMs: error instanceof ServiceError ? error.retryAfterMs : undefined,
+        retryAfterMs: retryAfterOf(error),
         random: random(),
       });
       waited += waitMs;

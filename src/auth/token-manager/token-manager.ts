@@ -94,9 +94,9 @@ export class TokenManager {
   }
 
   /** Refreshes once, needed or not. Joins a refresh under way. */
-  async refresh({ signal }: { signal?: runtime.AbortSignal } = {}): Promise<Session> {
+  async refresh({ signal }: Pick<AccessTokenOptions, "signal"> = {}): Promise<Session> {
     const { session } = await (this.#refresher?.look() ?? this.#current.load());
-    return this.getSession({ rejected: session.accessToken.reveal(), ...(signal && { signal }) });
+    return this.getSession({ rejected: session.accessToken.reveal(), signal });
   }
 
   /**

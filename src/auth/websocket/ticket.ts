@@ -26,7 +26,7 @@ export async function webSocketTicket(
   team: string,
   { tokens, fetch, signal }: TicketOptions,
 ): Promise<WebSocketTicket> {
-  await tokens.getCredential({ minValidityMs, ...(signal && { signal }) });
+  await tokens.getCredential({ minValidityMs, signal });
   const init = withEffect("nothing", {
     method: "POST",
     headers: { "content-type": "application/json" },

@@ -1,7 +1,7 @@
 import { withoutEndSlashes } from "../../base/address.ts";
 import { isTransient, hint, ServiceError, type AuthError, type Hint } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
-import { retryDelay } from "../../http/retry.ts";
+import { retryAfterOf, retryDelay } from "../../http/retry.ts";
 import { defaultAuthorizationServer, type AuthorizationServer } from "../oauth/authorization-server.ts";
 import { clientFetch, type Client } from "../oauth/client-authentication.ts";
 import { discoverAuthorizationServer } from "../oauth/discovery.ts";
@@ -35,8 +35,7 @@ export async function exchangeWorkload(
       return await exchangeOnce(workload, client, world);
     } catch (error) {
       if (!isTransient(error)) throw error;
-      const retryAfterMs = error instanceof ServiceError ? error.retryAfterMs : undefined;
-      const waitMs = retryDelay({ attempt, retryAfterMs, random: world.random() });
+      const waitMs = retryDelay({ attempt, retryAfterMs: retryAfterOf(error), random: world.random() });
       waited += waitMs;
       if (waited > retryBudgetMs) throw error;
       await world.clock.sleep(waitMs);

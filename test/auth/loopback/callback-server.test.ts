@@ -197,7 +197,7 @@ const program = (end: string): string => `
   import { systemClock } from "./src/platform/clock.ts";
   import { connect } from "node:net";
   const judge = (params) => params.get("state") === "s" ? { kind: "code" } : { kind: "unrelated", reason: "state wrong" };
-  const listener = await listenForCallback({ judge, clock: systemClock, owner: { identity: ownIdentity, issuer: "login.example" } });
+  const listener = await listenForCallback({ judge, clock: systemClock, owner: { identity: ownIdentity, issuer: "login.example" }, path: "/callback" });
   for (let i = 0; i < 3; i++) connect(Number(new URL(listener.redirectUri).port), "127.0.0.1").on("error", () => {}).unref();
   ${end}
   console.log("drained");

@@ -40,6 +40,7 @@ export async function listen(
     judge: (params) => authorizationResponse(params, { state: new Secret(state) }),
     clock: manualClock(),
     owner: { identity: ownIdentity, issuer: "login.example" },
+    path: "/callback",
     ...options,
   });
   return {
