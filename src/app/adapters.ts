@@ -84,7 +84,7 @@ export function octokitStrategy(auth: Auth): () => OctokitAuthentication {
  * (`insufficient_scope`, RFC 6750 §3.1), once for each.
  *
  * @param auth - its service is the MCP server's URL or its origin
- * @param login - as for `auth.login`
+ * @param login - see {@link LoginOptions}
  */
 export function mcpFetch(auth: Auth, login?: LoginOptions): AuthorizedFetch {
   /** How many logins have succeeded: a request sent before the last one is repeated without another. */

@@ -5,7 +5,7 @@ import type { AuthEvents } from "../auth/token-manager/events.ts";
 import type { AuthError } from "../base/errors.ts";
 import type * as runtime from "../base/runtime-types.ts";
 
-/** A session and its user. Times are milliseconds since 1970 by this machine's clock. */
+/** Result of {@link Auth.session}. Times are milliseconds since 1970 by this machine's clock. */
 export interface AuthSession {
   /** `login`: stored here; `given`: in a variable; `exchanged`: for a platform's identity; `lent`: by an agent. */
   readonly source: "login" | "given" | "exchanged" | "lent";

@@ -8,7 +8,7 @@ import type * as runtime from "../base/runtime-types.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Environment } from "../platform/paths.ts";
 
-/** A tool and its service. Everything but the first three has a default. */
+/** Everything but the first three has a default. */
 export interface AuthOptions {
   /**
    * Lower-case letters, digits and single dashes. Names the directory, the keychain entry, the variables

@@ -19,7 +19,7 @@ export function createSyncRuntime(options: SyncOptions = {}, auth?: Partial<Auth
  * The service's live connection, for the default team. As `live` of {@link createSyncRuntime}, it also sends events.
  *
  * @param options - see {@link LiveOptions}
- * @param auth - as for `getTokenManager`
+ * @param auth - see {@link createSyncRuntime}
  */
 export function createLiveClient(options: LiveOptions = {}, auth?: Partial<AuthOptions>): LiveClient {
   return liveClientOf(appFor(auth), options);

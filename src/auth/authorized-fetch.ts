@@ -12,7 +12,7 @@ import { mostHops, nextHop, type Hop, type RedirectScope } from "../http/redirec
 import { targetOf } from "../http/token-target.ts";
 import { presentToken } from "./present-token.ts";
 
-/** In addition to the options of `fetch`. */
+/** Options of {@link AuthorizedFetch}. */
 export interface AuthorizedRequestInit extends runtime.RequestInit {
   /** After 408, 429, 5xx or no response, for requests that may be repeated; 2 by default. */
   retries?: number;

@@ -154,7 +154,7 @@ export function evidence(error: unknown): string {
   return withoutSecrets([first, frames, ...causes.map((line) => `  caused by ${line}`)].filter(Boolean).join("\n"));
 }
 
-/** A login is needed: `not_authenticated` or `session_ended`. */
+/** A login is needed. */
 export class NotAuthenticatedError extends AuthError {
   override readonly name: string = "NotAuthenticatedError";
 
@@ -219,7 +219,7 @@ export function isAuthError(value: unknown): value is AuthError {
 }
 
 /**
- * Whether another try may succeed: the network, the service, a lock or the shared store is unavailable.
+ * Whether another try may succeed: see {@link AuthErrorCode}.
  *
  * @param value - see {@link isAuthError}
  */

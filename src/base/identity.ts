@@ -1,4 +1,4 @@
-/** A tool's own commands, instead of this package's; absent ones do not exist. */
+/** Those of a tool; absent ones do not exist. */
 export interface OwnCommands {
   readonly login: string;
   /** The login with `setAside`; without it, hints say what to move away. */

@@ -1,7 +1,7 @@
 import type { AuthOptions } from "../app/options.ts";
 import type { Environment } from "../platform/paths.ts";
 
-/** The options of `createAuth`, and those of the commands. */
+/** Options of {@link createCommand}. */
 export interface CommandOptions extends Omit<AuthOptions, "issuer" | "commands"> {
   /** Undefined if the user names it, or the service, at the first login. */
   issuer: string | undefined;

@@ -18,7 +18,7 @@ const maxRetries = 20;
 const maxDelaySeconds = 300;
 const extensions = [".md", ".json", ".yaml", ".yml", ".csv"];
 
-/** A file to upload. */
+/** Input of {@link SyncRuntime.upload}. */
 export interface ArtifactInput {
   project_uuid: string;
   mission_slug: string;

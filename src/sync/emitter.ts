@@ -6,7 +6,7 @@ import type { LiveClient } from "./live-client.ts";
 import type { Origin, QueueScope, SyncQueue } from "./queue.ts";
 import { createUlidSource } from "./ulid.ts";
 
-/** The result of {@link SyncRuntime.emit}. */
+/** Result of {@link SyncRuntime.emit}. */
 export type EmitReport =
   /** On disk, and sent whatever happens to this process. */
   | { outcome: "queued"; event: EventEnvelope }

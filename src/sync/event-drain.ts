@@ -24,7 +24,7 @@ export interface Rejection {
   givenUp: boolean;
 }
 
-/** The result of a drain. */
+/** Result of {@link SyncRuntime.flush}. */
 export interface DrainReport {
   events: {
     delivered: number;

@@ -57,7 +57,7 @@ const contextKeys = [
   "repo_slug",
 ] as const satisfies (keyof EventInput)[];
 
-/** An event from the caller. */
+/** Input of {@link SyncRuntime.emit}. */
 export interface EventInput {
   /** Such as `WPStatusChanged`; unknown types are rejected. */
   event_type: string;

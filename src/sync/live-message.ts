@@ -7,7 +7,7 @@ import { isJsonObject, parseJson, type JsonObject } from "../http/json-members.t
  */
 export type LiveState = "Connected" | "Reconnecting" | "Offline" | "OfflineBatchMode";
 
-/** A report of a live connection. */
+/** Messages of {@link LiveOptions.onMessage}. */
 export type LiveMessage =
   | { kind: "snapshot"; workPackages: readonly unknown[] }
   | { kind: "event"; event: Readonly<Record<string, unknown>> }

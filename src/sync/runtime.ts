@@ -11,7 +11,7 @@ import { createLamportClock } from "./lamport-clock.ts";
 import { type Account, type Origin, SyncQueue } from "./queue.ts";
 import { createUlidSource } from "./ulid.ts";
 
-/** For `onNotice`: an emitted event, a rejected item, or a drain. */
+/** Notices of {@link SyncOptions.onNotice}. */
 export type SyncNotice =
   | { kind: "emitted"; report: EmitReport }
   | { kind: "rejected"; rejection: Rejection }

@@ -13,7 +13,7 @@ export interface Routing {
   projectSlug?: string | undefined;
 }
 
-/** Options of a call. */
+/** Options of {@link TrackerClient}. */
 export interface CallOptions {
   /** An accepted operation continues. */
   signal?: runtime.AbortSignal | undefined;
@@ -21,7 +21,7 @@ export interface CallOptions {
   idempotencyKey?: string | undefined;
 }
 
-/** Calls with their parameters. */
+/** Parameters of {@link TrackerClient}. */
 export interface TrackerCalls {
   /** The provider's connection, and the last exchange. */
   status: Routing;

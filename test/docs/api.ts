@@ -6,8 +6,11 @@ import { declarationIn, entryPointsOf, exportsOf, unexportedBehind, type Declara
 import { partsOf, summaryOf } from "./doc-comment.ts";
 import { anchorOf, withPart } from "./markdown.ts";
 
-/** Shapes of what other libraries and the runtime make: no caller writes them, so a page only has their names. */
-const byName = new Set([
+/**
+ * Shapes of what other libraries and the runtime make: no caller writes them, so they only stand in signatures. Some are
+ * exported, since a compiler that infers a type must be able to name it.
+ */
+export const byName: ReadonlySet<string> = new Set([
   "Clock",
   "Environment",
   "EtcdClient",
@@ -55,7 +58,7 @@ export async function apiPages(): Promise<Map<string, string>> {
     [index, withPart(textOf(index), "names", listOf(pages))],
     ...pages.map(({ path, title, about, entries }): [string, string] => [
       path,
-      pageOf(title, [...about, ...entries.filter(({ name }) => !byName.has(name)).map(textOfEntry), ...named(entries)]),
+      pageOf(title, [...about, ...entries.filter(({ name }) => !byName.has(name)).map(textOfEntry)]),
     ]),
     [`${folder}/options.md`, pageOf("Options of the commands", await optionsOfCommands())],
   ]);
@@ -113,27 +116,17 @@ function byKind(one: Declaration, other: Declaration): number {
   return kinds.indexOf(one.kind) - kinds.indexOf(other.kind);
 }
 
-/** Every exported name with a link to its place. */
+/** Every exported name that a page has, with a link to it. */
 function listOf(pages: readonly Page[]): string {
   const links = pages.flatMap(({ path, entries }) =>
     entries
-      .filter(({ isExported }) => isExported)
-      .map(({ name }) => {
-        const place = byName.has(name) ? "other-types" : name.toLowerCase();
-        return { name, link: `[${name}](${path.replace(`${folder}/`, "")}#${place})` };
-      }),
+      .filter(({ name, isExported }) => isExported && !byName.has(name))
+      .map(({ name }) => ({ name, link: `[${name}](${path.replace(`${folder}/`, "")}#${name.toLowerCase()})` })),
   );
   return links
     .sort((one, other) => (one.name.toLowerCase() < other.name.toLowerCase() ? -1 : 1))
     .map(({ link }) => link)
     .join(",\n");
-}
-
-/** What a page says of the types that it only names. */
-function named(entries: readonly Entry[]): string[] {
-  const names = entries.filter(({ name, isExported }) => byName.has(name) && isExported);
-  const list = names.map(({ name }) => `\`${name}\``).join(", ");
-  return list === "" ? [] : [`## Other types\n\n${list}`];
 }
 
 /** The doc comment in Markdown, and below it the declaration with the comments of its members. */

@@ -19,7 +19,7 @@ export function partsOf(comment: string): string[] {
 export function summaryOf(comment: string): string {
   const [text = ""] = partsOf(comment);
   const [first = "", ...others] = text.replace(/\s+/g, " ").split(/(?<=[.?])(?<!§[\d.]+) (?=[A-Z`"(])/);
-  const isSaid = /^(Made by|(Options|The result) of) `[\w.]+`\.$/.test(first);
+  const isSaid = /^(Made by|[A-Z][a-z]+ of) `[\w.]+`\.$/.test(first);
   const more = others.filter((sentence) => /^"|^`(?!``)|default/.test(sentence));
   return [...(isSaid ? [] : [first]), ...more].join(" ");
 }

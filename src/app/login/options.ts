@@ -1,6 +1,6 @@
 import type * as runtime from "../../base/runtime-types.ts";
 
-/** A question that only the user can answer. */
+/** Questions of {@link LoginOptions.onConsent}. */
 export type ConsentQuestion =
   /**
    * May the session be kept in an encrypted file that this user's programs can open? `reason`: why not in the keychain.
@@ -16,7 +16,7 @@ export type ConsentQuestion =
   /** May the profile's programs use another service, or trust another issuer? */
   | { readonly about: "profile"; readonly profile: string; readonly from: string; readonly to: string };
 
-/** The page where the user logs in. */
+/** Parameter of {@link LoginOptions.onAddress}. */
 export interface LoginAddress {
   /** Show it even if a browser opens: that may fail. */
   readonly url: string;

@@ -20,7 +20,7 @@ import type { FakeAuthOptions, FakeService, FakeUser } from "./types.ts";
 /**
  * A fake issuer and service, for programs in the test's own process.
  *
- * @param options - `user`: approves logins, null denies them; the others see {@link FakeAuthOptions}
+ * @param options - `user`: approves logins; null denies them
  */
 export function fakeService(options: Pick<FakeAuthOptions, "user" | "expiresIn" | "api"> = {}): FakeService {
   return serviceAt("https://service.example", options);

@@ -1,4 +1,4 @@
-/** Streams for `command.run`, which keep the output as `text`. */
+/** Result of {@link fakeStreams}. */
 export interface FakeStreams {
   readonly stdout: {
     readonly text: string;
@@ -11,7 +11,7 @@ export interface FakeStreams {
 }
 
 /**
- * The streams of one run.
+ * Streams for one `command.run`, which keep the output as `text`.
  *
  * @param options - `input`: typed or piped in; `isTTY`: of all three
  */

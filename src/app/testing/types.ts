@@ -1,7 +1,7 @@
 import type * as runtime from "../../base/runtime-types.ts";
 import type { AuthOptions } from "../options.ts";
 
-/** A user: an email address, or more. */
+/** An email address, or more. */
 export type FakeUser =
   | string
   | {
@@ -14,7 +14,7 @@ export type FakeUser =
 /** The same signature as the global `fetch`. */
 export type FakeFetch = (input: string | runtime.URL, init?: runtime.RequestInit) => Promise<runtime.Response>;
 
-/** An issuer and a service in one. */
+/** Made by {@link fakeService}. */
 export interface FakeService {
   readonly url: string;
   /** Handles requests to {@link FakeService.url}; other URLs fail to connect. */

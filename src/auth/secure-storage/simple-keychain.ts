@@ -1,4 +1,4 @@
-/** A program's own keychain: one secret text for each directory. */
+/** One secret text for each directory. */
 export interface SimpleKeychain {
   /** Undefined when there is none. */
   get(account: string): string | undefined | Promise<string | undefined>;

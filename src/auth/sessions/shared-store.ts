@@ -1,8 +1,8 @@
 import type * as runtime from "../../base/runtime-types.ts";
 
 /**
- * A database with compare-and-swap, shared by several machines; it needs no lock, lease or clock. Refresh claims,
- * waiting, sealing and retries are this package's.
+ * A database with compare-and-swap; it needs no lock, lease or clock. Refresh claims, waiting, sealing and retries are
+ * this package's.
  *
  * An error counts as "no response": the library tries again, and then reports `storage_unreachable`.
  */

@@ -1,7 +1,7 @@
 import type { AuthError } from "../../base/errors.ts";
 import type { AwaitedWork } from "../sessions/store.ts";
 
-/** What happens to a program's sessions and requests. No event holds a secret: no token, no code, no key. */
+/** Events of {@link Auth.on}. None holds a secret: no token, no code, no key. */
 export interface AuthEvents {
   /** A refresh succeeded and is stored. */
   refreshed: { readonly profile: string; readonly expiresAt: number | undefined };
@@ -24,7 +24,7 @@ export interface AuthEvents {
   };
 }
 
-/** One of {@link AuthEvents}, with its name. */
+/** Events of {@link AuthOptions.log}. */
 export type AuthEvent = {
   [Name in keyof AuthEvents]: { readonly event: Name } & AuthEvents[Name];
 }[keyof AuthEvents];

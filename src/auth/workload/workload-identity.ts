@@ -1,4 +1,4 @@
-/** An identity to exchange for an access token. */
+/** Value of {@link AuthOptions.identity}. */
 export interface WorkloadIdentity {
   /**
    * `github-actions[:AUDIENCE]`, `gitlab[:VARIABLE]`, `kubernetes[:PATH]`, `file:PATH` or `command:/PROGRAM ARGUMENTS`.
