@@ -14,7 +14,7 @@ const maxTries = 20;
 /** In a row: then the events are not to blame. */
 const maxRefusedSingly = 8;
 
-/** A rejected event or artifact. */
+/** Part of {@link SyncNotice}. */
 export interface Rejection {
   /** The `event_id`, or an artifact's ID in the queue. */
   id: string;

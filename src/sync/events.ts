@@ -79,7 +79,7 @@ export interface EventInput {
   repo_slug?: string | null;
 }
 
-/** An event as queued and sent. */
+/** Event of {@link EmitReport}. */
 export interface EventEnvelope extends Required<EventInput> {
   /** A ULID, and the idempotency key. */
   event_id: string;

@@ -4,7 +4,7 @@ import { AuthError } from "../base/errors.ts";
 import type { JsonObject } from "../http/json-members.ts";
 import { type TrackerAccess, trackerResult } from "./request.ts";
 
-/** The tracker and project of a call. */
+/** Part of {@link TrackerCalls}. */
 export interface Routing {
   /** Such as `linear` or `jira`. */
   provider: string;

@@ -10,7 +10,7 @@ export interface AccessTokenOptions {
   signal?: runtime.AbortSignal | undefined;
 }
 
-/** For the caller's own requests. */
+/** Result of {@link Auth.getToken}. */
 export interface AccessToken {
   readonly token: string;
   /** `DPoP`: useless without proofs of its key (RFC 9449), which the authorized fetch sends. */
