@@ -2,7 +2,7 @@ import { createHmac } from "node:crypto";
 import { seal, unseal } from "../auth/secure-storage/data-key.ts";
 import type { AuthErrorCode } from "../base/errors.ts";
 import type { Secret } from "../base/secret.ts";
-import type { Team, UserInfo } from "../auth/oauth/user-info.ts";
+import type { Lender } from "../auth/token-manager/token-source.ts";
 
 /**
  * The protocol of an agent's socket: http with JSON, in the RFCs' words, small enough for curl. Every request carries
@@ -42,13 +42,7 @@ function responseName(nonce: string, status: number): string {
   return `answer ${nonce} ${status}`;
 }
 
-export interface Loan {
-  readonly host: string;
-  readonly profile: string;
-  /** The only URL that the tokens go to. */
-  readonly service: string;
-  readonly user: Omit<UserInfo, "teams">;
-  readonly teams: readonly Team[];
+export interface Loan extends Omit<Lender, "team" | "until"> {
   /** Null: the borrower's choice. */
   readonly team: string | null;
   /** In seconds; null: as long as the agent runs. */

@@ -4,7 +4,7 @@ import type { Clock } from "../platform/clock.ts";
 import type * as runtime from "../base/runtime-types.ts";
 import { unreachable } from "../http/request.ts";
 import type { TokenManager } from "./token-manager/token-manager.ts";
-import type { Credential } from "./sessions/session.ts";
+import { userName, type Credential } from "./sessions/session.ts";
 import { resourceFetch } from "./oauth/dpop-fetch.ts";
 import { discardBody } from "../http/peek.ts";
 import { isTransientStatus, retryAfter, retryDelay } from "../http/retry.ts";
@@ -243,7 +243,7 @@ function isIdempotent({ method = "GET", headers }: RequestInit): boolean {
 
 /** A user who logged in meanwhile did not make this request. */
 function anotherUser({ user: before }: Credential, { user: now }: Credential): NotAuthenticatedError {
-  const [whose, who] = [before, now].map((user) => user?.email ?? user?.name ?? user?.id ?? "somebody");
+  const [whose, who] = [before, now].map(userName);
   return new NotAuthenticatedError(`the service rejects the access token of ${whose}, but ${who} is logged in now`, {
     hint: `To send it as ${who}, send it again`,
   });

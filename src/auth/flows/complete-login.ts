@@ -23,7 +23,8 @@ export async function completeLogin(
   request: LoginRequest,
   how: {
     authFlow: AuthFlow;
-    nonce?: string | undefined /** The tokens are from another login. */;
+    nonce?: string | undefined;
+    /** The tokens are from another login. */
     isBorrowed?: boolean;
   },
   store: (session: Session) => Promise<unknown>,

@@ -130,7 +130,7 @@ export function tokenName({ token }: Pick<Revocation, "token">): string {
 export function unconfirmed(outcome: LogoutOutcome, previous: boolean = false): string[] {
   const of = previous ? " of the previous login" : "";
   if ("tokens" in outcome) {
-    return (outcome.tokens ?? []).flatMap(({ token, error }) =>
+    return outcome.tokens.flatMap(({ token, error }) =>
       error
         ? `the ${tokenName({ token })}${of} could not be revoked (${error.message}): it may remain valid until it expires`
         : [],

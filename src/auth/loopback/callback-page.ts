@@ -95,8 +95,8 @@ function paragraph(line: Line, index: number): string {
 }
 
 /** The browser follows with GET (RFC 9110 §15.4.4). */
-export function redirection(path: string, headers: Readonly<Record<string, string>> = {}): RenderedPage {
-  return { status: 303, headers: { ...commonHeaders, ...headers, location: path }, body: "" };
+export function redirection(path: string): RenderedPage {
+  return { status: 303, headers: { ...commonHeaders, location: path }, body: "" };
 }
 
 /** For anything but a browser on its way back from a login. */

@@ -161,7 +161,7 @@ export function keychainKey(keychain: Keychain, account: string): KeySource {
 
 /** For a keychain that has the sessions' key: the way out is a login without them. */
 export function whereSealed(error: unknown): unknown {
-  if (!(error instanceof AuthError) || error.next === undefined) return error;
+  if (!(error instanceof AuthError)) return error;
   return new AuthError(error.code, error.message, {
     hint: error.next.map((part) => (part === useFile ? useFileInstead : part)),
     cause: error.cause,

@@ -65,9 +65,7 @@ export function machineKey({ identity, folder, platform, clock, machine = machin
     });
   };
   return {
-    get mismatch() {
-      return { message: "it was changed, or the machine's ID was", hint: restore };
-    },
+    mismatch: { message: "it was changed, or the machine's ID was", hint: restore },
     async open({ way, machine: of, host }) {
       if (way.source !== "machine") throw new TypeError("not a key of this machine");
       const secret = await read();
@@ -138,10 +136,10 @@ async function about<T>(variable: string, action: () => T | Promise<T>): Promise
     return await action();
   } catch (error) {
     if (!(error instanceof AuthError)) throw error;
-    const isOfOtherFolder = error.next?.some((part) => typeof part === "object" && "variable" in part);
+    const isOfOtherFolder = error.next.some((part) => typeof part === "object" && "variable" in part);
     const elsewhere: Hint = hint`Set ${variable} to a writable directory you own, or log in with a passphrase: set ${{ variable: "PASSPHRASE" }}`;
     throw new AuthError(error.code, `the secret of the session's key cannot be stored or read: ${error.message}`, {
-      ...(error.next && { hint: isOfOtherFolder ? elsewhere : error.next }),
+      hint: isOfOtherFolder ? elsewhere : error.next,
       cause: error,
     });
   }

@@ -126,7 +126,7 @@ function makeCandidate(path: string): Candidate | undefined {
   const id = newId();
   const directory = `${path}.${id}`;
   const stopListening = place && listen(place.pathOf(id));
-  const name = newName(stopListening && place?.device, id);
+  const name = newName(stopListening && place.device, id);
   const discard = (): void => {
     remove(directory, name.name);
     stopListening?.();

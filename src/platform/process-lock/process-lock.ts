@@ -56,11 +56,11 @@ function judgeOf(path: string): Judge {
  * @throws {@link AuthError} `lock_unavailable` after the limit, naming the holder; `storage_unwritable` when the
  *   directory is missing, read-only or full, or something else is at `path`; the signal's reason when it aborts
  */
-export function acquireProcessLock(path: string, options: LockOptions): Promise<ProcessLock>;
 export function acquireProcessLock(
   path: string,
   options: LockOptions & { unless: () => boolean },
 ): Promise<ProcessLock | undefined>;
+export function acquireProcessLock(path: string, options: LockOptions): Promise<ProcessLock>;
 export async function acquireProcessLock(
   path: string,
   options: LockOptions & { unless?: () => boolean },
