@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { bin, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
 import { withInput } from "../helpers/command-here.ts";
-import { ManualClock } from "../../src/app/testing/clock.ts";
+import { ManualClock } from "../helpers/manual-clock.ts";
 import { scene, type Scene } from "../helpers/scene.ts";
 import { sessionOf, storedSession, storeSession } from "../helpers/stored-session.ts";
 

@@ -6,7 +6,7 @@ import type { FakeOptions } from "../fake-saas/options.ts";
 import { approveDevice, denyDevice } from "../fake-saas/user.ts";
 import { startCommand, type CommandResult, type RunningCommand } from "../helpers/command.ts";
 import { runHere } from "../helpers/command-here.ts";
-import { ManualClock } from "../../src/app/testing/clock.ts";
+import { ManualClock } from "../helpers/manual-clock.ts";
 import { fastClock, filesUnder, scene, type Scene } from "../helpers/scene.ts";
 import { storedSession } from "../helpers/stored-session.ts";
 

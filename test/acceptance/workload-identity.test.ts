@@ -5,7 +5,7 @@ import { test, type TestContext } from "node:test";
 import { createAuth, type Auth } from "../../src/index.ts";
 import type { FakeRequest } from "../fake-saas/http.ts";
 import { filesUnder, scene, type Scene } from "../helpers/scene.ts";
-import { ManualClock } from "../../src/app/testing/clock.ts";
+import { ManualClock } from "../helpers/manual-clock.ts";
 import { gitHubActions, projectedToken, signer, type Signer } from "../helpers/platforms.ts";
 
 /** A service that trusts a platform for alice only. */

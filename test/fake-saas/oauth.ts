@@ -19,12 +19,7 @@ import { isUserName } from "./users.ts";
 export function oauthRoutes(state: FakeState): Route[] {
   const authorization = new AuthorizationEndpoint(state);
   const device = new DeviceEndpoint(state);
-  const exchange = (name: string) => (form: URLSearchParams) => exchangeIdentity(state, form.get(name));
-  const exchanges = {
-    "urn:ietf:params:oauth:grant-type:token-exchange": exchange("subject_token"),
-    "urn:ietf:params:oauth:grant-type:jwt-bearer": exchange("assertion"),
-  };
-  const token = tokenEndpoint(state, { authorization, device }, exchanges);
+  const token = tokenEndpoint(state, { authorization, device });
   return [
     ["GET", "/oauth/authorize", (request) => askForConsent(state, authorization, request)],
     ["POST", "/oauth/authorize", (request) => consent(authorization, request)],
@@ -35,7 +30,7 @@ export function oauthRoutes(state: FakeState): Route[] {
     ],
     ["GET", "/device", ({ query }) => askForCode(state, query.get("user_code") ?? "")],
     ["POST", "/device", (request) => enterCode(device, request)],
-    ["POST", "/oauth/token", (request) => refusedClient(state, request) ?? lenient(state, token, request)],
+    ["POST", "/oauth/token", (request) => refusedClient(state, request) ?? answerToken(state, token, request)],
   ];
 }
 
@@ -45,15 +40,31 @@ function refusedClient({ options: { clientId } }: FakeState, request: FakeReques
   return { ...failure(401, "invalid_client"), headers: { "Cache-Control": "no-store" } };
 }
 
-/** As a service that forgives a second use of a refresh token, or does not rotate it. */
-function lenient({ options, counters, refreshTokens }: FakeState, token: Handler, request: FakeRequest): Answer {
-  const grant = refreshTokens.get(formOf(request)?.get("refresh_token") ?? "");
-  if (options.reuse === "benign" && grant?.consumed) {
-    counters.reuses += 1;
+/** The parameters that hold an identity, by grant. */
+const exchanges: Readonly<Record<string, string>> = {
+  "urn:ietf:params:oauth:grant-type:token-exchange": "subject_token",
+  "urn:ietf:params:oauth:grant-type:jwt-bearer": "assertion",
+};
+
+/** Counts, and may forgive a second use of a refresh token, or not rotate it. */
+function answerToken(state: FakeState, token: Handler, request: FakeRequest): Answer {
+  const { options, counters } = state;
+  const form = formOf(request);
+  const grantType = form?.get("grant_type") ?? "";
+  const parameter = exchanges[grantType];
+  if (parameter !== undefined)
+    return { headers: { "Cache-Control": "no-store" }, ...exchangeIdentity(state, form?.get(parameter) ?? null) };
+  const grant = state.refreshTokens.get(form?.get("refresh_token") ?? "");
+  if (grant?.consumed) counters.reuses += 1;
+  if (grant?.consumed && options.reuse === "benign")
     return failure(409, "refresh_replay_benign_retry", { retry_after: 0 });
-  }
   const answer = token(request);
-  if (options.rotate || grant === undefined || answer.status !== 200) return answer;
+  if (grantType.endsWith(":device_code")) counters.devicePolls += 1;
+  if (typeof answer.body === "object" && "error" in answer.body && answer.body.error === "slow_down")
+    counters.slowDowns += 1;
+  if (answer.status !== 200) return answer;
+  counters[grant === undefined ? "logins" : "refreshes"] += 1;
+  if (options.rotate || grant === undefined) return answer;
   grant.consumed = false;
   return { ...answer, body: withoutRefreshToken(answer.body as TokenAnswer) };
 }

@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import { Issuer, noCounts, type Grant, type IssuerUser } from "../../src/app/testing/issuer.ts";
+import { Issuer, type Grant, type IssuerUser } from "../../src/app/testing/issuer.ts";
 import { until } from "../helpers/until.ts";
 import { Faults } from "./faults.ts";
 import type { FakeRequest } from "./http.ts";
@@ -14,10 +14,18 @@ import type { UserName } from "./users.ts";
 export class FakeState extends Issuer {
   override readonly options: FakeOptions;
   override readonly users: Record<UserName, IssuerUser>;
-  /** `exchanges`: identities exchanged for an access token. */
-  override readonly counters: typeof noCounts & Record<"tickets" | "exchanges" | "idempotentReplays", number> = {
-    ...noCounts,
+  readonly counters = {
+    logins: 0,
+    refreshes: 0,
+    /** Consumed refresh tokens presented again, whatever the effect. */
+    reuses: 0,
+    /** Sessions ended by the issuer: by reuse, by a repeated code, or by {@link Issuer.revoke}. */
+    revocations: 0,
+    logouts: 0,
+    devicePolls: 0,
+    slowDowns: 0,
     tickets: 0,
+    /** Identities exchanged for an access token. */
     exchanges: 0,
     idempotentReplays: 0,
   };
@@ -56,6 +64,12 @@ export class FakeState extends Issuer {
 
   override now(): number {
     return this.options.now() + this.options.clockOffsetMs;
+  }
+
+  override revoke(sessionId: string): void {
+    const session = this.sessions.get(sessionId);
+    if (session !== undefined && session.ended === undefined) this.counters.revocations += 1;
+    super.revoke(sessionId);
   }
 
   /** Refresh tokens stay good. */

@@ -6,7 +6,7 @@ import type { SessionStore } from "../../src/auth/sessions/store.ts";
 import type { TokenManager } from "../../src/auth/token-manager/token-manager.ts";
 import type { FakeOptions } from "../fake-saas/options.ts";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
-import { ManualClock } from "../../src/app/testing/clock.ts";
+import { ManualClock } from "./manual-clock.ts";
 import { sessionOf, storeSession, type SessionOptions } from "./stored-session.ts";
 
 /** A service, a login in memory, and a program's fetch. */

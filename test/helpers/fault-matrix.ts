@@ -6,7 +6,7 @@ import type { Fault as AnswerFault } from "../fake-saas/faults.ts";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
 import { commandEnvironment, scratchFolder, type CommandEnvironment, type CommandResult } from "./command.ts";
 import { lineHere } from "./command-here.ts";
-import { ManualClock } from "../../src/app/testing/clock.ts";
+import { ManualClock } from "./manual-clock.ts";
 import { loginFile, sessionOf, storedProfile, storeSession } from "./stored-session.ts";
 
 export const commands = {

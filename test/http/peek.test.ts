@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import { test } from "node:test";
 import { peekBody } from "../../src/http/peek.ts";
 import { systemClock } from "../../src/platform/clock.ts";
-import { ManualClock } from "../../src/app/testing/clock.ts";
+import { ManualClock } from "../helpers/manual-clock.ts";
 
 const limits = { maxBytes: 1024, timeoutMs: 5_000, clock: systemClock };
 

@@ -13,7 +13,7 @@ import {
 import { MemoryStore } from "../../src/auth/sessions/memory-store.ts";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
 import { scratchFolder } from "../helpers/command.ts";
-import { ManualClock } from "../../src/app/testing/clock.ts";
+import { ManualClock } from "../helpers/manual-clock.ts";
 import { sessionOf, storeSession } from "../helpers/stored-session.ts";
 import { until } from "../helpers/until.ts";
 import { withWebSocket } from "../helpers/web-socket.ts";

@@ -98,7 +98,6 @@ export class AuthorizationEndpoint {
       return refuse("code_verifier does not match the challenge");
     const session = openSession(issuer, code);
     code.sessionId = session.id;
-    issuer.counters.logins += 1;
     return { status: 200, body: issueTokens(issuer, session) };
   }
 

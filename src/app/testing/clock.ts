@@ -10,9 +10,6 @@ export class ManualClock implements Clock {
   wall: number;
   /** Milliseconds since its start. */
   elapsed = 0;
-  /** Every requested wait, in milliseconds. */
-  readonly sleeps: number[] = [];
-  onSleep: (ms: number) => unknown = () => undefined;
   /** While true, time stands still: a service on a real socket takes none of this clock's. */
   isHeld: () => boolean = () => false;
   /** Whether time does not jump for background waits, which then end when time passes for another reason. */
@@ -47,8 +44,6 @@ export class ManualClock implements Clock {
     { signal, background = false }: { signal?: AbortSignal | undefined; background?: boolean } = {},
   ): Promise<void> {
     signal?.throwIfAborted();
-    this.sleeps.push(ms);
-    await this.onSleep(ms);
     await new Promise<void>((resolve, reject) => {
       const wait = { at: this.elapsed + ms, background, end: resolve };
       const onAbort = (): void => {

@@ -75,8 +75,6 @@ export class DeviceEndpoint {
 
   /** One poll of the token endpoint (RFC 8628 §3.4 and §3.5). */
   poll(form: URLSearchParams): Answer {
-    const { counters } = this.#issuer;
-    counters.devicePolls += 1;
     const grant = this.#grants.get(form.get("device_code") ?? "");
     const now = this.#issuer.now();
     if (grant === undefined || grant.used || grant.clientId !== form.get("client_id"))
@@ -86,13 +84,11 @@ export class DeviceEndpoint {
     grant.lastPollAt = now;
     if (early) {
       grant.intervalMs += 5000;
-      counters.slowDowns += 1;
       return failure(400, "slow_down");
     }
     if (grant.user === undefined) return failure(400, "authorization_pending");
     if (grant.user === null) return failure(400, "access_denied");
     grant.used = true;
-    counters.logins += 1;
     const { user, scope, clientId } = grant;
     const session = openSession(this.#issuer, { user, scope, clientId, authFlow: "device_code" });
     return { status: 200, body: issueTokens(this.#issuer, session) };

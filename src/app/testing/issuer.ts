@@ -57,23 +57,10 @@ export type SecretKind =
   | "ws_token"
   | "identity_token";
 
-export const noCounts = {
-  logins: 0,
-  refreshes: 0,
-  /** Consumed refresh tokens presented again, whatever the effect. */
-  reuses: 0,
-  /** Sessions ended by the issuer: by reuse, by a repeated code, or by {@link Issuer.revoke}. */
-  revocations: 0,
-  logouts: 0,
-  devicePolls: 0,
-  slowDowns: 0,
-};
-
 /** The state of a fake issuer, for its endpoints in this directory. */
 export abstract class Issuer {
   abstract readonly users: Readonly<Record<string, IssuerUser>>;
   abstract readonly options: IssuerOptions;
-  readonly counters: typeof noCounts = { ...noCounts };
   /** Every secret that was issued or received. User codes and states are shown on purpose. */
   readonly issued: Map<string, SecretKind> = new Map();
   readonly sessions: Map<string, IssuerSession> = new Map();
@@ -104,8 +91,6 @@ export abstract class Issuer {
   /** Its tokens are refused from then on. Ignores unknown ids. */
   revoke(sessionId: string): void {
     const session = this.sessions.get(sessionId);
-    if (session === undefined || session.ended !== undefined) return;
-    session.ended = "session_invalid";
-    this.counters.revocations += 1;
+    if (session !== undefined) session.ended ??= "session_invalid";
   }
 }

@@ -66,13 +66,11 @@ export function refreshTokens(issuer: Issuer, presented: string): Answer {
   const grant = issuer.refreshTokens.get(presented);
   if (grant === undefined) return dead;
   if (grant.consumed) {
-    issuer.counters.reuses += 1;
     issuer.revoke(grant.session.id);
     return dead;
   }
   if (grant.session.ended !== undefined || grant.expiresAt <= issuer.now()) return dead;
   grant.consumed = true;
-  issuer.counters.refreshes += 1;
   return { status: 200, body: issueTokens(issuer, grant.session) };
 }
 

@@ -4,19 +4,15 @@ import { failure, formOf, type Answer, type Handler } from "./http.ts";
 import type { Issuer } from "./issuer.ts";
 import { refreshTokens } from "./sessions.ts";
 
-type GrantHandler = (form: URLSearchParams) => Answer;
-
-/** The token endpoint (RFC 6749 §3.2). `more`: other grants by name. */
+/** The token endpoint (RFC 6749 §3.2). */
 export function tokenEndpoint(
   issuer: Issuer,
   { authorization, device }: { authorization: AuthorizationEndpoint; device: DeviceEndpoint },
-  more: Readonly<Record<string, GrantHandler>> = {},
 ): Handler {
-  const grants: Readonly<Record<string, GrantHandler>> = {
+  const grants: Readonly<Record<string, (form: URLSearchParams) => Answer>> = {
     authorization_code: (form) => authorization.exchange(form),
     "urn:ietf:params:oauth:grant-type:device_code": (form) => device.poll(form),
     refresh_token: (form) => refreshTokens(issuer, form.get("refresh_token") ?? ""),
-    ...more,
   };
   const answer: Handler = (request) => {
     const form = formOf(request);

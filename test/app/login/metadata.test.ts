@@ -6,7 +6,7 @@ import { plannedLogin, startLogin } from "../../../src/app/login/metadata.ts";
 import type { LoginPlan } from "../../../src/app/login/plan.ts";
 import type { KnownServer } from "../../../src/auth/oauth/authorization-server.ts";
 import { MemoryStore } from "../../../src/auth/sessions/memory-store.ts";
-import { ManualClock } from "../../../src/app/testing/clock.ts";
+import { ManualClock } from "../../helpers/manual-clock.ts";
 
 const issuer = "https://login.example";
 const day = 86_400_000;

@@ -9,7 +9,7 @@ import {
   type DeviceAuthorization,
 } from "../../../src/auth/oauth/device-authorization.ts";
 import type { ExchangeOptions } from "../../../src/http/request.ts";
-import { ManualClock } from "../../../src/app/testing/clock.ts";
+import { ManualClock } from "../../helpers/manual-clock.ts";
 import { AuthError } from "../../../src/base/errors.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
 import type { FakeOptions } from "../../fake-saas/options.ts";

@@ -13,7 +13,7 @@ import { isTransient, type AuthErrorCode } from "../../../src/base/errors.ts";
 import { Secret } from "../../../src/base/secret.ts";
 import { startFakeSaas, type FakeSaas } from "../../fake-saas/server.ts";
 import { scratchFolder } from "../../helpers/command.ts";
-import { ManualClock } from "../../../src/app/testing/clock.ts";
+import { ManualClock } from "../../helpers/manual-clock.ts";
 import { TestSharedStore } from "../../helpers/shared-store.ts";
 import { sessionOf, storeSession, type SessionOptions } from "../../helpers/stored-session.ts";
 

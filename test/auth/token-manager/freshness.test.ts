@@ -4,7 +4,7 @@ import { sessionTokens } from "../../../src/auth/sessions/session-tokens.ts";
 import type { Session } from "../../../src/auth/sessions/session.ts";
 import { hold, isAlive, isEnough, remainingMs, requiredMs } from "../../../src/auth/token-manager/freshness.ts";
 import { Secret } from "../../../src/base/secret.ts";
-import { ManualClock } from "../../../src/app/testing/clock.ts";
+import { ManualClock } from "../../helpers/manual-clock.ts";
 
 const minute = 60_000;
 const hour = 60 * minute;

@@ -10,7 +10,7 @@ import type { Claim, ClaimOptions, SessionStore, StoredProfile } from "../../../
 import { keepFresh } from "../../../src/auth/token-manager/keep-fresh.ts";
 import { AuthError, NotAuthenticatedError } from "../../../src/base/errors.ts";
 import { Secret } from "../../../src/base/secret.ts";
-import { ManualClock } from "../../../src/app/testing/clock.ts";
+import { ManualClock } from "../../helpers/manual-clock.ts";
 import { until } from "../../helpers/until.ts";
 
 const service = "https://service.example";

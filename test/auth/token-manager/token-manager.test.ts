@@ -12,7 +12,7 @@ import { AuthError, isTransient, type AuthErrorCode } from "../../../src/base/er
 import type { FakeOptions } from "../../fake-saas/options.ts";
 import { startFakeSaas, type FakeSaas } from "../../fake-saas/server.ts";
 import { commandEnvironment, scratchFolder, type CommandEnvironment } from "../../helpers/command.ts";
-import { ManualClock } from "../../../src/app/testing/clock.ts";
+import { ManualClock } from "../../helpers/manual-clock.ts";
 import { sessionOf, storeSession, type SessionOptions } from "../../helpers/stored-session.ts";
 
 /** A service, its session in memory, and the managers of several programs, on one clock. */
