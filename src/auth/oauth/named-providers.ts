@@ -85,8 +85,6 @@ export function hasTenants(name: ProviderName): boolean {
   return providers[name].issuer.includes("TENANT");
 }
 
-const guid = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
-
 /** ID tokens have the tenant's id instead, and in `tid`. */
 export const tenantPlaceholder = "{tenantid}";
 
@@ -105,5 +103,5 @@ export function isIssuerOf({ name, issuer }: NamedProvider, found: string): bool
 }
 
 export function isTenantId(text: string): boolean {
-  return new RegExp(`^${guid}$`).test(text);
+  return /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);
 }

@@ -122,7 +122,10 @@ export async function sweepMemory(folder: string = memory): Promise<void> {
   const paths = readdirSync(folder).flatMap((name) =>
     /^[0-9a-f]{16}\.[0-9a-f]+~?$/.test(name) ? join(folder, name) : [],
   );
-  for (const path of paths.filter(isLeft).slice(0, 16)) if (await isNobodys(path)) unlinkSync(path);
+  // From anywhere: those that must stay do not hide the others.
+  const from = Math.floor(Math.random() * paths.length);
+  const some = [...paths.slice(from), ...paths.slice(0, from)].slice(0, 16);
+  for (const path of some) if (isLeft(path) && (await isNobodys(path))) unlinkSync(path);
 }
 
 /** Whether a socket's process has ended. */
