@@ -32,7 +32,7 @@ export type { AuthOptions } from "./app/options.ts";
 export type { ConsentQuestion, LoginAddress, LoginCode, LoginOptions } from "./app/login/options.ts";
 export type { AuthorizedFetch } from "./auth/authorized-fetch.ts";
 export type { AccessToken, AccessTokenOptions } from "./auth/token-manager/access-token.ts";
-export type { AuthEvent, AuthEvents } from "./auth/token-manager/events.ts";
+export type { AuthEvent, AuthEvents } from "./auth/sessions/events.ts";
 export {
   AuthError,
   isAuthError,

@@ -5,7 +5,7 @@ import type { KeySource, KeyWay } from "../auth/secure-storage/key-slot.ts";
 import type { LocalOptions } from "../auth/sessions/local.ts";
 import type { Profile, ProfileInUse } from "../auth/sessions/session.ts";
 import type { SessionStore } from "../auth/sessions/store.ts";
-import type { AuthEventStream } from "../auth/token-manager/events.ts";
+import type { AuthEventStream } from "../auth/sessions/events.ts";
 import type { TokenManager } from "../auth/token-manager/token-manager.ts";
 import type { TokenSource } from "../auth/token-manager/token-source.ts";
 import type { AuthError } from "../base/errors.ts";

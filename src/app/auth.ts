@@ -1,7 +1,7 @@
 import type { LoginOptions } from "./login/options.ts";
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
 import type { AccessToken, AccessTokenOptions } from "../auth/token-manager/access-token.ts";
-import type { AuthEvents } from "../auth/token-manager/events.ts";
+import type { AuthEvents } from "../auth/sessions/events.ts";
 import type { AuthError } from "../base/errors.ts";
 import type * as runtime from "../base/runtime-types.ts";
 

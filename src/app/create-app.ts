@@ -9,7 +9,7 @@ import { machineDigest, machineKey } from "../auth/secure-storage/machine-key.ts
 import type { LocalOptions } from "../auth/sessions/local.ts";
 import { LocalStore } from "../auth/sessions/local-store.ts";
 import type { SessionStore } from "../auth/sessions/store.ts";
-import type { AuthEvent, AuthEventStream } from "../auth/token-manager/events.ts";
+import type { AuthEvent, AuthEventStream } from "../auth/sessions/events.ts";
 import { TokenManager } from "../auth/token-manager/token-manager.ts";
 import type { TokenGiver, TokenSource } from "../auth/token-manager/token-source.ts";
 import { AuthError } from "../base/errors.ts";

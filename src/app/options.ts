@@ -1,7 +1,7 @@
 import type { SimpleKeychain } from "../auth/secure-storage/simple-keychain.ts";
 import type { Seal } from "../auth/sessions/shared-sealing.ts";
 import type { SharedStore } from "../auth/sessions/shared-store.ts";
-import type { AuthEvent } from "../auth/token-manager/events.ts";
+import type { AuthEvent } from "../auth/sessions/events.ts";
 import type { WorkloadIdentity } from "../auth/workload/workload-identity.ts";
 import type { OwnCommands } from "../base/identity.ts";
 import type * as runtime from "../base/runtime-types.ts";

@@ -1,7 +1,7 @@
 import { endReplacedSession, logout } from "../../src/auth/flows/logout.ts";
 import type { Profile, Session } from "../../src/auth/sessions/session.ts";
 import type { SessionStore } from "../../src/auth/sessions/store.ts";
-import type { AuthEventStream } from "../../src/auth/token-manager/events.ts";
+import type { AuthEventStream } from "../../src/auth/sessions/events.ts";
 import { TokenManager } from "../../src/auth/token-manager/token-manager.ts";
 import { Process } from "./process.ts";
 import { address, lifetime, type ServiceKind } from "./service.ts";

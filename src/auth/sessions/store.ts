@@ -1,4 +1,5 @@
 import { isAuthError, type AuthError } from "../../base/errors.ts";
+import type { AuthEvents } from "./events.ts";
 import { unknownProfile, type Choice, type Profile, type Session } from "./session.ts";
 
 /** A profile as read. A claim is for exactly this: later changes prevent it. */
@@ -35,14 +36,7 @@ export interface ClaimOptions {
   readonly whileAtWorkMs: number;
 }
 
-export interface AwaitedWork {
-  /** Another process is at work (`refresh`, `change`), or the service has not responded to a refresh. */
-  readonly work: "refresh" | "change" | "answer";
-  /** Of the process; undefined if unknown, as in another container. */
-  readonly pid?: number | undefined;
-  /** Of the service. */
-  readonly host?: string | undefined;
-}
+export type AwaitedWork = AuthEvents["waiting"];
 
 /**
  * Gets the current profile; the result has the same session, another login's, or none. Undefined removes the profile;

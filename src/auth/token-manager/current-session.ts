@@ -10,7 +10,7 @@ import {
 } from "../sessions/session.ts";
 import type { SessionStore, StoredProfile } from "../sessions/store.ts";
 import type { AccessTokenOptions } from "./access-token.ts";
-import type { AuthEventStream } from "./events.ts";
+import type { AuthEventStream } from "../sessions/events.ts";
 import { hold, isEnough, isUsable, type Held } from "./freshness.ts";
 
 /** @internal */

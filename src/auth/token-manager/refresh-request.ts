@@ -11,7 +11,7 @@ import { answerLimitMs, type TokenResponse } from "../oauth/token-endpoint.ts";
 import { sessionTokens } from "../sessions/session-tokens.ts";
 import type { Session } from "../sessions/session.ts";
 import type { Claim } from "../sessions/store.ts";
-import type { AuthEventStream } from "./events.ts";
+import type { AuthEventStream } from "../sessions/events.ts";
 
 /** The wait beyond the service's own time, in milliseconds (NFR-005). */
 export const retryBudgetMs = 3_000;

@@ -6,7 +6,7 @@ import type { Claim, SessionStore } from "../sessions/store.ts";
 import type { AccessTokenOptions } from "./access-token.ts";
 import type { CurrentSession, FoundSession } from "./current-session.ts";
 import { whyEnded, withoutLogin } from "./ended-login.ts";
-import type { AuthEventStream } from "./events.ts";
+import type { AuthEventStream } from "../sessions/events.ts";
 import { endOfRefused, isReplaced, judge, leftFor, patience, successorWaitMs } from "./refresh-decisions.ts";
 import { requestRefresh } from "./refresh-request.ts";
 import { UnsavedSession, type RefreshedSession } from "./unsaved-session.ts";

@@ -3,7 +3,7 @@ import type * as runtime from "../../base/runtime-types.ts";
 import { abortable } from "../../platform/clock.ts";
 import type { Credential, NamedProfile, ProfileInUse, Session } from "../sessions/session.ts";
 import { CurrentSession, type CurrentSessionOptions } from "./current-session.ts";
-import type { AuthEventSource } from "./events.ts";
+import type { AuthEventSource } from "../sessions/events.ts";
 import type { Held } from "./freshness.ts";
 import type { AccessToken, AccessTokenOptions } from "./access-token.ts";
 import type { Refresher } from "./refresh.ts";

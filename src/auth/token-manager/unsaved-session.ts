@@ -3,7 +3,7 @@ import type { Clock } from "../../platform/clock.ts";
 import { isSameToken, type Session } from "../sessions/session.ts";
 import type { Claim } from "../sessions/store.ts";
 import type { CurrentSession } from "./current-session.ts";
-import type { AuthEventStream } from "./events.ts";
+import type { AuthEventStream } from "../sessions/events.ts";
 
 /** First and longest wait between tries to store, in milliseconds. */
 const [firstTryMs, slowestTryMs] = [100, 5_000];

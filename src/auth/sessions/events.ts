@@ -1,5 +1,4 @@
 import type { AuthError } from "../../base/errors.ts";
-import type { AwaitedWork } from "../sessions/store.ts";
 
 /** Events of {@link Auth.on}. None holds a secret: no token, no code, no key. */
 export interface AuthEvents {
@@ -13,8 +12,16 @@ export interface AuthEvents {
   ended: { readonly profile: string; readonly reason: "expired" | "revoked" | "logout" | "elsewhere" };
   /** The refreshed session could not be stored, and lives only in this process until a later try succeeds. */
   unsaved: { readonly profile: string; readonly error: AuthError };
-  /** A second has passed. */
-  waiting: AwaitedWork;
+  /**
+   * A second has passed: another process is at work (`refresh`, `change`), or the service has not responded to a refresh.
+   */
+  waiting: {
+    readonly work: "refresh" | "change" | "answer";
+    /** Of the process; undefined if unknown, as in another container. */
+    readonly pid?: number | undefined;
+    /** Of the service. */
+    readonly host?: string | undefined;
+  };
   /** `status` is undefined without a response; `url` has no query, which may hold a secret. */
   request: {
     readonly method: string;
