@@ -31,7 +31,7 @@ export async function presentToken<T extends Credential>(
   for (let isReplay = false; ; isReplay = true) {
     const sent = await send(credential);
     if (!sent.isRefusal) return { response: sent.response, credential };
-    const { head, response } = await peekBody(sent.response, { clock });
+    const { head, response } = await peekBody(sent.response, clock);
     const token = credential.accessToken.reveal();
     if (saysSessionEnded(response.headers, parseJsonObject(head))) {
       if (ended === undefined) return { response, credential };

@@ -1,23 +1,21 @@
 import type { Clock } from "../platform/clock.ts";
 
 export interface Peeked {
-  /** Up to `maxBytes` and the chunk that crossed them, or what arrived in time. */
+  /** Up to the limit and the chunk that crossed it, or what arrived in time. */
   readonly head: Uint8Array;
   /** With its whole body, for the caller to read or cancel. */
   readonly response: Response;
 }
 
+/** More than any short response of the protocol (S-014). */
+const maxBytes = 65_536;
+const timeoutMs = 5_000;
+
 /**
  * Reads the beginning of a body, and leaves the whole to the caller. Not with `Response.clone()`: the unread branch
  * would block the other one on larger bodies.
- *
- * @param limits - `maxBytes` to read at least, unless the body is shorter; by default a short response of the protocol
- *   (S-014)
  */
-export async function peekBody(
-  response: Response,
-  { maxBytes = 65_536, timeoutMs = 5_000, clock }: { maxBytes?: number; timeoutMs?: number; clock: Clock },
-): Promise<Peeked> {
+export async function peekBody(response: Response, clock: Clock): Promise<Peeked> {
   if (response.body === null) return { head: new Uint8Array(), response };
   const reader = (response.body as ReadableStream<Uint8Array>).getReader();
   const limit = new AbortController();

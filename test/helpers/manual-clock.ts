@@ -7,6 +7,11 @@ export class ManualClock extends FakeClock {
   readonly sleeps: number[] = [];
   onSleep: (ms: number) => unknown = () => undefined;
 
+  constructor(start?: number) {
+    super();
+    if (start !== undefined) this.wall = start;
+  }
+
   override async sleep(ms: number, options: Parameters<Clock["sleep"]>[1] = {}): Promise<void> {
     options.signal?.throwIfAborted();
     this.sleeps.push(ms);

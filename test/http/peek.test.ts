@@ -5,8 +5,6 @@ import { peekBody } from "../../src/http/peek.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { ManualClock } from "../helpers/manual-clock.ts";
 
-const limits = { maxBytes: 1024, timeoutMs: 5_000, clock: systemClock };
-
 /** In chunks; reports its cancellation. */
 function bodyOf(
   chunks: readonly string[],
@@ -30,7 +28,7 @@ function bodyOf(
 test("the whole body is still there after a look at its beginning", async () => {
   const { head, response } = await peekBody(
     new Response(bodyOf(["one ", "two"]).body, { status: 401, headers: { "x-id": "7" } }),
-    limits,
+    systemClock,
   );
   assert.equal(Buffer.from(head).toString(), "one two");
   assert.deepEqual([response.status, response.headers.get("x-id"), await response.text()], [401, "7", "one two"]);
@@ -38,16 +36,16 @@ test("the whole body is still there after a look at its beginning", async () => 
 
 test("S-014 no more than the limit and one chunk of a large body is read", async () => {
   const { body, cancelled } = bodyOf(Array<string>(1000).fill("x".repeat(1000)));
-  const { head, response } = await peekBody(new Response(body), limits);
-  assert.equal(head.length, 2000);
+  const { head, response } = await peekBody(new Response(body), systemClock);
+  assert.equal(head.length, 66_000);
   await response.body?.cancel();
   assert.equal(cancelled(), true);
 });
 
-test("S-014 a body of which nothing comes is waited for until the limit, 5 s by default, and can still be read afterwards", async () => {
+test("S-014 a body of which nothing comes is waited for until the limit, 5 s, and can still be read afterwards", async () => {
   const clock = new ManualClock();
   const before = clock.monotonic();
-  const { head, response } = await peekBody(new Response(bodyOf(["beginning"], "stall").body), { clock });
+  const { head, response } = await peekBody(new Response(bodyOf(["beginning"], "stall").body), clock);
   assert.equal(clock.monotonic() - before, 5_000);
   assert.equal(Buffer.from(head).toString(), "beginning");
   const reader = response.body?.getReader();
@@ -56,7 +54,7 @@ test("S-014 a body of which nothing comes is waited for until the limit, 5 s by 
 });
 
 test("a connection that is lost during the look is an error for the next reader", async () => {
-  const { head, response } = await peekBody(new Response(bodyOf(["beginning"], "fail").body), limits);
+  const { head, response } = await peekBody(new Response(bodyOf(["beginning"], "fail").body), systemClock);
   assert.equal(Buffer.from(head).toString(), "beginning");
   await assert.rejects(response.text(), /connection lost/);
 });
@@ -73,7 +71,7 @@ test("S-014 a connection that is lost after the look, before the rest is read, d
       fail = () => controller.error(new Error("connection lost"));
     },
   });
-  const { response } = await peekBody(new Response(body), limits);
+  const { response } = await peekBody(new Response(body), systemClock);
   fail();
   // Unhandled rejections are reported when the microtasks are done.
   await new Promise((resolve) => setImmediate(resolve));
@@ -88,6 +86,6 @@ test("a response keeps its URL and whether it was redirected", async (t) => {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   t.after(() => server.close());
   const { port } = server.address() as { port: number };
-  const { response } = await peekBody(await fetch(`http://127.0.0.1:${port}/from`), limits);
+  const { response } = await peekBody(await fetch(`http://127.0.0.1:${port}/from`), systemClock);
   assert.deepEqual([response.url, response.redirected, response.status], [`http://127.0.0.1:${port}/to`, true, 401]);
 });

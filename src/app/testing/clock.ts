@@ -7,7 +7,7 @@ import { systemClock, type Clock } from "../../platform/clock.ts";
  */
 export class ManualClock implements Clock {
   /** Milliseconds since 1970. */
-  wall: number;
+  wall: number = systemClock.now();
   /** Milliseconds since its start. */
   elapsed = 0;
   /** While true, time stands still: a service on a real socket takes none of this clock's. */
@@ -17,10 +17,6 @@ export class ManualClock implements Clock {
   readonly #limits: { at: number; controller: AbortController }[] = [];
   readonly #waits = new Set<{ at: number; background: boolean; end: () => void }>();
   #isRunning = false;
-
-  constructor(start: number = systemClock.now()) {
-    this.wall = start;
-  }
 
   now(): number {
     return this.wall;

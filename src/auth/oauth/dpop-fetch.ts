@@ -98,6 +98,6 @@ async function proofError(response: Response, clock: Clock): Promise<{ error?: u
     ({ scheme, parameters }) => scheme === "dpop" && parameters.has("error"),
   );
   if (challenge !== undefined) return { error: challenge.parameters.get("error"), response };
-  const peeked = await peekBody(response, { clock });
+  const peeked = await peekBody(response, clock);
   return { error: parseJsonObject(peeked.head)?.["error"], response: peeked.response };
 }
