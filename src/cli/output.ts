@@ -63,7 +63,6 @@ export interface Screen {
   readonly color: boolean;
 }
 
-/** @internal */
 export interface OutputStreams {
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
@@ -79,7 +78,7 @@ const dim = 2;
 export type Mark = "✓" | "·" | "!" | "✗";
 const markColors: Readonly<Record<Mark, number>> = { "✓": green, "·": dim, "!": yellow, "✗": red };
 
-/** `hintWords`: the one place that knows the tool's name and the shell. @internal */
+/** `hintWords`: the one place that knows the tool's name and the shell. */
 export function createOutput(
   { stdout, stderr, env, platform }: OutputStreams,
   hintWords: (hint: Hint) => string,

@@ -150,8 +150,6 @@ const inUse: readonly string[] = ["EPERM", "EACCES", "EBUSY"];
  * and to open a removed one.
  *
  * The content, such as a refreshed session, may exist nowhere else, so blocking this process is fine.
- *
- * @internal
  */
 export function retryWhileInUse<T>(action: () => T, platform: NodeJS.Platform = process.platform): T {
   for (let left = platform === "win32" ? 200 : 1; ; left -= 1) {

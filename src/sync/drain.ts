@@ -10,7 +10,6 @@ import { drainEvents, type DrainReport, type Rejection } from "./event-drain.ts"
 import type { Account, QueueScope, SyncQueue } from "./queue.ts";
 import { type ServiceAccess, syncHealth } from "./service-request.ts";
 
-/** @internal */
 export interface DrainAccountOptions extends ServiceAccess {
   clock: Clock;
   waitMs: number;
@@ -18,10 +17,7 @@ export interface DrainAccountOptions extends ServiceAccess {
   onProgress?: ((sent: Pick<DrainReport, "events" | "artifacts">) => void) | undefined;
 }
 
-/**
- * Also for the user's other teams, each its own.
- * @internal
- */
+/** Also for the user's other teams, each its own. */
 export async function drainAccount(
   queue: SyncQueue,
   account: Account,
@@ -73,12 +69,10 @@ async function drainScope(
   }
 }
 
-/** @internal */
 export function waiting({ events, artifacts }: QueueScope): number {
   return events.count() + artifacts.count();
 }
 
-/** @internal */
 export function emptyReport(): DrainReport {
   const counts = (): DrainReport["events"] => ({ delivered: 0, duplicates: 0, pending: 0, rejected: 0 });
   return { events: counts(), artifacts: counts(), left: 0, failure: undefined };

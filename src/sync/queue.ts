@@ -9,7 +9,7 @@ import { acquireProcessLock } from "../platform/process-lock/process-lock.ts";
 import { firstNames, namesIn } from "../platform/large-folder.ts";
 import { QueueFolder } from "./queue-folder.ts";
 
-/** The owner of events. @internal */
+/** The owner of events. */
 export interface Account {
   service: string;
   /** `user_id` of `/api/v1/me`. */
@@ -20,7 +20,7 @@ export interface Account {
   label?: string | undefined;
 }
 
-/** The account of an event, or what is known without one. @internal */
+/** The account of an event, or what is known without one. */
 export interface Origin {
   /** The profile in use, or another name for the emitter. */
   profile: string;
@@ -30,7 +30,7 @@ export interface Origin {
   account: Account | undefined;
 }
 
-/** One account's, or none's yet. @internal */
+/** One account's, or none's yet. */
 export interface QueueScope {
   /** Undefined before the profile's first login. */
   readonly account: Account | undefined;
@@ -46,7 +46,6 @@ export interface QueueScope {
  * return, even if another logs in first. Without such an account they wait in a directory of profile and service, until
  * the first account to log in there adopts them. Events emitted without a service go to the profile's first account, at
  * any service.
- * @internal
  */
 export class SyncQueue {
   readonly #root: string;

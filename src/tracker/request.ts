@@ -6,7 +6,6 @@ import { retryAfter, retryDelay } from "../http/retry.ts";
 import type { Clock } from "../platform/clock.ts";
 import { retryAfterSeconds, trackerFailure, trackerStatus } from "./errors.ts";
 
-/** @internal */
 export interface TrackerAccess {
   fetch: AuthorizedFetch;
   clock: Clock;
@@ -15,7 +14,6 @@ export interface TrackerAccess {
   random?: () => number;
 }
 
-/** @internal */
 export interface TrackerRequest {
   method: "GET" | "POST";
   /** Below `/api/v1/tracker/`, with the required trailing slash. */
@@ -34,10 +32,7 @@ const maxResultBytes = 64 * 1024 * 1024;
 const longestWaitMs = 300_000;
 const longestPauseMs = 30_000;
 
-/**
- * Waits for the result, also after a 202.
- * @internal
- */
+/** Waits for the result, also after a 202. */
 export async function trackerResult(request: TrackerRequest, access: TrackerAccess): Promise<JsonObject> {
   const { status, result } = await send(request, access);
   return status === 202 ? resultOfOperation(result["operation_id"], access, request.signal) : result;

@@ -37,10 +37,7 @@ export function idTokenExpiry(idToken: Secret): number {
 /** On top of the server's `Date`. */
 const toleranceSeconds = 60;
 
-/**
- * For a login (OpenID Connect Core §3.1.3.7).
- * @internal
- */
+/** For a login (OpenID Connect Core §3.1.3.7). */
 export async function validateIdToken(
   idToken: Secret,
   expected: ExpectedIdToken,
@@ -57,7 +54,6 @@ export async function validateIdToken(
  *
  * TLS replaces its signature, as §3.1.3.7 item 6 allows for a token directly from the token endpoint: fetching keys
  * would put a request between spending the old refresh token and storing the new one.
- * @internal
  */
 export function validateRefreshedIdToken(
   idToken: Secret,

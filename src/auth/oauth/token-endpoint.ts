@@ -43,7 +43,6 @@ type Grant = { readonly grant_type: string; readonly client_id: string } & Reado
  * RFC 6749 §3.2.
  *
  * @param server - the issuer of the grant, and no other
- * @internal
  */
 export async function tokenGrant(
   server: AuthorizationServer,

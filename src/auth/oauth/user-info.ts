@@ -18,7 +18,6 @@ export interface UserInfo {
   readonly teams: readonly Team[];
 }
 
-/** @internal */
 export function userInfoRequest(endpoint: string, accessToken: Secret, options: ExchangeOptions): Promise<Response> {
   return send(endpoint, { headers: { authorization: `Bearer ${accessToken.reveal()}` } }, options);
 }
@@ -28,7 +27,6 @@ export function userInfoRequest(endpoint: string, accessToken: Secret, options: 
  *
  * @param sub - the ID token's user: UserInfo must name the same, since the access token may be another user's (Core
  *   §5.3.2, §16.11). Undefined for the service's own endpoint
- * @internal
  */
 export async function userInfoResponse(response: Response, sub?: string): Promise<UserInfo> {
   const body = await readJsonObject(response);
@@ -49,7 +47,6 @@ export async function userInfoResponse(response: Response, sub?: string): Promis
 /**
  * Also the hint of the next login, whose URL could not carry a name at any length: what is longer than an address can
  * be (RFC 5321 §4.5.3.1.3) is left out.
- * @internal
  */
 export function userNames(email: unknown, name: unknown): Pick<UserInfo, "email" | "name"> {
   const short = (value: unknown): string | undefined => {

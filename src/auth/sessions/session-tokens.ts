@@ -6,7 +6,7 @@ import type { Session } from "./session.ts";
  */
 const centuryMs = 3_155_760_000_000;
 
-/** Decided by a token response. @internal */
+/** Decided by a token response. */
 export type SessionTokens = Pick<
   Session,
   | "accessToken"
@@ -30,7 +30,6 @@ export type SessionTokens = Pick<
  *
  * @param at - this machine's clock at that moment, milliseconds since 1970
  * @param previous - the refreshed session; absent at login
- * @internal
  */
 export function sessionTokens(tokens: TokenResponse, at: number, previous?: Session): SessionTokens {
   const offset = tokens.date === undefined ? 0 : tokens.date - at;

@@ -58,7 +58,7 @@ export interface Session extends Client {
 /** An access token with what it takes to present it. A token from elsewhere may name no user. */
 export type Credential = Pick<Session, "accessToken" | "tokenType" | "dpopKey" | "clockOffsetMs"> &
   Partial<Pick<Session, "user" | "accessTokenExpiresAt">> & {
-    /** Makes the proofs where the key is elsewhere. @internal */
+    /** Makes the proofs where the key is elsewhere. */
     readonly prove?: Prover;
   };
 

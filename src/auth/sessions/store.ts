@@ -55,7 +55,6 @@ export interface Remaining {
  *
  * Changes of a profile never wait for a refresh, nor a refresh for them: an ended or replaced login is no longer the
  * profile's, so its late refresh stores what nobody reads (S-003).
- * @internal
  */
 export interface SessionStore {
   choice(): Promise<Choice>;
@@ -85,7 +84,6 @@ export interface SessionStore {
   removeAll(but?: "sessions", removeKey?: () => Promise<void>): Promise<Remaining>;
 }
 
-/** @internal */
 export async function readAll(
   store: SessionStore,
 ): Promise<Choice & { readonly profiles: ReadonlyMap<string, Profile> }> {
@@ -101,7 +99,6 @@ export async function readAll(
  * Makes a profile the active one, or the one of a directory.
  *
  * @throws NotAuthenticatedError when there is no such profile
- * @internal
  */
 export async function chooseProfile(store: SessionStore, name: string, folder?: string): Promise<Profile> {
   const { profile } = await store.read(name);

@@ -13,13 +13,11 @@ import type { AccessTokenOptions } from "./access-token.ts";
 import type { AuthEventStream } from "../sessions/events.ts";
 import { hold, isEnough, isUsable, type Held } from "./freshness.ts";
 
-/** @internal */
 export interface FoundSession {
   readonly session: Session;
   readonly stored: StoredProfile;
 }
 
-/** @internal */
 export interface CurrentSessionOptions {
   store: SessionStore;
   /** Undefined: the profile in use at the first request for a token. */
@@ -30,7 +28,7 @@ export interface CurrentSessionOptions {
   events: AuthEventStream;
 }
 
-/** The session of a token manager. Profile and service are decided at the first read and then stay the same. @internal */
+/** The session of a token manager. Profile and service are decided at the first read and then stay the same. */
 export class CurrentSession {
   readonly #options: CurrentSessionOptions;
   #named: NamedProfile | undefined;
@@ -55,7 +53,11 @@ export class CurrentSession {
    * @throws {@link NotAuthenticatedError} when it must exist and does not: a mistyped name must neither act as another
    *   account nor be ignored
    */
-  async inUse({ mayBeNew = false } = {}): Promise<ProfileInUse & { readonly stored: StoredProfile }> {
+  async inUse({
+    mayBeNew = false,
+  }: {
+    mayBeNew?: boolean;
+  } = {}): Promise<ProfileInUse & { readonly stored: StoredProfile }> {
     this.#named ??= unnamedProfile(await this.#options.store.choice());
     const stored = await this.#options.store.read(this.#named.name);
     if (stored.profile === undefined && this.#named.source !== "active" && !mayBeNew)

@@ -9,7 +9,6 @@ import type { AccessToken, AccessTokenOptions } from "./access-token.ts";
 import type { Refresher } from "./refresh.ts";
 import type { TokenSource } from "./token-source.ts";
 
-/** @internal */
 export interface TokenManagerOptions extends CurrentSessionOptions {
   /** If not the stored session. */
   source?: TokenSource | undefined;
@@ -37,7 +36,7 @@ export class TokenManager {
   #refresher: Refresher | undefined;
   #pending: Pending | undefined;
 
-  /** Reads nothing before the first request for a token. @internal */
+  /** Reads nothing before the first request for a token. */
   constructor(options: TokenManagerOptions) {
     this.#options = options;
     this.#random = options.random ?? Math.random;
@@ -154,17 +153,17 @@ export class TokenManager {
     await (await this.#loadRefresher()).end(accessToken);
   }
 
-  /** See {@link CurrentSession.inUse}. @internal */
+  /** See {@link CurrentSession.inUse}. */
   profileInUse(options: { mayBeNew?: boolean }): Promise<ProfileInUse> {
     return this.#current.inUse(options);
   }
 
-  /** The same where the storage cannot be read. @internal */
+  /** The same where the storage cannot be read. */
   get named(): NamedProfile {
     return this.#current.named;
   }
 
-  /** After a login or logout in this process. @internal */
+  /** After a login or logout in this process. */
   forget(): void {
     this.#current.forget();
   }
