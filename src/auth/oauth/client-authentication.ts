@@ -11,7 +11,7 @@ export interface Client {
   readonly clientSecret?: Secret | undefined;
 }
 
-export interface RegisteredClient extends Client {
+export interface ClientAtServer extends Client {
   readonly server: Pick<AuthorizationServer, "token_endpoint_auth_methods_supported">;
 }
 
@@ -19,7 +19,7 @@ export interface RegisteredClient extends Client {
  * With the client's secret, if any, by a method of the server's metadata (RFC 8414 §2), else by the one that every
  * server must accept (RFC 6749 §2.3.1).
  */
-export function clientFetch({ clientId, clientSecret, server }: RegisteredClient, fetch: Fetch): Fetch {
+export function clientFetch({ clientId, clientSecret, server }: ClientAtServer, fetch: Fetch): Fetch {
   if (clientSecret === undefined) return fetch;
   const { token_endpoint_auth_methods_supported: methods = ["client_secret_basic"] } = server;
   const secret = clientSecret.reveal();

@@ -4,7 +4,7 @@ import type { Fetch } from "../../base/runtime-types.ts";
 import { discardBody, peekBody } from "../../http/peek.ts";
 import { parseJsonObject } from "../../http/request.ts";
 import type { Clock } from "../../platform/clock.ts";
-import { clientFetch, type RegisteredClient } from "./client-authentication.ts";
+import { clientFetch, type ClientAtServer } from "./client-authentication.ts";
 import { dpopProof, type DpopProofClaims, type Prover } from "./dpop-proof.ts";
 import type { TokenResponse } from "./token-endpoint.ts";
 import { challengesOf } from "./www-authenticate.ts";
@@ -27,7 +27,7 @@ interface Sender {
 }
 
 /** With the client's secret, and the key for the new tokens (RFC 9449 §5). */
-export function tokenEndpointFetch(session: RegisteredClient & Partial<TokenBinding>, sender: Sender): Fetch {
+export function tokenEndpointFetch(session: ClientAtServer & Partial<TokenBinding>, sender: Sender): Fetch {
   return boundFetch(session, { ...sender, fetch: clientFetch(session, sender.fetch) });
 }
 

@@ -33,8 +33,7 @@ export async function claimLogin(
   const isUnchanged = (): boolean =>
     [profileFile, login].every((one, index) => {
       const before = bytes[index];
-      const now = key.bytes(one);
-      return now === undefined ? before === undefined : before?.equals(now) === true;
+      return before !== undefined && key.bytes(one)?.equals(before) === true;
     });
 
   let mark: string | undefined;
