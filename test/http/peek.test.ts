@@ -67,7 +67,7 @@ test("S-014 a connection that is lost after the look, before the rest is read, d
   let fail = (): void => undefined;
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
-      controller.enqueue(new Uint8Array(2_000));
+      controller.enqueue(new Uint8Array(70_000));
       fail = () => controller.error(new Error("connection lost"));
     },
   });
