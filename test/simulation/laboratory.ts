@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile, fork } from "node:child_process";
+import { once } from "node:events";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -42,13 +43,14 @@ function laboratory(folder: string): Laboratory {
     execArgv: [],
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
+  const ended = once(child, "close").then(() => Promise.reject(new Error("the simulation ended before its task")));
+  ended.catch(() => undefined);
   return {
-    explore: (task) =>
-      new Promise((resolve, reject) => {
-        child.once("message", (exploration) => resolve(exploration as Exploration));
-        child.once("close", () => reject(new Error("the simulation ended before its task")));
-        child.send(task);
-      }),
+    async explore(task) {
+      child.send(task);
+      const [exploration] = await Promise.race([once(child, "message"), ended]);
+      return exploration as Exploration;
+    },
     [Symbol.dispose]: () => void child.kill(),
   };
 }
