@@ -100,7 +100,7 @@ function newestIn(path) {
 }
 
 /** Arguments for Node to run a TypeScript file that `prepare` has compiled. */
-export const typescript = ["--import", new URL("typescript.js", import.meta.url).href];
+export const typescript = ["--expose-internals", "--import", new URL("typescript.js", import.meta.url).href];
 
 /** Runs a TypeScript file of test/ to its end. @returns its exit code */
 export function runScript(path, args = process.argv.slice(2)) {

@@ -17,7 +17,11 @@ export const bin = fileURLToPath(new URL("../../bin/spec-kitty.js", import.meta.
 export const preload: string = fileURLToPath(new URL("../preload.cjs", import.meta.url));
 
 /** Node's arguments to run TypeScript. */
-export const typescript: readonly string[] = ["--import", new URL("../typescript.js", import.meta.url).href];
+export const typescript: readonly string[] = [
+  "--expose-internals",
+  "--import",
+  new URL("../typescript.js", import.meta.url).href,
+];
 
 export interface CommandResult {
   code: number | null;
