@@ -27,22 +27,18 @@ export interface ToolCommands {
    *
    * @param argv - without the names of runtime and tool: `process.argv.slice(2)`. It can name files to send and
    *   programs to run: never what another user typed
-   * @param streams - instead of the process's own
    * @returns the exit code, for `process.exitCode`
    */
   run(argv: readonly string[], streams?: CommandStreams): Promise<number>;
   /**
    * Prints an error of the tool's own commands.
    *
-   * @param error - what was caught
-   * @param streams - as for `run`
    * @returns the exit code of `help exit-codes`; 1 for a foreign error, which is shown by its message alone
    */
   fail(error: unknown, streams?: CommandStreams): Promise<number>;
   /**
    * Takes the common options off the front.
    *
-   * @param argv - as for `run`
    * @returns with the rest as `argv`
    * @throws {@link AuthError} `usage_invalid` for `--profile` without a name
    */
