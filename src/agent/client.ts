@@ -21,7 +21,7 @@ import {
   type TokenQuestion,
 } from "./protocol.ts";
 
-export interface AgentClient {
+interface AgentClient {
   loan(): Promise<Loan>;
   /** Times are by this machine's clock. */
   token(need: AccessTokenOptions): Promise<HeldToken>;

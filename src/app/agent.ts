@@ -13,7 +13,7 @@ import { AuthError, reasonOf } from "../base/errors.ts";
 import { Secret } from "../base/secret.ts";
 import { privateSocket, type SocketPlace } from "../platform/private-socket.ts";
 
-export interface AgentOptions {
+interface AgentOptions {
   /** Listens on this loopback port instead of a socket; 0 for any free one. */
   readonly port: number | undefined;
   /** Whether other users may connect to the socket, with the secret. */

@@ -8,7 +8,7 @@ export function refusable(response: Response): { response: Response; isRefusal: 
   return { response, isRefusal: response.status === 401 };
 }
 
-export interface TokenRequest<T extends Credential> {
+interface TokenRequest<T extends Credential> {
   /** `isRefusal`: a 401 about this token, and not another server's. */
   send(this: void, credential: T): Promise<{ readonly response: Response; readonly isRefusal: boolean }>;
   renew(this: void, rejected: string): Promise<T>;

@@ -1,7 +1,7 @@
 import type { Identity, OwnCommands } from "./identity.ts";
 
 /** Without the tool's name, which depends on the program. */
-export interface ToolCommand {
+interface ToolCommand {
   /** Such as `auth login`. */
   readonly command: string;
   /** Undefined: the one in use. */
@@ -22,7 +22,7 @@ export interface ToolVariable {
 }
 
 /** By its whole name, such as `HTTPS_PROXY`; null unsets it. */
-export interface ForeignVariable {
+interface ForeignVariable {
   readonly set: string;
   readonly value: string | null;
 }
@@ -32,7 +32,7 @@ export interface SystemCommand {
   readonly run: readonly string[];
 }
 
-export type HintPart = string | ToolCommand | ToolVariable | ForeignVariable | SystemCommand;
+type HintPart = string | ToolCommand | ToolVariable | ForeignVariable | SystemCommand;
 
 /** As data. {@link hintText} words it for the program (its name, its platform), quoted for the shell. */
 export type Hint = readonly HintPart[];

@@ -63,7 +63,7 @@ export interface Screen {
   readonly color: boolean;
 }
 
-export interface OutputStreams {
+interface OutputStreams {
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
   readonly env: Environment;
@@ -75,7 +75,7 @@ const red = 31;
 const yellow = 33;
 const dim = 2;
 
-export type Mark = "✓" | "·" | "!" | "✗";
+type Mark = "✓" | "·" | "!" | "✗";
 const markColors: Readonly<Record<Mark, number>> = { "✓": green, "·": dim, "!": yellow, "✗": red };
 
 /** `hintWords`: the one place that knows the tool's name and the shell. */

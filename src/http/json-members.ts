@@ -40,7 +40,7 @@ export const texts: Kind<readonly string[]> = {
   read: (value) => (Array.isArray(value) && value.every((item) => typeof item === "string") ? value : undefined),
 };
 
-export interface MemberReader {
+interface MemberReader {
   /** Undefined when the member is absent or `null`. */
   optional<T>(name: string, kind: Kind<T>): T | undefined;
   required<T>(name: string, kind: Kind<T>): T;

@@ -1,6 +1,6 @@
 import type { Clock } from "../platform/clock.ts";
 
-export interface Peeked {
+interface Peeked {
   /** Up to the limit and the chunk that crossed it, or what arrived in time. */
   readonly head: Uint8Array;
   /** With its whole body, for the caller to read or cancel. */

@@ -12,7 +12,7 @@ export interface EnvironmentFacts {
   stdinIsTTY: boolean;
 }
 
-export interface EnvironmentSignal {
+interface EnvironmentSignal {
   name: string;
   /** Raw; `set` for one that adds nothing or is private, such as an IP address. */
   value: string;

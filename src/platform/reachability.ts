@@ -3,7 +3,7 @@ import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { abortable } from "./clock.ts";
 
-export interface Endpoint {
+interface Endpoint {
   /** A name or an IP address, IPv6 without brackets. */
   readonly host: string;
   readonly port: number;

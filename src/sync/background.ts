@@ -2,7 +2,7 @@ import { retryAfterOf, retryDelay } from "../http/retry.ts";
 import type { AuthError } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 
-export interface BackgroundOptions {
+interface BackgroundOptions {
   /** Returns why it ended early, if it did. Rejects only when `signal` aborts. */
   drain: (signal: AbortSignal) => Promise<AuthError | undefined>;
   clock: Clock;

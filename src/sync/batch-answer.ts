@@ -12,7 +12,7 @@ export type EventVerdict =
       final: boolean;
     };
 
-export interface BatchVerdict {
+interface BatchVerdict {
   /** Only sent ones, by `event_id`. */
   events: ReadonlyMap<string, EventVerdict>;
   /** Resend this batch in halves, or end the pass with {@link BatchVerdict.failure}. */

@@ -21,7 +21,7 @@ export interface Batch {
   body: Buffer;
 }
 
-export interface PackOptions {
+interface PackOptions {
   queue: QueueFolder;
   /** Read anew for each batch: a response may lower them. */
   limits: Readonly<BatchLimits>;

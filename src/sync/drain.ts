@@ -10,7 +10,7 @@ import { drainEvents, type DrainReport, type Rejection } from "./event-drain.ts"
 import type { Account, QueueScope, SyncQueue } from "./queue.ts";
 import { type ServiceAccess, syncHealth } from "./service-request.ts";
 
-export interface DrainAccountOptions extends ServiceAccess {
+interface DrainAccountOptions extends ServiceAccess {
   clock: Clock;
   waitMs: number;
   onRejected?: (rejection: Rejection) => void;

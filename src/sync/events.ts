@@ -125,7 +125,7 @@ export function eventProblems(input: EventInput): string[] {
   return problems;
 }
 
-export type EventStamp = Pick<EventEnvelope, "event_id" | "node_id" | "lamport_clock" | "timestamp" | "team_slug">;
+type EventStamp = Pick<EventEnvelope, "event_id" | "node_id" | "lamport_clock" | "timestamp" | "team_slug">;
 
 export function eventEnvelope(input: EventInput, stamp: EventStamp): EventEnvelope {
   return {

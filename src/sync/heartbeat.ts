@@ -1,7 +1,7 @@
 import { AuthError } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 
-export interface Heartbeat {
+interface Heartbeat {
   /** Aborts once the service is silent; never while its ping interval is unknown. */
   readonly lost: AbortSignal;
   /** Call this for everything that arrives. */

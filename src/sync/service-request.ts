@@ -70,7 +70,7 @@ export function drainFailure(status: number, retryAfterMs: number | undefined, w
   );
 }
 
-export interface SyncHealth {
+interface SyncHealth {
   state: "connected" | "authentication_failed" | "denied" | "unexpected" | "unreachable";
   /** The protocol's, or the service's lower ones. */
   limits: BatchLimits;

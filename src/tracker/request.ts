@@ -14,7 +14,7 @@ export interface TrackerAccess {
   random?: () => number;
 }
 
-export interface TrackerRequest {
+interface TrackerRequest {
   method: "GET" | "POST";
   /** Below `/api/v1/tracker/`, with the required trailing slash. */
   path: string;

@@ -22,7 +22,7 @@ import type { LoginPlan } from "./plan.ts";
 
 type LoggedIn = Profile & { readonly session: Session };
 
-export interface LoginUi extends Pick<LoginCallbacks, "onConsent" | "onWarning" | "signal"> {
+interface LoginUi extends Pick<LoginCallbacks, "onConsent" | "onWarning" | "signal"> {
   screen(planned: LoginPlan): ScreenCallbacks | Promise<ScreenCallbacks>;
   stored?(profile: LoggedIn): void;
   /** Called with the login of another user or service that this one has ended. */

@@ -48,7 +48,7 @@ export interface Grant {
   consumed: boolean;
 }
 
-export type SecretKind =
+type SecretKind =
   | "authorization_code"
   | "code_verifier"
   | "device_code"

@@ -18,7 +18,7 @@ import { completeLogin } from "./complete-login.ts";
 import { nextPoll, startPolling, timeLeft, type ClockReading } from "./device-polling.ts";
 import type { LoginRequest } from "./login-request.ts";
 
-export interface DeviceLoginOptions extends Omit<ExchangeOptions, "timeoutMs"> {
+interface DeviceLoginOptions extends Omit<ExchangeOptions, "timeoutMs"> {
   request: LoginRequest;
   announce: (authorization: Omit<DeviceAuthorization, "device_code">) => void;
   /** Undefined: the code's lifetime. */

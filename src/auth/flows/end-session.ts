@@ -7,7 +7,7 @@ import { revokeTokens, type Revocation } from "../oauth/revocation.ts";
 import { saysSessionEnded } from "../oauth/www-authenticate.ts";
 import type { Session } from "../sessions/session.ts";
 
-export type EndableSession = Client &
+type EndableSession = Client &
   Pick<Session, "server" | "accessToken" | "tokenType" | "refreshToken" | "dpopKey" | "clockOffsetMs">;
 
 /**

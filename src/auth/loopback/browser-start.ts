@@ -13,7 +13,7 @@ import type { ConnectionOwner } from "../../platform/connection-owner.ts";
  * Where the owner of a connection is unknown, a second opening means that the first may have been another user's: the
  * login ends.
  */
-export interface BrowserStart {
+interface BrowserStart {
   /** On the callback port, such as `/start/uniOySs…`. */
   readonly path: string;
   open(owner: ConnectionOwner): "first" | "again" | "contested";

@@ -10,7 +10,7 @@ import type { TokenResponse } from "./token-endpoint.ts";
 import { challengesOf } from "./www-authenticate.ts";
 
 /** RFC 9449. */
-export interface TokenBinding {
+interface TokenBinding {
   readonly tokenType: TokenResponse["token_type"];
   readonly dpopKey?: Secret | undefined;
   /** Where the key is elsewhere. */

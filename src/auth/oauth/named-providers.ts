@@ -22,7 +22,7 @@ export interface NamedProvider {
 }
 
 export const providerNames = ["github", "google", "microsoft"] as const;
-export type ProviderName = (typeof providerNames)[number];
+type ProviderName = (typeof providerNames)[number];
 
 const githubIssuer = "https://github.com/login/oauth";
 const providers: Readonly<Record<ProviderName, Omit<NamedProvider, "name">>> = {

@@ -66,7 +66,7 @@ function onAnySystem(path: string): string {
   return path.replaceAll("\\", "/");
 }
 
-export interface KeySlotsOptions {
+interface KeySlotsOptions {
   readonly path: string;
   /** The digest of its id. */
   readonly machine: string;

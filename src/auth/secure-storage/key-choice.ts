@@ -19,7 +19,7 @@ export function wantsFile(requested: ChoiceFacts["requested"], current: KeyWay |
   return requested === undefined ? current !== undefined && current.source !== "keychain" : requested.value === "file";
 }
 
-export interface KeyChoice {
+interface KeyChoice {
   readonly source: KeyWay["source"];
   readonly key?: NewKey;
 }

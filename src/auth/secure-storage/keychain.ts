@@ -17,7 +17,7 @@ export interface Keychain {
   remove(account: string): Promise<void>;
 }
 
-export interface KeychainOptions {
+interface KeychainOptions {
   /** Its name is the service of the entries. */
   identity: Identity;
   clock: Clock;

@@ -5,7 +5,7 @@ import { SharedEntries, type EntriesOptions } from "./shared-entries.ts";
 import type { Claim, ClaimOptions, ProfileChange, Remaining, SessionStore, StoredProfile } from "./store.ts";
 import { noteChange } from "./this-machine.ts";
 
-export interface SharedSessionsOptions extends EntriesOptions, ClaimsOptions {
+interface SharedSessionsOptions extends EntriesOptions, ClaimsOptions {
   /** The login in use where none is named. */
   readonly login: string;
 }

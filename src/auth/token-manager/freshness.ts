@@ -3,7 +3,7 @@ import type { Credential, Session } from "../sessions/session.ts";
 import type { AccessToken, AccessTokenOptions } from "./access-token.ts";
 
 /** When an access token was issued and when it expires, by the server's clock. */
-export type Lifetime = Pick<Session, "issuedAt" | "accessTokenExpiresAt" | "clockOffsetMs">;
+type Lifetime = Pick<Session, "issuedAt" | "accessTokenExpiresAt" | "clockOffsetMs">;
 
 /** In milliseconds; not positive after expiry, infinite if unknown. `now`: this machine's clock. */
 export function remainingMs(session: Lifetime, now: number): number {

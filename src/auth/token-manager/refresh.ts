@@ -11,7 +11,7 @@ import { endOfRefused, isReplaced, judge, leftFor, patience, successorWaitMs } f
 import { requestRefresh } from "./refresh-request.ts";
 import { UnsavedSession, type RefreshedSession } from "./unsaved-session.ts";
 
-export interface RefresherOptions {
+interface RefresherOptions {
   readonly store: SessionStore;
   readonly current: CurrentSession;
   readonly clock: Clock;

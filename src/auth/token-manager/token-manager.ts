@@ -9,7 +9,7 @@ import type { AccessToken, AccessTokenOptions } from "./access-token.ts";
 import type { Refresher } from "./refresh.ts";
 import type { TokenSource } from "./token-source.ts";
 
-export interface TokenManagerOptions extends CurrentSessionOptions {
+interface TokenManagerOptions extends CurrentSessionOptions {
   /** If not the stored session. */
   source?: TokenSource | undefined;
   fetch: runtime.Fetch;

@@ -12,7 +12,7 @@ export interface WebSocketTicket {
   readonly ticket: Secret;
 }
 
-export interface TicketOptions {
+interface TicketOptions {
   tokens: Pick<TokenManager, "getCredential" | "service">;
   fetch: AuthorizedFetch;
   signal?: AbortSignal | undefined;
