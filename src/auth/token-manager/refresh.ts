@@ -149,21 +149,21 @@ export class Refresher {
     this.#current.forget();
     this.#unsaved.forget();
     const end = endOfRefused(refused, clock.now());
+    const isRefused = (session: Session | undefined): boolean =>
+      session?.id === refused.id && (isKept || isSameToken(session, refused));
     let isRemoved = false;
     const withoutRefused = (stored: Profile | undefined): Profile | undefined => {
-      const session = stored?.session;
-      isRemoved = session?.id === refused.id && (isKept || isSameToken(session, refused));
+      isRemoved = isRefused(stored?.session);
       return stored !== undefined && isRemoved ? withoutLogin(stored, { ...end, by, cause }) : stored;
     };
-    let after: Profile | undefined;
-    try {
-      after = await store.change(profile, withoutRefused);
-      if (isRemoved) events.emit("ended", { profile, reason: end.reason });
-      else if (after?.session !== undefined) return;
-    } catch (error) {
-      // The service will refuse it again; the user must learn now that the session ended.
+    const after = await store.change(profile, withoutRefused).catch(async (error: unknown) => {
       if (!(error instanceof AuthError)) throw error;
-    }
+      isRemoved = false;
+      // The service will refuse it again: the user must learn now that the session ended, unless it was replaced.
+      return (await store.read(profile).catch(() => undefined))?.profile;
+    });
+    if (isRemoved) events.emit("ended", { profile, reason: end.reason });
+    else if (after?.session !== undefined && !isRefused(after.session)) return;
     // Some errors say more.
     throw cause instanceof NotAuthenticatedError ? cause : this.#ended(after, undefined, cause);
   }

@@ -62,8 +62,8 @@ const mutations: Readonly<Record<string, Mutation & { breaks: RegExp; seed?: num
   },
   "that removes a session whatever was stored in its place": {
     file: refresh,
-    from: "isRemoved = session?.id === refused.id && (isKept || isSameToken(session, refused));",
-    to: "isRemoved = session !== undefined;",
+    from: "session?.id === refused.id && (isKept || isSameToken(session, refused));",
+    to: "session !== undefined;",
     breaks: / the service still takes$/,
     seed: 125,
   },
@@ -82,7 +82,7 @@ const mutations: Readonly<Record<string, Mutation & { breaks: RegExp; seed?: num
   },
   "that gives up, although what another process has stored is there": {
     file: refresh,
-    from: "else if (after?.session !== undefined) return;",
+    from: "else if (after?.session !== undefined && !isRefused(after.session)) return;",
     to: "",
     breaks: / is stored and good$/,
     seed: 2_294,

@@ -180,6 +180,20 @@ for (const [what, next] of [
   }
 }
 
+test("S-002 where the refused session cannot be removed, the one stored in its place counts, and without one it has ended", async () => {
+  for (const next of ["bob", undefined]) {
+    const { clock, store, app } = await stage([refusal]);
+    store.onChange = async () => {
+      store.onChange = async () => undefined;
+      if (next !== undefined) await store.put(sessionOf(clock, next, hour, 1));
+      throw new AuthError("lock_unavailable", "the lock is held", { hint: "Try again" });
+    };
+    const token = app.tokens().getAccessToken();
+    if (next === undefined) await assert.rejects(token, { code: "session_ended" });
+    else assert.equal(await token, "at_bob_1");
+  }
+});
+
 test("FR-012 the end of a session is announced once", async () => {
   const { store, app, told } = await stage([refusal]);
   await assert.rejects(app.tokens().getAccessToken(), { code: "session_ended" });
