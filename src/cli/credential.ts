@@ -17,7 +17,7 @@ export async function credentialOf(
   { app, signal }: Context,
   rejected?: string,
 ): Promise<Omit<AccessToken, "tokenType">> {
-  const wanted = { signal, ...(rejected !== undefined && { rejected }) };
+  const wanted = { signal, rejected };
   const { token, tokenType, expiresAt } = await app.tokens().getToken(wanted);
   if (tokenType === "DPoP") throw boundToken("program", unboundToken);
   return { token, expiresAt };

@@ -175,7 +175,7 @@ function byBrowser(
     identity: app.identity,
     port,
     redirectHost,
-    ...(browser?.ownerOf && { ownerOf: browser.ownerOf }),
+    ownerOf: browser?.ownerOf,
     timeoutMs,
     announce: (...addresses) => void ([url, redirectUri] = addresses),
     pasted: onAddress && ((accept, waiting) => onAddress({ url, redirectUri, timeoutMs, accept, signal: waiting })),

@@ -45,7 +45,7 @@ export const command: Command = defineCommand({
       token: accessToken,
       expiresAt,
       tokenType,
-    } = await app.tokens().getToken({ minValidityMs, signal, ...(rejected && { rejected }) });
+    } = await app.tokens().getToken({ minValidityMs, signal, rejected });
     const leftMs = (expiresAt ?? Infinity) - app.clock.now();
     if (leftMs < minValidityMs)
       out.warn(
