@@ -137,8 +137,7 @@ test("every export is used outside its own file, or in it and by a test of its o
         ),
       ]
         .map(([, name = ""]) => name)
-        // A type that an exported function names is part of what that function exports.
-        .filter((name) => !used.has(`${file}#${name}`) && !isNamedByAnExport(file, name))
+        .filter((name) => !used.has(`${file}#${name}`))
         .filter(
           (name) =>
             !tested.has(`${file}#${name}`) || codeOf(file).match(new RegExp(`\\b${name}\\b`, "g"))?.length === 1,
@@ -147,17 +146,6 @@ test("every export is used outside its own file, or in it and by a test of its o
     );
   assert.deepEqual(unused, []);
 });
-
-/** Whether a type is in the signature of something else that the file exports: its callers then see it without importing it. */
-function isNamedByAnExport(file: string, name: string): boolean {
-  const code = codeOf(file);
-  const isItself = new RegExp(`^export (?:interface|type|class) ${name}\\b`);
-  const exported = code.split(/^(?=export )/m).filter((part) => part.startsWith("export "));
-  return (
-    exported.some((part) => isItself.test(part)) &&
-    exported.some((part) => !isItself.test(part) && new RegExp(`\\b${name}\\b`).test(part))
-  );
-}
 
 test("the package depends on the keychain's library, optionally and at one exact version, and on nothing else", () => {
   assert.deepEqual(Object.keys(manifest.dependencies ?? {}), []);

@@ -18,7 +18,7 @@ import {
   type TokenQuestion,
 } from "./protocol.ts";
 
-export interface Lender {
+interface Lender {
   /** It alone decides on a shared socket and on a port. */
   readonly secret: Secret;
   loan(): Loan;

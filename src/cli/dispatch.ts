@@ -14,7 +14,7 @@ import type { ToolCommands } from "./tool.ts";
 
 type OptionValue = string | number | boolean | string[] | undefined;
 
-export type Request =
+type Request =
   | { readonly kind: "text"; readonly text: string }
   | {
       readonly kind: "run";

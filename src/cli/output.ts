@@ -19,7 +19,7 @@ export function isoTime(ms: number | undefined): string | undefined {
 }
 
 /** A string, or a hint with something to type. */
-export type Text = string | Hint;
+type Text = string | Hint;
 
 /**
  * Results go to stdout, messages to stderr. Only our own labels are colored; control characters of everything else are

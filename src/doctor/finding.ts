@@ -11,7 +11,7 @@ export interface Finding {
   readonly fix?: Hint;
 }
 
-export type Report = (severity: Finding["severity"], sentence: string, fix?: Hint | string) => Finding;
+type Report = (severity: Finding["severity"], sentence: string, fix?: Hint | string) => Finding;
 
 export function reportOn(number: string, subject: string): Report {
   return (severity, sentence, fix) => ({

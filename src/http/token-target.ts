@@ -1,6 +1,6 @@
 import { AuthError } from "../base/errors.ts";
 
-export interface Target {
+interface Target {
   readonly url: string;
   /** Its origin, at or below its path. */
   readonly isService: boolean;

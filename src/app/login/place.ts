@@ -7,7 +7,7 @@ import { AuthError, hint, login } from "../../base/errors.ts";
 import type { LoginArguments } from "./arguments.ts";
 
 /** The service of a login, and its issuer. */
-export type Place = Pick<Profile, "service" | "issuer">;
+type Place = Pick<Profile, "service" | "issuer">;
 
 interface FoundPlace extends Place {
   readonly server?: Profile["metadata"];

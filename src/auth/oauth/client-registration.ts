@@ -3,7 +3,7 @@ import { memberReader, number, text } from "../../http/json-members.ts";
 import { invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 
 /** RFC 7591 §3.2.1. */
-export interface RegisteredClient {
+interface RegisteredClient {
   readonly client_id: string;
   /** Some servers give one to public clients too. */
   readonly client_secret: Secret | undefined;

@@ -6,7 +6,7 @@ import { flag, memberReader, texts, type JsonObject, type Kind } from "../../htt
 import { isTransientStatus } from "../../http/retry.ts";
 import { invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 
-export type Discovery =
+type Discovery =
   | { readonly server: AuthorizationServer }
   /** `reason`: the error where there must be metadata. */
   | { readonly server?: undefined; readonly reason: ServiceError };

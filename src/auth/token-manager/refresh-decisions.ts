@@ -33,7 +33,7 @@ export function leftFor({ rejected }: AccessTokenOptions, session: Session, now:
  * perhaps another holder spent the token, and its session counts: one on another machine that could not see this claim,
  * or one that took it over during a stop.
  */
-export type Failure = RefreshVerdict | "claim lost";
+type Failure = RefreshVerdict | "claim lost";
 
 export function judge(error: unknown): Failure {
   return error instanceof AuthError && error.code === "lock_unavailable" ? "claim lost" : judgeRefreshFailure(error);

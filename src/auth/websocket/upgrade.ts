@@ -2,7 +2,7 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { messageMeter } from "./message-meter.ts";
 
 /** What Node reports about an upgrade and a WebSocket does not. */
-export interface Upgrade {
+interface Upgrade {
   /** HTTP status; 0 without a response. */
   status(): number;
   /** If the request offered no compression, the service must not use it. */

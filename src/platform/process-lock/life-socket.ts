@@ -25,7 +25,7 @@ import { basename, dirname, join } from "node:path";
 import { systemErrorCode } from "../../base/errors.ts";
 import { systemClock } from "../clock.ts";
 
-export interface SocketPlace {
+interface SocketPlace {
   /** Of the file system, in hexadecimal. */
   readonly device: string;
   readonly isNextToLock: boolean;
