@@ -37,8 +37,7 @@ export class Refresher {
    * A session that satisfies a caller, refreshed if need be. One call at a time.
    *
    * The claim comes before the refresh token is sent, and holds only if nothing else was stored meanwhile: the holder
-   * before may have refreshed. It ends once the new session is stored. Another process that got it earlier would send a
-   * spent refresh token, and the service would revoke the session (RFC 9700 §4.14.2).
+   * before may have refreshed. It ends once the new session is stored.
    *
    * @throws as `TokenManager.getAccessToken`
    */
@@ -88,7 +87,8 @@ export class Refresher {
         else if (!(await this.#isReplaced(session, error)))
           return this.#fallBack(session, need, refreshedElsewhere(this.#current, error));
       } finally {
-        // Held while a spent refresh token is stored: another process would send it, and end the session.
+        // Held while a spent refresh token is stored: another process would send it, and the service would revoke the
+        // session (RFC 9700 §4.14.2).
         if (this.#unsaved.kept?.claim !== claim) await claim.release();
       }
     }

@@ -106,11 +106,10 @@ export function listen(path: string): (() => void) | undefined {
 const proofMs = 3_600_000;
 
 /**
- * Removes sockets that killed holders left in memory, where nothing leads to them from their locks: some of this user's,
- * with such names, to which the kernel refuses to connect. That is final: a socket listens before it gets its name, and
- * no other gets the same one. Only after an hour does a bound socket without it (`~`) count as a killed process's; at
- * worst a stopped one's, which then goes on without a socket. No link is followed, since only this user can replace what
- * was examined (sticky).
+ * Removes some of what killed holders left in memory, where no lock leads to it: this user's sockets that the kernel
+ * refuses. That is final, since a socket listens before it gets its name, and no other gets the same one. One without it
+ * (`~`) may be a stopped process's, which then goes on without a socket. No link is followed: only this user can replace
+ * what was examined (sticky).
  */
 export async function sweepMemory(folder: string = memory): Promise<void> {
   const uid = process.geteuid?.();

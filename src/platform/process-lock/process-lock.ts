@@ -1,7 +1,6 @@
 /**
  * A lock between processes, in the directory of what it guards: every process that reaches that directory, by any path,
- * from any container or system, meets the same lock. directory.ts says how it is taken, holder.ts when a holder is
- * dead, open-file.ts what comes first on macOS and Windows.
+ * from any container or system, meets the same lock.
  */
 import { resolve } from "node:path";
 import { AuthError, hint } from "../../base/errors.ts";
