@@ -1,4 +1,4 @@
-import { basename, join, resolve } from "node:path";
+import { basename, join } from "node:path";
 import type { App } from "./app.ts";
 import type { AuthOptions } from "./options.ts";
 import type { AppOverrides } from "./overrides.ts";
@@ -17,7 +17,7 @@ import { createIdentity, ownIdentity } from "../base/identity.ts";
 import type { Fetch } from "../base/runtime-types.ts";
 import type { Effects } from "../http/effects.ts";
 import { systemClock } from "../platform/clock.ts";
-import { configFolder, findProfileFile, keysFile, realFolder, stateFolder } from "../platform/paths.ts";
+import { findProfileFile, keysFile, realFolder, stateFolder, storeFolder } from "../platform/paths.ts";
 
 let ofThisProcess: App | undefined;
 
@@ -57,9 +57,7 @@ export function createApp(overrides: AppOverrides = {}): App {
   const settings = resolveSettings(overrides, variables, identity);
   const folderHere = lazily(() => realFolder(overrides.cwd));
 
-  const folder = lazily(() =>
-    overrides.folder === undefined ? configFolder(identity, env, platform) : resolve(overrides.folder),
-  );
+  const folder = lazily(() => storeFolder(overrides.folder, identity, env, platform));
   const missingFolder = (): AuthError | undefined => {
     try {
       folder();

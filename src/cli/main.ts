@@ -1,4 +1,4 @@
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { Readable } from "node:stream";
 import type { App } from "../app/app.ts";
 import type { Auth } from "../app/auth.ts";
@@ -7,7 +7,7 @@ import { AuthError, NotAuthenticatedError, type Hint } from "../base/errors.ts";
 import { hintText, type TypedCommand } from "../base/hint.ts";
 import { createIdentity, type Identity } from "../base/identity.ts";
 import { page } from "../base/text.ts";
-import { configFolder, keysFile, type Environment } from "../platform/paths.ts";
+import { keysFile, storeFolder, type Environment } from "../platform/paths.ts";
 import { readPrivateFile } from "../platform/private-files.ts";
 import type { Terminal } from "../platform/terminal.ts";
 import { commandName, typedCommand, type CommandEntry, type Context } from "./command.ts";
@@ -190,9 +190,7 @@ function mayNeedKeychain(argv: readonly string[], tool: Tool & { readonly env: E
   if (isOther || argv.length === 0 || argv.some((word) => ["help", "completion", "--help", "-h"].includes(word)))
     return false;
   try {
-    const keys = readPrivateFile(
-      join(folder === undefined ? configFolder(identity, env, process.platform) : resolve(folder), keysFile),
-    );
+    const keys = readPrivateFile(join(storeFolder(folder, identity, env, process.platform), keysFile));
     return keys !== undefined && /"source": "(\w+)"/.exec(keys.toString())?.[1] === "keychain";
   } catch {
     // Reported when the file is opened.

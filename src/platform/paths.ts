@@ -37,6 +37,16 @@ export function configFolder(
   return path.join(folder, ".config", name);
 }
 
+/** `own`: the program's choice. */
+export function storeFolder(
+  own: string | undefined,
+  identity: Identity,
+  env: Environment,
+  platform: NodeJS.Platform,
+): string {
+  return own === undefined ? configFolder(identity, env, platform) : resolve(own);
+}
+
 function absolute(path: typeof posix, folder: string, source: string): string {
   try {
     return path.resolve(folder);

@@ -34,9 +34,11 @@ export function bypassProxy({ hostname }: URL): string {
   return `bypass the proxy: add ${hostname} to NO_PROXY`;
 }
 
+type SetProxy = (env: Readonly<Record<string, string>>) => () => void;
+
 /** From Node 24.14 on. */
-interface GlobalProxy {
-  setGlobalProxyFromEnv(env: Readonly<Record<string, string>>): () => void;
+async function proxySetter(): Promise<SetProxy | undefined> {
+  return ((await import("node:http")) as { setGlobalProxyFromEnv?: SetProxy }).setGlobalProxyFromEnv;
 }
 
 /**
@@ -57,10 +59,10 @@ export async function openThroughProxy<T>(url: URL, env: Environment, open: () =
       { hint: hint`${obstacle}, or ${bypassProxy(url)}` },
     );
   }
-  const { setGlobalProxyFromEnv } = (await import("node:http")) as Partial<GlobalProxy>;
-  if (setGlobalProxyFromEnv === undefined) return open();
+  const setProxy = await proxySetter();
+  if (setProxy === undefined) return open();
   const href = proxy.href?.reveal() ?? proxy.address;
-  const restore = setGlobalProxyFromEnv({ http_proxy: href, https_proxy: href });
+  const restore = setProxy({ http_proxy: href, https_proxy: href });
   try {
     return open();
   } finally {
@@ -70,8 +72,7 @@ export async function openThroughProxy<T>(url: URL, env: Environment, open: () =
 
 /** What a WebSocket of this process needs to go through a proxy; undefined when nothing. */
 export async function webSocketObstacle(env: Environment): Promise<Hint | undefined> {
-  const { setGlobalProxyFromEnv } = (await import("node:http")) as Partial<GlobalProxy>;
-  if (setGlobalProxyFromEnv !== undefined) return undefined;
+  if ((await proxySetter()) !== undefined) return undefined;
   if (!process.allowedNodeEnvironmentFlags.has("--use-env-proxy")) return hint`Use Node.js 24.14 or later`;
   return env["NODE_USE_ENV_PROXY"] === "1"
     ? undefined
