@@ -151,7 +151,9 @@ async function cellOf(
 ): Promise<Cell> {
   const folder = scratchFolder(t);
   const place = fault.place?.();
-  const env = commandEnvironment(folder, saas.url, place === undefined ? {} : { SPEC_KITTY_CONFIG_DIR: place });
+  const own = place === undefined ? {} : { SPEC_KITTY_CONFIG_DIR: place };
+  // Without programs: each logout would start git.
+  const env = commandEnvironment(folder, saas.url, { ...own, PATH: "" });
   const config = env["SPEC_KITTY_CONFIG_DIR"] ?? "";
   const time = new ManualClock();
   const [alice, bob] = [sessionOf(saas), sessionOf(saas, { user: "bob" })];
