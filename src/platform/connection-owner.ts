@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import type { Socket } from "node:net";
 import type { Clock } from "./clock.ts";
 import { userBehindRoot } from "./user-behind-root.ts";
@@ -26,7 +26,7 @@ const maxRestMs = 500;
  * Looks up the owners of connections to a port of this process in Linux's `/proc/net/tcp`. Undefined on other systems,
  * and where that is unreadable or lacks the port, which listens already. Later, a missing peer is hiding.
  *
- * The kernel writes the whole list for each reader, and any user can make it long: 17,000 rows take tens of
+ * The kernel writes the list for each reader, and any user can make it long: 17,000 rows take tens of
  * milliseconds. So one look serves all that wait, and looks take at most a tenth of the time, or a 64th of a look per
  * request.
  */
@@ -35,8 +35,7 @@ export function connectionOwners(
   clock: Pick<Clock, "monotonic" | "sleep">,
   isTrusted: (uid: number) => boolean = trustedUsers(),
 ): ((socket: Ends) => Promise<ConnectionOwner>) | undefined {
-  const isListed = (table: string): boolean => connectionsOn(table, port).some(({ isListening }) => isListening);
-  if (process.platform !== "linux" || !tables.some(isListed)) return undefined;
+  if (process.platform !== "linux" || !tables.some((table) => isListed(table, port))) return undefined;
   let waiting: { socket: Ends; tell: (owner: ConnectionOwner) => void }[] = [];
   let restUntil = Number.NEGATIVE_INFINITY;
   const look = (): void => {
@@ -44,12 +43,14 @@ export function connectionOwners(
     // A list that changes during the read can miss a row.
     for (const table of [...tables, ...tables, ...tables]) {
       if (waiting.length === 0) break;
-      const rows = connectionsOn(table, port);
-      waiting = waiting.filter(({ socket, tell }) => {
-        const owner = ownerOf(socket, rows, isTrusted);
-        if (owner !== undefined) tell(owner);
-        return owner === undefined;
-      });
+      for (const rows of connectionsOn(table, port)) {
+        waiting = waiting.filter(({ socket, tell }) => {
+          const owner = ownerOf(socket, rows, isTrusted);
+          if (owner !== undefined) tell(owner);
+          return owner === undefined;
+        });
+        if (waiting.length === 0) break;
+      }
     }
     for (const { tell } of waiting) tell(missingOwner());
     waiting = [];
@@ -99,13 +100,44 @@ interface Connection {
   readonly uid: number;
 }
 
-/** The rows with the port at either end: the others may be many. */
-function connectionsOn(table: string, port: number): Connection[] {
+function isListed(table: string, port: number): boolean {
+  for (const rows of connectionsOn(table, port)) if (rows.some(({ isListening }) => isListening)) return true;
+  return false;
+}
+
+/**
+ * The rows with the port at either end: the others may be many. Piece by piece: the kernel writes a row when it is read,
+ * those of listening ports first.
+ */
+function* connectionsOn(table: string, port: number): Generator<Connection[]> {
   const row = new RegExp(`^ *\\d+: (?:\\S+ )?\\S+:${hex(port, 4)} .*`, "gm");
-  return [...textOf(table).matchAll(row)].map(([text]) => {
-    const [, local = "", remote = "", state, , , , uid] = text.trim().split(/\s+/);
-    return { local, remote, isOpen: state === "01", isListening: state === "0A", uid: Number(uid) };
-  });
+  for (const lines of linesOf(table)) {
+    const rows = [...lines.matchAll(row)].map(([text]) => {
+      const [, local = "", remote = "", state, , , , uid] = text.trim().split(/\s+/);
+      return { local, remote, isOpen: state === "01", isListening: state === "0A", uid: Number(uid) };
+    });
+    if (rows.length > 0) yield rows;
+  }
+}
+
+/** Some at a time. None on other systems, and where it is hidden or unreadable. */
+function* linesOf(path: string): Generator<string> {
+  let file: number | undefined;
+  try {
+    file = openSync(path, "r");
+    const piece = Buffer.alloc(65_536);
+    let text = "";
+    for (let size = readSync(file, piece); size > 0; size = readSync(file, piece)) {
+      text += piece.toString("latin1", 0, size);
+      const end = text.lastIndexOf("\n") + 1;
+      yield text.slice(0, end);
+      text = text.slice(end);
+    }
+  } catch {
+    return;
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
 }
 
 /** Empty on other systems, and where it is hidden or unreadable. */
