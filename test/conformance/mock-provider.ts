@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { readProof } from "./proof.ts";
-import { createSigningKey, firstSigningKey, signJwt, type SigningKey } from "./signing-key.ts";
+import { anotherSigningKey, firstSigningKey, signJwt, type SigningKey } from "./signing-key.ts";
 
 type Json = Record<string, unknown>;
 
@@ -106,12 +106,12 @@ export class MockProvider {
 
   /** Signs with a new key from now on, and publishes no other. */
   rotateKeys(kid: string): void {
-    this.#keys = [createSigningKey(this.#keys[0]?.alg ?? "RS256", kid)];
+    this.#keys = [anotherSigningKey(this.#keys[0]?.alg ?? "RS256", kid)];
   }
 
   /** Publishes one more key, and keeps signing with the first. */
   addKey(kid: string): void {
-    this.#keys.push(createSigningKey(this.#keys[0]?.alg ?? "RS256", kid));
+    this.#keys.push(anotherSigningKey(this.#keys[0]?.alg ?? "RS256", kid));
   }
 
   /** The requested paths, in order. */

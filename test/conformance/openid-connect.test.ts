@@ -6,7 +6,7 @@ import { test, type TestContext } from "node:test";
 import { AuthError } from "../../src/base/errors.ts";
 import { MockProvider, type Misbehaviour, type MockProviderOptions } from "./mock-provider.ts";
 import { RelyingParty } from "./relying-party.ts";
-import { createSigningKey, signJwt } from "./signing-key.ts";
+import { anotherSigningKey, signJwt } from "./signing-key.ts";
 
 async function start(
   t: TestContext,
@@ -213,7 +213,7 @@ test("keys that are damaged, too short, of unknown kinds or not keys at all do n
 });
 
 test("a forged key with a published key id is not accepted", async (t) => {
-  const forger = createSigningKey("RS256", "key-1");
+  const forger = anotherSigningKey("RS256", "key-1");
   const { client } = await start(t, {
     forge: (token) =>
       signJwt(forger, JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()) as object, {

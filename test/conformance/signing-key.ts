@@ -8,32 +8,28 @@ export interface SigningKey {
   readonly publicJwk: JsonWebKey & { kid: string; alg: string; use: "sig" };
 }
 
-const pairs: Record<string, () => { privateKey: KeyObject; publicKey: KeyObject }> = {
-  RS256: () => generateKeyPairSync("rsa", { modulusLength: 2048 }),
-  PS256: () => generateKeyPairSync("rsa", { modulusLength: 2048 }),
+type Pair = { privateKey: KeyObject; publicKey: KeyObject };
+
+const generate: Record<string, () => Pair> = {
   ES256: () => generateKeyPairSync("ec", { namedCurve: "P-256" }),
   EdDSA: () => generateKeyPairSync("ed25519"),
   Ed25519: () => generateKeyPairSync("ed25519"),
 };
+/** RSA keys take long to generate: all providers of a process share their first, and another. */
+const rsa: Pair[] = [];
 
-let spare: ReturnType<(typeof pairs)[string]> | undefined;
-
-/**
- * A provider's first key. RSA keys take long to generate, so all providers of a process share one; no test depends on their
- * being different.
- */
+/** A provider's first key. */
 export function firstSigningKey(alg: string): SigningKey {
-  if (!alg.endsWith("S256") || alg === "ES256") return createSigningKey(alg, "key-1");
-  spare ??= pairs["RS256"]?.();
-  return createSigningKey(alg, "key-1", spare);
+  return signingKey(alg, "key-1", 0);
 }
 
-/** A fresh key for one algorithm. */
-export function createSigningKey(
-  alg: string,
-  kid: string,
-  pair = (pairs[alg] as () => ReturnType<(typeof pairs)[string]>)(),
-): SigningKey {
+/** A key that is not its first. */
+export function anotherSigningKey(alg: string, kid: string): SigningKey {
+  return signingKey(alg, kid, 1);
+}
+
+function signingKey(alg: string, kid: string, index: 0 | 1): SigningKey {
+  const pair = generate[alg]?.() ?? (rsa[index] ??= generateKeyPairSync("rsa", { modulusLength: 2048 }));
   const publicJwk = { ...(pair.publicKey.export({ format: "jwk" }) as JsonWebKey), kid, alg, use: "sig" as const };
   return { alg, kid, privateKey: pair.privateKey, publicJwk };
 }
