@@ -40,7 +40,7 @@ if (major < 20 || (major === 20 && minor < 18)) {
     .catch(({ code, message }) => {
       const isMissing = code === "ERR_MODULE_NOT_FOUND";
       fail(
-        `the program cannot be loaded (${code ?? message})`,
+        `cannot load the program (${code ?? message})`,
         isMissing
           ? "Install it again; in a clone, build it: npm run build"
           : "Close some programs, or raise the limit on open files",

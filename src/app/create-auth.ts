@@ -19,8 +19,7 @@ import type { ConsentQuestion } from "./login/options.ts";
  *   `configuration_invalid` for another unusable option or variable
  */
 export function createAuth(options: AuthOptions): Auth {
-  if (typeof options.issuer !== "string")
-    throw new TypeError("createAuth needs issuer, the URL of the authorization server");
+  if (typeof options.issuer !== "string") throw new TypeError("createAuth needs the option issuer, a URL");
   return authOf(appFor(options));
 }
 

@@ -27,7 +27,7 @@ export function parseServiceUrl(text: string, source: string): string {
   if (url.search || url.hash || text.includes("?") || text.includes("#"))
     throw refuse(`is "${text}": it must have no query and no fragment`);
   if (!isConfidential(url)) {
-    throw refuse(`is "${text}": it must be https (http is allowed only for loopback)`);
+    throw refuse(`is "${text}": it must be https (http only for loopback)`);
   }
   return withoutEndSlashes(url.href);
 }

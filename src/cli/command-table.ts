@@ -25,7 +25,11 @@ export const commandTable: readonly CommandEntry[] = [
   entry("auth list", "list the profiles", () => import("./commands/auth/list.ts")),
   entry("auth switch", "switch to another profile", () => import("./commands/auth/switch.ts")),
   entry("auth team", "show or set the default team", () => import("./commands/auth/team.ts")),
-  entry("auth agent", "lend the login to another host or process", () => import("./commands/auth/agent.ts")),
+  entry(
+    "auth agent",
+    "lend the login to a container, a remote host or a command",
+    () => import("./commands/auth/agent.ts"),
+  ),
   entry("auth doctor", "diagnose problems and suggest fixes", () => import("./commands/auth/doctor.ts")),
   entry("auth git-credential", "give git an access token", () => import("./commands/auth/git-credential.ts")),
   entry("auth setup-git", "make git use the login", () => import("./commands/auth/setup-git.ts")),

@@ -100,7 +100,7 @@ async function helpTopic(
   const see = hint`See: ${{ command: "--help" }}`;
   throw usageError(
     `"${word}" is not a command or a topic of ${identity.command}`,
-    meant ? hint`Did you mean: ${{ command: `help ${meant}` }}? ${see}` : see,
+    meant ? hint`Did you mean ${{ command: `help ${meant}` }}? ${see}` : see,
   );
 }
 
@@ -135,7 +135,7 @@ async function groupRequest(
   const usage = hint`Usage: ${inGroup("COMMAND [options]")}`;
   throw usageError(
     `"${next}" is not ${next.startsWith("-") ? "an option" : "a command"} of ${[identity.command, ...words].join(" ")}`,
-    meant ? hint`Did you mean: ${inGroup(meant)}? ${usage}` : hint`${usage}. See: ${inGroup("--help")}`,
+    meant ? hint`Did you mean ${inGroup(meant)}? ${usage}` : hint`${usage}. See: ${inGroup("--help")}`,
   );
 }
 

@@ -33,6 +33,7 @@ export function createCommand({
   ownCommands = [],
   ...own
 }: CommandOptions): ToolCommands {
+  if (!Array.isArray(commands)) throw new TypeError("commands of createCommand must be a list of groups");
   const missing = commands.find((group) => !commandTable.some(({ words: [first] }) => first === group));
   if (missing !== undefined) throw new TypeError(`"${missing}" is not a group of commands`);
   const { service, issuer, clientId } = own;

@@ -24,7 +24,7 @@ export function renderError(
   const unloadable =
     known === undefined ? /^(?:E[MN]FILE|ERR_MODULE_NOT_FOUND)$/.exec(systemErrorCode(error) ?? "")?.[0] : undefined;
   const message = unloadable
-    ? `the program cannot be loaded (${unloadable})`
+    ? `cannot load the program (${unloadable})`
     : error instanceof Error
       ? error.message
       : String(error);

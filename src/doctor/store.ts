@@ -112,10 +112,10 @@ function temporaries(folder: string, repair: boolean): Finding {
   } catch (error) {
     return reportFailure(report, error, `${folder} cannot be listed`, [command("ls", "-la", folder)]);
   }
-  if (left.length === 0) return report("ok", "none left over");
+  if (left.length === 0) return report("ok", "there are none");
   const names = left.map((path) => relative(folder, path)).join(", ");
-  if (repair) return report("note", `removed leftovers of a killed process: ${names}`);
-  return report("warning", `leftovers of a killed process: ${names}`, repairCommand);
+  if (repair) return report("note", `removed those of a killed process: ${names}`);
+  return report("warning", `a killed process left ${names}`, repairCommand);
 }
 
 /** A warning: a replaced directory is not trusted, but the sessions could be hidden, or an old directory restored. */

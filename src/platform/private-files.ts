@@ -42,7 +42,7 @@ function statsOf(path: string): Stats | undefined {
     return statSync(path, { throwIfNoEntry: false });
   } catch (cause) {
     // Such as ENOTDIR: a parent is a file.
-    throw new AuthError("storage_unreadable", `"${path}" cannot be examined (${reasonOf(cause)})`, {
+    throw new AuthError("storage_unreadable", `cannot examine "${path}" (${reasonOf(cause)})`, {
       hint: hint`Look at it: ${list(dirname(path))}`,
       cause,
     });
@@ -167,7 +167,7 @@ export function fileMark(path: string): string | undefined {
 }
 
 export function unreadable(path: string, cause: unknown): AuthError {
-  return new AuthError("storage_unreadable", `"${path}" cannot be read (${reasonOf(cause)})`, {
+  return new AuthError("storage_unreadable", `cannot read "${path}" (${reasonOf(cause)})`, {
     hint: hint`Look at it: ${list(dirname(path), path)}`,
     cause,
   });

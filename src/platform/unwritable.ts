@@ -22,7 +22,7 @@ export function unwritable(path: string, cause: unknown): AuthError {
   const said = reasonOf(cause);
   const [reason, next] = explanations(path)[said] ?? ["", otherFolder("on a local disk")];
   const why = reason === "" ? said : `${reason} (${said})`;
-  return new AuthError("storage_unwritable", `"${path}" cannot be written: ${why}`, { hint: next, cause });
+  return new AuthError("storage_unwritable", `cannot write "${path}": ${why}`, { hint: next, cause });
 }
 
 /** For what can be fixed. Otherwise the file system lacks something, such as ENOTSUP of a network volume. */

@@ -40,7 +40,7 @@ export function artifactItem({ content, ...about }: ArtifactInput, id: string, n
   const refuse = (what: string, hint: string): AuthError =>
     new AuthError("usage_invalid", `"${name}" ${what}`, { hint });
   if (!extensions.includes(extname(name)))
-    throw refuse("has no known extension", `Upload one of ${extensions.join(", ")}`);
+    throw refuse("has no known extension", `Use one of: ${extensions.join(", ")}`);
   if (content.length > mostArtifactBytes)
     throw refuse(`is ${content.length} bytes long`, `Upload at most ${mostArtifactBytes} bytes`);
   if (!isUtf8(content)) throw refuse("is not valid UTF-8", "Save it as UTF-8 and upload it again");

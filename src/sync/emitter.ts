@@ -162,7 +162,7 @@ async function sendLive(
 function asAuthError(error: unknown): AuthError {
   return error instanceof AuthError
     ? error
-    : new AuthError("storage_unwritable", "the event cannot be queued", {
+    : new AuthError("storage_unwritable", "cannot queue the event", {
         hint: hint`Run: ${{ command: "auth doctor" }}`,
         cause: error,
       });

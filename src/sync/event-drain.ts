@@ -164,7 +164,7 @@ export async function drainEvents(
   };
 
   const onDamaged = async ({ entry, items }: BatchFile): Promise<void> => {
-    const reason = "a file of the queue was damaged; the readable events were kept";
+    const reason = "a file of the queue is damaged; its readable events stay queued";
     // With one event too many, the readable ones have replaced the damaged file under its name.
     if (!(await queue.add(items)).includes(entry.name)) queue.giveUp(entry, reason);
     counts.rejected++;

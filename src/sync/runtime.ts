@@ -170,7 +170,7 @@ class Runtime implements SyncRuntime {
     } catch (error) {
       return error instanceof AuthError
         ? error
-        : new AuthError("interrupted", "the queue was not fully sent: the rest stays on disk", {
+        : new AuthError("interrupted", "cannot send the whole queue: the rest stays on disk", {
             hint: hint`Run: ${{ command: "sync now" }}`,
             cause: error,
           });

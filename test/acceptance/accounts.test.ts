@@ -22,7 +22,7 @@ test("S-010 a link or a named pipe in place of the file shows nothing of its tar
     code: 0,
     signal: null,
     stdout: "alice@example.com\n",
-    stderr: `warning: "${file}" is not the name of a profile, and was ignored\n`,
+    stderr: `warning: "${file}" does not contain the name of a profile, and has no effect\n`,
   };
   assert.deepEqual(await whoami(), ignored);
   unlinkSync(file);

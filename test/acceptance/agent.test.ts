@@ -236,7 +236,7 @@ test("with a command the login is lent to it, the exit code is its own, and the 
   assert.ok(socket !== "" && !existsSync(dirname(socket)), stderr);
   const missing = await runCommand(t, ["auth", "agent", "--", "no-such-program"], at.env);
   assert.equal(missing.code, 2);
-  assert.match(missing.stderr, /^error: "no-such-program" cannot be started \(ENOENT\)\n/);
+  assert.match(missing.stderr, /^error: cannot start "no-such-program" \(ENOENT\)\n/);
 });
 
 test("with --confirm each new client waits for the user's yes", { skip: noTerminal }, async (t) => {

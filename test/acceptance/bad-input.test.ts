@@ -257,7 +257,7 @@ test("NFR-010 a full disk is noticed before the browser is opened, and costs no 
   disk.fill();
   const expected = {
     code: 1,
-    error: /(keys|[0-9a-f]{16})" cannot be written: .* \(ENOSPC\)/,
+    error: /cannot write ".*(keys|[0-9a-f]{16})": .* \(ENOSPC\)/,
     hint: /Free some space, then try again/,
   };
   assertFailure(await it.here("auth login --force"), expected);
@@ -276,7 +276,7 @@ test("NFR-010 a disk that fills up while the browser is open stores nothing, and
   if (disk === undefined) return t.skip("no file system can be mounted here");
   const it = await scene(t, {}, { SPEC_KITTY_CONFIG_DIR: disk.config });
   const { result, page } = await loginAndVisit(it.env, [], (link) => (disk.fill(), approve(link)));
-  assertFailure(result, { code: 1, error: /cannot be written: .* \(ENOSPC\)/, hint: /Free some space/ });
+  assertFailure(result, { code: 1, error: /cannot write .*: .* \(ENOSPC\)/, hint: /Free some space/ });
   assert.match(page, /The login failed/);
   assert.ok([...it.saas.sessions.values()].every(({ ended }) => ended !== undefined));
   assert.equal(filesUnder(it.config).size, 0);
@@ -289,7 +289,7 @@ test("a read-only disk is noticed before the browser is opened", async (t) => {
   disk.readOnly();
   assertFailure(await it.here("auth login"), {
     code: 1,
-    error: /cannot be written: .* \(EROFS\)/,
+    error: /cannot write .*: .* \(EROFS\)/,
     hint: /SPEC_KITTY_CONFIG_DIR/,
   });
   assert.equal(it.saas.count("/oauth/authorize"), 0);
@@ -304,7 +304,7 @@ test("a home that does not exist and cannot be created is an error at login, and
   );
   assertFailure(await run("auth login"), {
     code: 1,
-    error: /"\/proc\/nobody\/\.config\/spec-kitty.*" cannot be written.* \(E\w+\)/,
+    error: /cannot write "\/proc\/nobody\/\.config\/spec-kitty.*": .*\(E\w+\)/,
     hint: /SPEC_KITTY_CONFIG_DIR/,
   });
   assert.equal(saas.count("/oauth/authorize"), 0);
@@ -373,7 +373,7 @@ for (const [what, spoil, restore, why, left] of [
     ({ credentials }) => writeFileSync(credentials, readFileSync(credentials).subarray(0, 200)),
     () => undefined,
     /is damaged: it was truncated or changed/,
-    ({ credentials }) => `their keys were moved to "${credentials}.1"`,
+    ({ credentials }) => `their keys are now in "${credentials}.1"`,
   ],
   [
     "what the lost secret opened stays where it is",
@@ -383,7 +383,7 @@ for (const [what, spoil, restore, why, left] of [
       renameSync(join(folder, "backup"), join(folder, "state", "spec-kitty"))
     ),
     /the secret of the session is missing: "\S+credentials\.secret"/,
-    () => "were left unchanged",
+    () => "they stay unchanged",
   ],
 ] as [string, (it: Scene) => void, (it: Scene) => void, RegExp, (it: Scene) => string][]) {
   test(`S-018 ${what} by auth login --force, which says so, and it can be put back`, unix, async (t) => {
@@ -396,7 +396,7 @@ for (const [what, spoil, restore, why, left] of [
     assertFailure(await it.here("auth login"), { code: 1, error: why, hint: /auth login --force$/ });
     const { code, stderr } = await it.here("auth login --force");
     assert.equal(code, 0, stderr);
-    const said = `^warning: stored logins cannot be opened \\(.*${why.source}.*\\), and ${left(it)}$`;
+    const said = `^warning: cannot open stored logins \\(.*${why.source}.*\\): ${left(it)}$`;
     assert.match(stderr, new RegExp(said, "m"));
     assert.notEqual(await token(), before);
     restore(it);

@@ -53,7 +53,7 @@ test("--version is the version of the package, and nothing else", async (t) => {
 });
 
 test("wrong usage is exit 2, with the nearest name and the usage line", async (t) => {
-  const hint = "Did you mean: spec-kitty auth login? Usage: spec-kitty auth COMMAND [options]";
+  const hint = "Did you mean spec-kitty auth login? Usage: spec-kitty auth COMMAND [options]";
   assert.deepEqual(await alone(t, ["auth", "lgoin"]), {
     code: 2,
     signal: null,

@@ -34,7 +34,7 @@ test("FR-025 a revocation that a command notices is recorded once, and every com
     [ended.user.email, ended.reason, ended.by, ended.issuedAt, ended.refreshedBy],
     ["alice@example.com", "revoked", "api", refreshedAt, "auth refresh"],
   );
-  const why = `the service ended the login of alice@example.com (noticed by "api" on ${localTime(ended.endedAt)})`;
+  const why = `the service ended the session of alice@example.com (noticed by "api" on ${localTime(ended.endedAt)})`;
   assert.equal(first.stderr, `error: Session expired or revoked: ${why}\nhint: Run: spec-kitty auth login\n`);
 
   const error = `error: not logged in (profile "default"): ${why}`;
@@ -104,8 +104,8 @@ test("FR-025 a login past its announced expiry counts as ended only after a requ
   const session = { ...sessionOf(at.saas), refreshTokenExpiresAt: new Date(expiredAt).toISOString() };
   await storeSession(at.saas, at.env, session);
   revokeAll(at);
-  const why = `the login of alice@example.com expired on ${localTime(expiredAt)}, as announced by the service`;
-  const estimate = `warning: the login expired on ${localTime(expiredAt)} by this machine's clock`;
+  const why = `the session of alice@example.com expired on ${localTime(expiredAt)}`;
+  const estimate = `warning: by this machine's clock, the session expired on ${localTime(expiredAt)}`;
   const status = await at.here("auth status");
   assert.equal(status.code, 0);
   assert.ok(
@@ -167,7 +167,7 @@ test("FR-025 a login after one that expired before any command noticed is for it
   });
   assert.equal(login.code, 0);
   assert.equal(hinted, "alice@example.com");
-  const before = `the login of alice@example.com expired on ${localTime(expiredAt)}, as announced by the service`;
+  const before = `the session of alice@example.com expired on ${localTime(expiredAt)}`;
   assert.match((await at.here("auth status")).stdout, new RegExp(`^  Before +${before}$`, "m"));
 });
 

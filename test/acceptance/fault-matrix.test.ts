@@ -171,7 +171,7 @@ const disks: Record<string, Fault> = {
     lasts: true,
     codes: { "before sending": unasked, "after sending": unrenewed, "while storing": "1 1 1 1 1 s" },
     isWindow: true,
-    says: { 1: /cannot be stored, and ends with this process|is still stored here|cannot be examined/ },
+    says: { 1: /cannot store the refreshed session|is still stored here|cannot examine/ },
   },
 };
 

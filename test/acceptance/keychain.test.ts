@@ -44,7 +44,7 @@ test("S-012 another user's module in a node_modules above the package is not run
   assert.equal(code, 1);
   assert.match(
     stderr,
-    /^error: no OS keychain is available: the optional package "@napi-rs\/keyring" cannot be loaded \(it is not installed next to this program\)$/m,
+    /^error: no OS keychain is available: cannot load the optional package "@napi-rs\/keyring" \(it is not installed next to this program\)$/m,
   );
   assert.match(stderr, /^hint: Store the key elsewhere: spec-kitty auth login --storage file/m);
 });

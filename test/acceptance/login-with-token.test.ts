@@ -16,7 +16,7 @@ test("auth login --with-token takes over a login by its refresh token, and says 
   const login = await runCommand(t, ["auth", "login", "--with-token"], at.env, { input: refresh_token });
   assert.equal(login.code, 0, login.stderr);
   assert.equal(login.stdout, "✓ Logged in as bob@example.com (Bolt Ltd). Access token valid for 1 hour.\n");
-  assert.match(login.stderr, /^warning: use this refresh token here only: /);
+  assert.match(login.stderr, /^warning: a second use of this refresh token may end the session: /);
   const { authFlow, hasRefreshToken } = JSON.parse(
     (await at.here("auth status --json")).stdout,
   ) as JsonOutput["auth status"];

@@ -63,7 +63,7 @@ test("FR-005 the login announces that it waits 5 minutes, gives up after them, a
       const answer = await fetch(new URL("/done", uri)).catch(() => undefined);
       if (answer === undefined) return assert.fail("the port closed before a late browser could be told");
       const page = await answer.text();
-      if (answer.status === 410) return assert.match(page, /This login has expired/);
+      if (answer.status === 410) return assert.match(page, /This login has timed out/);
     }
   }
 });
@@ -165,7 +165,7 @@ test("a second login asks the service whether the first is still good, and logs 
   const ended = await here("auth login", { FAKE_SAAS_USER: "bob" });
   assert.match(
     ended.stderr,
-    /^Session expired or revoked: the service ended the login of bob@example\.com \(noticed by "auth login"/,
+    /^Session expired or revoked: the service ended the session of bob@example\.com \(noticed by "auth login"/,
   );
   assert.match(ended.stdout, /^✓ Logged in as bob@example\.com/);
   await saas.stop();
@@ -357,7 +357,7 @@ test("a URL that the terminal has cut off is not used, and the login still waits
   const asked = new URL(link).searchParams;
   const callback = `${asked.get("redirect_uri")}?state=${asked.get("state")}`;
   running.type(`${callback}&code=${"a".repeat(5_000)}\n`);
-  await running.shows(/too long for a line of this terminal, and was ignored\r\n.*stty -icanon/);
+  await running.shows(/too long for a line of this terminal: press Ctrl-C, run stty -icanon/);
   running.type(`${callback}&error=access_denied\n`);
   assert.equal((await running.ended).code, 5);
   assert.equal(saas.count("/oauth/token"), 0);

@@ -99,7 +99,7 @@ test("options that every command has may stand in front of it", async (t) => {
     ["--profile work auth list", /^error: "--profile" is not an option of "auth list"/],
     [
       "--profile auth whoami",
-      /^error: "whoami" is not a command of spec-kitty\nhint: Did you mean: spec-kitty auth whoami\?/,
+      /^error: "whoami" is not a command of spec-kitty\nhint: Did you mean spec-kitty auth whoami\?/,
     ],
     ["--json auth lgoin", /^error: "lgoin" is not a command of spec-kitty auth\n/],
     ["--nonsense auth whoami", /^error: "--nonsense" is not an option of spec-kitty\n/],

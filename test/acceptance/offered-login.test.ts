@@ -144,7 +144,7 @@ test("messages on the stream of the results are no result: a login is offered to
     env: { ...env, NO_COLOR: "1" },
   });
   assert.equal(await until("the command ends", ended, 30_000), 4);
-  assert.match(said, /^warning: keep this token secret[^]*now\? \[Y\/n\] hint: /);
+  assert.match(said, /^warning: anyone with this token[^]*now\? \[Y\/n\] hint: /);
 });
 
 test("a command that was typed for one user does not go on as another", async (t) => {

@@ -71,7 +71,7 @@ test("a directory that the permission model closes is named, and nothing is repo
   assert.equal(code, 1);
   assert.match(
     stderr,
-    new RegExp(`^error: "${folder}/config" cannot be examined \\(ERR_ACCESS_DENIED\\)\\nhint: .*$`, "m"),
+    new RegExp(`^error: cannot examine "${folder}/config" \\(ERR_ACCESS_DENIED\\)\\nhint: .*$`, "m"),
   );
 });
 

@@ -162,7 +162,7 @@ for (const [title, edited] of [
     const { provider, here, address, session } = await resource(t, { registers: true }, { edited });
     const { code, stderr } = await here(`auth login ${address}`, away);
     assert.equal(code, 1, stderr);
-    assert.match(stderr, /^error: "\S+\/metadata" (sent the metadata of|names no authorization server)/m);
+    assert.match(stderr, /^error: "\S+\/metadata" (sent the metadata of|names no issuer)/m);
     assert.deepEqual(provider.paths, []);
     assert.equal(await session(), undefined);
   });

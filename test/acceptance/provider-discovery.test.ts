@@ -39,7 +39,7 @@ test("a URL that is neither an issuer nor a service ends the login at once, and 
     assert.equal(code, 1);
     assert.match(
       stderr,
-      /^error: "\S+" does not publish the metadata of an authorization server: "\S+\/oauth-authorization-server" returned 404, "\S+" returned 404$/m,
+      /^error: "\S+" does not publish the metadata of an issuer: "\S+\/oauth-authorization-server" returned 404, "\S+" returned 404$/m,
     );
     assert.match(stderr, /^hint: Check the URL of the issuer$/m);
   }

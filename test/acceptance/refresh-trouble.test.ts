@@ -366,7 +366,7 @@ test("NFR-010 what could not be stored after all is reported in plain words and 
   assert.equal(stage.saas.accessTokens.get(stdout.trim())?.session.user, "alice");
   assert.match(
     stderr,
-    /^error: the refreshed session cannot be stored, and ends with this process: [^\n]+\nhint: [^\n]*auth login[^\n]*\n$/,
+    /^error: cannot store the refreshed session, which ends with this process: [^\n]+\nhint: [^\n]*auth login[^\n]*\n$/,
   );
 });
 

@@ -114,7 +114,7 @@ test("where a part of the program is missing, as in a clone that was not built, 
     [code, stderr],
     [
       1,
-      "error: the program cannot be loaded (ERR_MODULE_NOT_FOUND)\nhint: Install it again; in a clone, build it: npm run build\n",
+      "error: cannot load the program (ERR_MODULE_NOT_FOUND)\nhint: Install it again; in a clone, build it: npm run build\n",
     ],
   );
 });
@@ -130,7 +130,7 @@ test("with too few open files to load the program, that is one error and its rem
     });
   const loaded = "hint: Run: spec-kitty auth login\n";
   const refused =
-    "error: the program cannot be loaded (EMFILE)\nhint: Close some programs, or raise the limit on open files\n";
+    "error: cannot load the program (EMFILE)\nhint: Close some programs, or raise the limit on open files\n";
   for (let files = 16, stderr = ""; stderr !== loaded; files += 1) {
     stderr = await limitedTo(files);
     // With less, Node itself does not start, or cannot open the file; Node 24 and 26 can load all if they can open that.

@@ -75,7 +75,7 @@ test("--report writes what was refused and why, and --strict turns that into an 
   assert.equal(stdout, "✓ Sent 1 event and 0 artifacts; 2 rejected, 1 still queued.\n");
   assert.equal(
     stderr,
-    `warning: ${first} was rejected (no such lane) and set aside\nwarning: ${second} was rejected (busy) and stays queued\n`,
+    `warning: the service rejected ${first} (no such lane): the queue sets it aside\nwarning: the service rejected ${second} (busy): the queue keeps it\n`,
   );
   assert.deepEqual(JSON.parse(readFileSync(path, "utf8")), {
     rejections: [

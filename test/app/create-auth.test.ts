@@ -293,7 +293,7 @@ test("S-018 a keychain of the program keeps the key; a login that begins again l
   });
   assert.match(
     warnings.join(),
-    /^stored logins cannot be opened \(the key of the session is missing from the keychain .*\), and were left unchanged$/,
+    /^cannot open stored logins \(the key of the session is missing from the keychain .*\): they stay unchanged$/,
   );
   const after = filesUnder(folder);
   for (const [path, content] of before) if (path !== "keys") assert.deepEqual(after.get(path), content, path);

@@ -8,7 +8,7 @@ for (const [line, error, hint] of [
   [
     "auht login",
     '"auht" is not a command of spec-kitty',
-    "Did you mean: spec-kitty auth? Usage: spec-kitty COMMAND [options]",
+    "Did you mean spec-kitty auth? Usage: spec-kitty COMMAND [options]",
   ],
   [
     "auth frobnicate",
@@ -18,7 +18,7 @@ for (const [line, error, hint] of [
   [
     "--verison",
     '"--verison" is not an option of spec-kitty',
-    "Did you mean: spec-kitty --version? Usage: spec-kitty COMMAND [options]",
+    "Did you mean spec-kitty --version? Usage: spec-kitty COMMAND [options]",
   ],
   [
     "auth login --stroage file",
@@ -33,17 +33,17 @@ for (const [line, error, hint] of [
   [
     "auth --device",
     '"--device" is not an option of spec-kitty auth',
-    "Did you mean: spec-kitty auth login --headless? Usage: spec-kitty auth COMMAND [options]",
+    "Did you mean spec-kitty auth login --headless? Usage: spec-kitty auth COMMAND [options]",
   ],
   [
     "--device",
     '"--device" is not an option of spec-kitty',
-    "Did you mean: spec-kitty auth login --headless? Usage: spec-kitty COMMAND [options]",
+    "Did you mean spec-kitty auth login --headless? Usage: spec-kitty COMMAND [options]",
   ],
   [
     "auth --jsn status",
     '"--jsn" is not an option of spec-kitty auth',
-    "Did you mean: spec-kitty auth COMMAND --json? Usage: spec-kitty auth COMMAND [options]",
+    "Did you mean spec-kitty auth COMMAND --json? Usage: spec-kitty auth COMMAND [options]",
   ],
   [
     "login --device",
@@ -125,7 +125,7 @@ test("a command without its group, and help in front of a command, find the comm
   const { here } = await scene(t);
   assert.match(
     (await here("status")).stderr,
-    /^error: "status" is not a command of spec-kitty\nhint: Did you mean: spec-kitty auth status\? /,
+    /^error: "status" is not a command of spec-kitty\nhint: Did you mean spec-kitty auth status\? /,
   );
   for (const word of ["login", "logout"]) {
     const { stdout } = await here(`auth ${word} --help`);

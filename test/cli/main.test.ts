@@ -102,7 +102,7 @@ test("FR-021 a tool's own commands are in its help, its completion and its sugge
   );
   for (const shell of ["bash", "zsh", "fish"])
     assert.match((await run(`completion ${shell}`))[1], /\bprojects\b[^]*\bteam\b/);
-  assert.match((await run("project"))[2], /\nhint: Did you mean: acme projects\?/);
+  assert.match((await run("project"))[2], /\nhint: Did you mean acme projects\?/);
   assert.deepEqual(
     [command.has(["projects"]), command.commands.some(({ words }) => words[0] === "projects")],
     [false, false],
@@ -112,6 +112,14 @@ test("FR-021 a tool's own commands are in its help, its completion and its sugge
   assert.match(stderr, /^error: "projects" is a command of the tool, and only the tool itself runs it\n/);
   for (const words of [[], ["$(id)"], ["a b"]])
     assert.throws(() => createCommand({ ...acme, ownCommands: [{ words, summary: "" }] }), TypeError);
+});
+
+test("the commands of createAuth's hints are no groups of createCommand: a TypeError that says so", () => {
+  const commands = { login: "acme login" } as unknown as readonly [];
+  assert.throws(
+    () => createCommand({ ...acme, commands }),
+    /^TypeError: commands of createCommand must be a list of groups$/,
+  );
 });
 
 test("a tool's own commands go next to these: has() tells whose a command line is", () => {

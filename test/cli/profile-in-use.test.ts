@@ -109,7 +109,7 @@ test("a file that suggests a profile is a hint with the command to agree, until 
   const { project, inProject } = await twoAccounts(t);
   const file = join(project, ".spec-kitty-profile");
   writeFileSync(file, "work\n");
-  const suggestion = `"${file}" suggests the profile "work"; "default" is used.\nhint: To use "work": `;
+  const suggestion = `"${file}" suggests the profile "work"; this command uses "default".\nhint: To use "work": `;
   assert.equal((await inProject("auth whoami")).stderr, `${suggestion}spec-kitty auth switch work --here\n`);
   const below = join(project, "it's below");
   mkdirSync(below);
@@ -154,7 +154,7 @@ test("S-010 a file that does not name one of the user's profiles is ignored, wit
         code: 0,
         signal: null,
         stdout: "alice@example.com\n",
-        stderr: `warning: "${file}" is not the name of a profile, and was ignored\n`,
+        stderr: `warning: "${file}" does not contain the name of a profile, and has no effect\n`,
       },
       text,
     );
@@ -162,7 +162,7 @@ test("S-010 a file that does not name one of the user's profiles is ignored, wit
   writeFileSync(file, "theirs\n");
   assert.equal(
     (await inProject("auth whoami")).stderr,
-    `warning: "${file}" suggests the profile "theirs", but it does not exist: "default" is used\n`,
+    `warning: "${file}" suggests the profile "theirs", but it does not exist: this command uses "default"\n`,
   );
 });
 
@@ -315,6 +315,6 @@ test("the hint of a failed login, or of a refused token, names the profile that 
     ["auth status --check", `${login} --force`],
   ]) {
     const { code, stderr } = await here(`${command} --profile work`);
-    assert.deepEqual([code, stderr.split("\n").at(-2)], [4, `hint: Run: ${hint}`]);
+    assert.deepEqual([code, stderr.trim().split("Run: ").at(-1)], [4, hint]);
   }
 });

@@ -80,7 +80,7 @@ test("discovery-issuer-mismatch: nothing is pushed", async (t) => {
 
 const now = (): number => Math.floor(Date.now() / 1000);
 const refusedIdTokens: [module: string, misbehaviour: Misbehaviour, message: RegExp][] = [
-  ["invalid-iss", { idToken: (claims) => ({ ...claims, iss: `${String(claims["iss"])}/` }) }, /was issued by/],
+  ["invalid-iss", { idToken: (claims) => ({ ...claims, iss: `${String(claims["iss"])}/` }) }, /has the "iss"/],
   ["invalid-missing-iss", { idToken: ({ iss: _, ...claims }) => claims }, /has no "iss"/],
   ["invalid-aud", { idToken: (claims) => ({ ...claims, aud: "other" }) }, /not for the client/],
   ["invalid-missing-aud", { idToken: ({ aud: _, ...claims }) => claims }, /not for the client/],
@@ -103,7 +103,7 @@ const refusedIdTokens: [module: string, misbehaviour: Misbehaviour, message: Reg
   [
     "an algorithm that the metadata rules out",
     { metadata: (metadata) => ({ ...metadata, id_token_signing_alg_values_supported: ["ES256"] }) },
-    /not listed in the server's metadata/,
+    /not listed in the issuer's metadata/,
   ],
   ["an encrypted token", { forge: (token) => `${token}.a.b` }, /not a signed JWT/],
   ["characters that decoders skip", { forge: (token) => token.replace(".", "=.") }, /not a signed JWT/],

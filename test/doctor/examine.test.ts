@@ -359,13 +359,13 @@ test(
     mkdirSync(join(at.config, "profiles.lock.0123456789abcdef"), { mode: 0o700 });
 
     const report = await examined(at.here);
-    assert.equal(report.of("D405")[0]?.sentence, `leftovers of a killed process: ${dead}`);
+    assert.equal(report.of("D405")[0]?.sentence, `a killed process left ${dead}`);
     assert.deepEqual(
       report.of("D501").map(({ severity }) => severity),
       ["note"],
     );
     const repaired = await examined(at.here, {}, " --repair");
-    assert.equal(repaired.of("D405")[0]?.sentence, `removed leftovers of a killed process: ${dead}`);
+    assert.equal(repaired.of("D405")[0]?.sentence, `removed those of a killed process: ${dead}`);
     const left = readdirSync(at.config).filter((entry) => !/^profiles\.lock\.[0-9a-f]{16}\.[0-9a-f]+$/.test(entry));
     assert.deepEqual(left.sort(), [mine, "keys", "profiles.lock", "sessions"], "and the socket of the living one");
   },

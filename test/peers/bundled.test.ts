@@ -226,7 +226,7 @@ for (const bundler of [
       assert.deepEqual(outcome, {
         code: "keychain_unavailable",
         message:
-          'no OS keychain is available: the optional package "@napi-rs/keyring" cannot be loaded (it is not installed next to this program)',
+          'no OS keychain is available: cannot load the optional package "@napi-rs/keyring" (it is not installed next to this program)',
         stdin: request,
       });
       assert.deepEqual([started, runs], [0, 1]);

@@ -69,8 +69,8 @@ export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Pr
     };
     const aside = await useKey();
     await app.store.change(name, add);
-    const where = aside === undefined ? "were left unchanged" : `their keys were moved to "${aside}"`;
-    if (start.unopened !== undefined) warn(`stored logins cannot be opened (${start.unopened.message}), and ${where}`);
+    const where = aside === undefined ? "they stay unchanged" : `their keys are now in "${aside}"`;
+    if (start.unopened !== undefined) warn(`cannot open stored logins (${start.unopened.message}): ${where}`);
     // The first profile is active at once; later ones when the user switches. For a shared store the program chooses.
     const { active } = await app.store.choice();
     if (app.sharedStore === undefined && active !== name && (await app.store.read(active)).profile === undefined)
@@ -128,7 +128,7 @@ export function requireSomebody({ login }: LoginPlan, env: Environment): void {
   const why = isCiJob(env) ? "this is a CI job" : isatty(0) || isatty(2) ? undefined : "there is no terminal";
   if (login !== "device" || why === undefined) return;
   throw new AuthError("usage_invalid", `a device login needs an explicit request here: ${why}`, {
-    hint: hint`If a user can enter the code, pass flow: "device". Otherwise pass a token: ${{ variable: "ACCESS_TOKEN", value: "…" }}`,
+    hint: hint`If a user can enter the code, pass flow: "device". Otherwise, pass a token: ${{ variable: "ACCESS_TOKEN", value: "…" }}`,
   });
 }
 

@@ -36,10 +36,10 @@ export async function receivedRequest(
   // 2. The origin. A redirect, as a navigation, has none; scripts and forms do.
   const { origin } = request.headers;
   if (origin !== undefined && origin !== `http://${authority}`)
-    return refused(403, "cross-origin requests are refused");
+    return refused(403, "this port refuses cross-origin requests");
 
   // 3. The method.
-  if (request.method !== "GET") return refused(405, "only GET is allowed", { allow: "GET" });
+  if (request.method !== "GET") return refused(405, "this port takes only GET requests", { allow: "GET" });
 
   // 4. The path, split by hand: a URL parser would turn `/x/../callback` and `//host/callback` into `/callback`.
   const [path = "", query = ""] = (request.url ?? "").split(/\?(.*)/s, 2);

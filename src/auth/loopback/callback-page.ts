@@ -131,7 +131,7 @@ function wording(
         status: 403,
         mark: "bad",
         title: "Access was denied",
-        lines: [...reason(page.said, "Nothing was changed."), tryAgain],
+        lines: [...reason(page.said, "Nothing has changed."), tryAgain],
       };
     case "failed":
       return {
@@ -147,8 +147,8 @@ function wording(
       return {
         status: 410,
         mark: "bad",
-        title: "This login has expired",
-        lines: ["The terminal no longer waits for it. Nothing was changed.", tryAgain],
+        title: "This login has timed out",
+        lines: ["The terminal no longer waits for it. Nothing has changed.", tryAgain],
       };
     case "wrong-state":
       return {
@@ -156,7 +156,7 @@ function wording(
         mark: "note",
         title: "This is not the login in progress",
         lines: [
-          "The URL of this page belongs to another login and was ignored. The login is still waiting.",
+          "The URL of this page belongs to another login: the terminal ignores it. The login is still waiting.",
           "If you started several logins, use the window opened last.",
         ],
       };

@@ -41,9 +41,9 @@ export async function takeCallbackPort<S extends Server>(
       cause: reason,
     });
   }
-  const why =
-    reasonOf(reason) === "EADDRINUSE" ? "is in use by another program" : `cannot be opened (${reasonOf(reason)})`;
-  throw new AuthError("usage_invalid", `port ${port} ${why}`, {
+  const isTaken = reasonOf(reason) === "EADDRINUSE";
+  const why = isTaken ? `another program uses port ${port}` : `cannot open port ${port} (${reasonOf(reason)})`;
+  throw new AuthError("usage_invalid", why, {
     hint: hint`Omit --port to use a free one: ${login()}`,
     cause: reason,
   });

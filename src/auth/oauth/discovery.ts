@@ -46,11 +46,9 @@ export async function discoverAuthorizationServer(
   const trouble = found.find(({ response }) => isTransientStatus(response.status));
   const reason = trouble
     ? serviceFailure(trouble.response, trouble.body)
-    : new ServiceError(
-        "service_answer_invalid",
-        `"${issuer}" does not publish the metadata of an authorization server: ${said}`,
-        { hint: "Check the URL of the issuer" },
-      );
+    : new ServiceError("service_answer_invalid", `"${issuer}" does not publish the metadata of an issuer: ${said}`, {
+        hint: "Check the URL of the issuer",
+      });
   return { reason };
 }
 

@@ -80,10 +80,10 @@ function idTokenClaims(
 
   const algorithms = server.id_token_signing_alg_values_supported;
   if (algorithms !== undefined && !algorithms.includes(alg))
-    throw refuse(`is signed with ${alg}, not listed in the server's metadata`);
+    throw refuse(`is signed with ${alg}, not listed in the issuer's metadata`);
   const issuer = issuerFor(server, claims);
   if (issuer === undefined || claims["iss"] !== issuer)
-    throw refuse(claims["iss"] === undefined ? 'has no "iss"' : `was issued by ${JSON.stringify(claims["iss"])}`);
+    throw refuse(claims["iss"] === undefined ? 'has no "iss"' : `has the "iss" ${JSON.stringify(claims["iss"])}`);
   const sub = required("sub", text);
 
   const aud = claims["aud"];
@@ -92,11 +92,11 @@ function idTokenClaims(
   // Otherwise any of several audiences could present its own.
   const azp = claims["azp"];
   if ((azp !== undefined || audience.length > 1) && azp !== client_id)
-    throw refuse(`was issued to a client other than "${client_id}"`);
+    throw refuse(`names a client other than "${client_id}"`);
 
   const nowSeconds = now / 1000;
   if (required("exp", number) <= nowSeconds - toleranceSeconds) throw refuse("has expired");
-  if (required("iat", number) > nowSeconds + toleranceSeconds) throw refuse("was issued in the future");
+  if (required("iat", number) > nowSeconds + toleranceSeconds) throw refuse('has an "iat" in the future');
   if ((optional("nbf", number) ?? 0) > nowSeconds + toleranceSeconds) throw refuse("is not valid yet");
 
   // Optional in a token response (§3.1.3.6).

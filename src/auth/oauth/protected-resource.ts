@@ -78,7 +78,7 @@ async function resourceMetadata(
   const issuer: unknown = Array.isArray(servers) ? servers[0] : undefined;
   const isServer =
     isAddress(issuer) && isConfidential(new URL(issuer)) && !leadsToThisMachine(new URL(issuer), new URL(address));
-  if (!isServer) throw invalidAnswer(response, "names no authorization server with a secure URL");
+  if (!isServer) throw invalidAnswer(response, "names no issuer with a secure URL");
   const scopes: unknown = body["scopes_supported"];
   const scope = Array.isArray(scopes) ? scopes.filter((name) => typeof name === "string").join(" ") : "";
   return { resource, issuer, scope: scope || undefined };

@@ -146,7 +146,7 @@ export class KeySlots {
     const opened = unseal(Buffer.from(slot.wrapped, "base64"), await source.open(slot), wrappingName(slot));
     if (opened !== undefined) return new DataKey(slot.key, Buffer.from(opened, "base64"), this.path);
     const { message, hint } = source.mismatch;
-    throw new AuthError("storage_damaged", `"${this.path}" cannot be opened: ${message}`, { hint });
+    throw new AuthError("storage_damaged", `cannot open "${this.path}": ${message}`, { hint });
   }
 }
 

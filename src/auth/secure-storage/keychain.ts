@@ -172,7 +172,7 @@ function explain(answer: Exclude<KeychainAnswer, { key: unknown }>): AuthError {
   if ("failed" in answer) return explainFailure(answer.failed);
   if ("missing" in answer)
     return unavailable(
-      `no OS keychain is available: the optional package "@napi-rs/keyring" cannot be loaded (${answer.missing})`,
+      `no OS keychain is available: cannot load the optional package "@napi-rs/keyring" (${answer.missing})`,
     );
   if ("noNode" in answer) return unavailable(`cannot start the Node.js process for the keychain (${answer.noNode})`);
   const { path, uid, mode } = answer.open;

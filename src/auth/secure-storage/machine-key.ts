@@ -138,7 +138,7 @@ async function about<T>(variable: string, action: () => T | Promise<T>): Promise
     if (!(error instanceof AuthError)) throw error;
     const isOfOtherFolder = error.next.some((part) => typeof part === "object" && "variable" in part);
     const elsewhere: Hint = hint`Set ${variable} to a writable directory you own, or log in with a passphrase: set ${{ variable: "PASSPHRASE" }}`;
-    throw new AuthError(error.code, `the secret of the session's key cannot be stored or read: ${error.message}`, {
+    throw new AuthError(error.code, `cannot store or read the secret of the session's key: ${error.message}`, {
       hint: isOfOtherFolder ? elsewhere : error.next,
       cause: error,
     });

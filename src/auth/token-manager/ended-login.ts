@@ -42,7 +42,7 @@ export function seemsExpired(
 ): { readonly at: number; readonly words: string } | undefined {
   if (isAlive(session, now)) return undefined;
   const at = Math.min(now, endOf(session));
-  return { at, words: `the login expired on ${localTime(at)} by this machine's clock` };
+  return { at, words: `by this machine's clock, the session expired on ${localTime(at)}` };
 }
 
 /** As the end of a sentence. */
@@ -50,9 +50,9 @@ export function whyEnded({ user, reason, endedAt, by }: EndedLogin): string {
   const [who, when, what] = [userName(user), localTime(endedAt), by === undefined ? "" : ` by "${by}"`];
   switch (reason) {
     case "expired":
-      return `the login of ${who} expired on ${when}, as announced by the service`;
+      return `the session of ${who} expired on ${when}`;
     case "revoked":
-      return `the service ended the login of ${who} (noticed${what} on ${when})`;
+      return `the service ended the session of ${who} (noticed${what} on ${when})`;
     case "logout":
       return `${who} logged out here on ${when}`;
     case "replaced":

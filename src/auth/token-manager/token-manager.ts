@@ -126,7 +126,7 @@ export class TokenManager {
       if (!(error instanceof AuthError)) throw error;
       throw new AuthError(
         error.code,
-        `the refreshed session cannot be stored, and ends with this process: ${error.message}`,
+        `cannot store the refreshed session, which ends with this process: ${error.message}`,
         {
           hint: hint`Fix this, then log in again: ${login(this.profile, "--force")}`,
           cause: error,

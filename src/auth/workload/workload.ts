@@ -22,7 +22,7 @@ export function parseWorkload(named: WorkloadIdentity, origin: string, issuer: s
   const source = parseIdentitySource(named.source);
   if (source === undefined)
     throw new AuthError("configuration_invalid", `${origin} is "${named.source}", not a source of identity tokens`, {
-      hint: hint`Use one of ${identitySources}. Name a program by its absolute path`,
+      hint: hint`Use one of: ${identitySources}. Name a program by its absolute path`,
     });
   const grant = identityGrants.find((known) => known === named.grant);
   if (named.grant !== undefined && grant === undefined)

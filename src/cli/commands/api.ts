@@ -50,7 +50,7 @@ export const command: Command = defineCommand({
     if (!methods.includes(method))
       throw usageError(
         `"${word}" is not an HTTP method`,
-        hint`Use one of ${methods.join(", ")}. Usage: ${{ command: "api [METHOD] PATH" }}`,
+        hint`Use one of: ${methods.join(", ")}. Usage: ${{ command: "api [METHOD] PATH" }}`,
       );
     const takesBody = !/^(GET|HEAD)$/.test(method);
     if (given !== undefined && !takesBody)
@@ -131,13 +131,13 @@ function headersOf(lines: readonly string[], body: Buffer | undefined): Headers 
     }
     // The runtime would refuse the request, as if the network had failed.
     if (/^(content-length|expect|keep-alive|transfer-encoding|upgrade)$/i.test(name)) {
-      throw usageError(`the header "${name}" cannot be set: it belongs to the connection`, "Omit it");
+      throw usageError(`cannot set the header "${name}": it belongs to the connection`, "Omit it");
     }
     try {
       headers.append(name, value);
     } catch {
       // Neither quoted nor the cause: it may be a key.
-      throw usageError(`the value of the header "${name}" cannot be sent`, "Use a single line of Latin-1 characters");
+      throw usageError(`cannot send the value of the header "${name}"`, "Use a single line of Latin-1 characters");
     }
   }
   if (!headers.has("accept")) headers.set("accept", "application/json");

@@ -1,7 +1,6 @@
 import type { ConsentQuestion, LoginOptions } from "../../app/login/options.ts";
 import { isConfidential } from "../../base/address.ts";
 import { duration } from "../../base/duration.ts";
-import { hint, login } from "../../base/errors.ts";
 import { oneLine } from "../../base/text.ts";
 import type { Context } from "../command.ts";
 import type { Screen } from "../output.ts";
@@ -63,9 +62,8 @@ export async function browserScreen(
       terminal.onLine((line) => {
         // A cut code would be refused and spent.
         if (Buffer.byteLength(line) === cutLine) {
-          out.warn("the pasted URL is too long for a line of this terminal, and was ignored");
-          return out.hint(
-            hint`Press Ctrl-C, run stty -icanon, and log in again. Or log in without pasting: ${login(undefined, "--headless")}`,
+          return out.warn(
+            "the pasted URL is too long for a line of this terminal: press Ctrl-C, run stty -icanon, and log in again",
           );
         }
         try {

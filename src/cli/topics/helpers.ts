@@ -46,7 +46,7 @@ Google Cloud, with a login at an OpenID provider of the pool:
     # in the credential configuration: "credential_source":
     #   { "executable": { "command": "${command} auth google-credential" } }
 
-AWS, with a login at an OpenID provider of the role. Write a program, such as ~/.aws/service-credentials, and make it executable (chmod +x):
+AWS, with a login at an OpenID provider of the role. Write a program, such as ~/.aws/service-credentials, and make it executable ("chmod +x"):
 
     #!/bin/sh
     ${command} auth token --id-token | aws sts assume-role-with-web-identity \\

@@ -22,7 +22,7 @@ export function text({ command, variable }: Identity): string {
     ["GitLab", "https://gitlab.com, or your own host; non-confidential application"],
     ["Zitadel", "https://INSTANCE.zitadel.cloud; application type Native"],
   ]);
-  return `Register this program as a public native client (RFC 8252), with the redirect URL http://127.0.0.1/callback, for any port. If the issuer does not name itself in redirects (RFC 9207), the first login prints the path to register, /callback/…; --redirect-path sets another. Then log in:
+  return `Register this program as a public native client (RFC 8252), with the redirect URL http://127.0.0.1/callback, for any port. If the issuer does not name itself in redirects (RFC 9207), the redirect path is /callback/…; the first login prints the URL to register, and --redirect-path sets another path. Then log in:
 
     ${command} auth login URL --client-id ID
 
@@ -39,6 +39,6 @@ Some providers have a name instead of a URL:
 
 ${named}
 
-Their redirect URL ends in /callback/NAME; at Microsoft, its host is localhost. If a client secret is required, pass it in
+Their redirect URL ends in /callback/NAME; at Microsoft, its host is localhost. If the provider requires a client secret, pass it in
 ${variable("CLIENT_SECRET")} or --client-secret-file. It is not confidential: every copy of a program has it.`;
 }

@@ -17,7 +17,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
       id: "callback-owner",
       text: "On Linux, no other user's request completes a login. Where the system hides the owner of a connection, other users cannot read the browser's command line.",
     },
-    { id: "callback-load", text: "The listener limits the number, size and time of other requests." },
+    { id: "callback-load", text: "The callback server limits the number, size and time of other requests." },
     {
       id: "browser-once",
       text: "The browser's command line has a loopback URL without the state, valid once. Where the system hides the owner of a connection, opening it twice ends the login.",
@@ -32,7 +32,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     },
     {
       id: "issuer-path",
-      text: "Each issuer without RFC 9207 has its own redirect path: it cannot get another server's code (RFC 9700 §4.4). Services without a named issuer, and a tool's own issuer, have /callback.",
+      text: "Each issuer without RFC 9207 has its own redirect path: it cannot get another issuer's code (RFC 9700 §4.4). Services without a named issuer, and a tool's own issuer, have /callback.",
     },
     {
       id: "issuer-host",
@@ -78,8 +78,8 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     {
       id: "folder-profile",
       text:
-        "A file in a directory can only suggest a profile. Your own choice " +
-        `("${command} auth switch PROFILE --here") is stored with the sessions.`,
+        "A file in a directory can only suggest a profile. The command stores your own choice " +
+        `("${command} auth switch PROFILE --here") with the sessions.`,
     },
     {
       id: "files-named",
@@ -128,7 +128,7 @@ What is not protected:
 - Another user can take the port of a stopped http service on this machine, and get your requests.
 - Another user can delay a login, or an agent on a port, with a flood of requests.
 - "npx ${identity.name}" prefers a program of this name in node_modules/.bin of the current directory.
-- Without RFC 9207, a hostile issuer can register your redirect URL at a server with open registration. It then gets a session
+- Without RFC 9207, a hostile issuer can register your redirect URL at an issuer with open registration. It then gets a session
   there. Approve only on the host shown in the terminal.
 - Without RFC 9207, two services with the default endpoints share a redirect path. A hostile one can get the other's session.
 - A resource can use its token elsewhere, unless the issuer limits it to that resource (RFC 8707).

@@ -2,7 +2,7 @@ import type { Identity } from "../../base/identity.ts";
 
 export function text({ command, name, variable }: Identity): string {
   return `Each login is a file sealed with AES-256-GCM, in a directory that only you can change (${variable("CONFIG_DIR")}). One random
-256-bit data key seals all of them. The file "keys" has a slot for each way to open the data key; "${command} auth status" names
+256-bit data key seals all of them. The file keys has a slot for each way to open the data key; "${command} auth status" names
 the one in use. All protect against other users and copies of the directory:
 
 - keychain: a random key in the OS keychain (macOS Keychain, Windows Credential Manager, Secret Service). Also protects against

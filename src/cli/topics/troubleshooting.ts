@@ -16,7 +16,7 @@ export function text({ command, variable }: Identity): string {
     ['profile "…" is logged in to …, not to …', `Unset ${variable("SAAS_URL")}, or use another profile.`],
     ["cannot reach … (…)", `Run "${command} auth doctor" to find the cause: network, proxy or URL.`],
   ];
-  return `"${command} auth doctor" finds most problems. These messages need more explanation than their hints (… varies):
+  return `"${command} auth doctor" finds most problems. These messages need an explanation (… varies):
 
 ${messages.map(([message, advice]) => `    ${message}\n\n${advice}`).join("\n\n")}`;
 }

@@ -99,7 +99,7 @@ test("at a server of OAuth 2.0 alone the account is called by its issuer and sco
   assert.equal(status.code, 0);
   assert.match(
     status.stderr,
-    /^warning: the issuer does not name its users and gave no refresh token, so the session cannot be checked$/m,
+    /^warning: the issuer does not name its users and gave no refresh token, so this command cannot check the session$/m,
   );
   assert.doesNotMatch(status.stdout, /checked just now/);
 });
@@ -202,6 +202,6 @@ test("a login that takes the place of another revokes it after the new one is st
   assert.ok(wasStored);
   assert.match(
     stderr,
-    /^warning: the refresh token of the previous login could not be revoked \(.*503\): it may remain valid until it expires$/m,
+    /^warning: the service did not confirm the revocation of the refresh token of the previous login \(.*503\): it may remain valid until it expires$/m,
   );
 });

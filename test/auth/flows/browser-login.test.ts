@@ -93,7 +93,7 @@ test("--storage memory stores nothing anywhere, and says so", async (t) => {
   const { code, stdout } = await here("auth login --storage memory");
   assert.deepEqual(
     [code, stdout],
-    [0, `${success.trimEnd()} Nothing was stored: the session ends with this command.\n`],
+    [0, `${success.trimEnd()} Nothing is stored: the session ends with this command.\n`],
   );
   assert.equal(filesUnder(join(folder, "config")).size, 0);
 });

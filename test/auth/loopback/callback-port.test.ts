@@ -103,7 +103,7 @@ test("a requested port that is in use is a usage error that names it, and no oth
   const port = typeof address === "object" && address !== null ? address.port : 0;
   await assert.rejects(
     listen({ port }),
-    refusedWith("usage_invalid", new RegExp(`^port ${port} is in use by another program$`), /--port/),
+    refusedWith("usage_invalid", new RegExp(`^another program uses port ${port}$`), /--port/),
   );
   blocker.close();
 });

@@ -100,7 +100,7 @@ test("after the timeout, late browsers see that for a while", async () => {
     const page = await browse(`${listener.redirectUri}${query}`);
     assert.equal(page.status, 410, `browser ${late}`);
     assert.match(page.shown, /:\d+\/done\/[\w-]{22}$/);
-    assert.match(page.body, /has expired/);
+    assert.match(page.body, /has timed out/);
   }
   assert.equal((await browse(`${listener.redirectUri}?code=c&state=wrong`)).status, 400);
   clock.advance(10_000);

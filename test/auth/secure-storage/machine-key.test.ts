@@ -264,7 +264,7 @@ test(
       key.create(),
       refusedWith(
         "storage_unwritable",
-        /secret of the session's key cannot be stored or read/,
+        /cannot store or read the secret of the session's key/,
         /^Set XDG_STATE_HOME to a writable directory you own.*SPEC_KITTY_PASSPHRASE$/,
       ),
     );

@@ -651,7 +651,7 @@ function failingStore(): {
   const broken = { claim: false, write: false };
   let writes = 0;
   const full = (): never => {
-    throw new AuthError("storage_unwritable", '"sessions" cannot be written (ENOSPC)', {
+    throw new AuthError("storage_unwritable", 'cannot write "sessions": ENOSPC', {
       hint: "Free some space, then try again",
     });
   };
@@ -719,7 +719,10 @@ test("NFR-010 a disk that fills up during the refresh keeps the session in memor
   const all = await Promise.all(Array.from({ length: 1_000 }, () => tokens.getAccessToken()));
   assert.deepEqual([new Set(all).size, all[0], saas.counters.refreshes], [1, kept, 1]);
   assert.equal(writes(), before, "no caller waits for the store");
-  await assert.rejects(tokens.close(), failsWith("storage_unwritable", /cannot be stored, and ends with this process/));
+  await assert.rejects(
+    tokens.close(),
+    failsWith("storage_unwritable", /cannot store the refreshed session, which ends with this process/),
+  );
 
   await repair();
   assert.equal(token(await stored()), kept, "without being asked");

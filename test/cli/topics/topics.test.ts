@@ -24,7 +24,7 @@ test("a topic that does not exist is an error that names the nearest one", async
   assert.deepEqual([code, stdout], [2, ""]);
   assert.match(
     stderr,
-    /"stoarge" is not a command or a topic of spec-kitty\nhint: Did you mean: spec-kitty help storage\?/,
+    /"stoarge" is not a command or a topic of spec-kitty\nhint: Did you mean spec-kitty help storage\?/,
   );
 });
 

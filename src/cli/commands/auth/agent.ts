@@ -86,7 +86,7 @@ async function serving(
   try {
     return await runCommand(command, env);
   } catch (cause) {
-    throw usageError(`"${command[0]}" cannot be started (${reasonOf(cause)})`, "Name a program in PATH");
+    throw usageError(`cannot start "${command[0]}" (${reasonOf(cause)})`, "Name a program in PATH");
   } finally {
     done.abort();
   }

@@ -87,18 +87,23 @@ export const command: Command = defineCommand({
       isAdvanced: true,
       help: "time limit (default: 300, or the lifetime of the code)",
     },
-    port: { range: [1, 65_535], value: "N", isAdvanced: true, help: "callback port (default: a free one from 28888)" },
+    port: {
+      range: [1, 65_535],
+      value: "N",
+      isAdvanced: true,
+      help: "port of the redirect URL (default: a free one from 28888)",
+    },
     "redirect-host": {
       value: "HOST",
       choices: ["127.0.0.1", "localhost"],
       isAdvanced: true,
-      help: "callback host: 127.0.0.1 (default) or localhost",
+      help: "host of the redirect URL: 127.0.0.1 (default) or localhost",
     },
     "redirect-path": {
       value: "PATH",
       isSaved: true,
       isAdvanced: true,
-      help: "callback path, as registered at the issuer",
+      help: "redirect path, as registered at the issuer",
     },
     "no-qr": { isAdvanced: true, help: "do not draw a QR code" },
     ...profileOption,
@@ -109,7 +114,7 @@ export const command: Command = defineCommand({
     ["auth login --headless"],
     ["auth login --profile work --storage file", "add a login, in an encrypted file"],
     [({ command }) => `cat token.txt | ${command} auth login --with-token`, "use an existing token"],
-    ['auth login https://login.example --client-id my-client --scope "openid email"', "log in at another provider"],
+    ['auth login https://login.example --client-id my-client --scope "openid email"', "log in at another issuer"],
   ],
   async run(context, values, [address]) {
     const { app, out, signal } = context;
@@ -183,11 +188,11 @@ export const command: Command = defineCommand({
             : ` Access token valid for ${duration(remainingMs(session, now))}.`;
         const ends =
           session.refreshToken === undefined ? ` There is no refresh token: ${endOfSession(session, now)}.` : "";
-        const kept = app.isKept ? "" : " Nothing was stored: the session ends with this command.";
+        const kept = app.isKept ? "" : " Nothing is stored: the session ends with this command.";
         if (json) out.json(statusOf({ ...to, profile }, app));
         else out.done(`Logged in as ${accountName(profile)}.${life}${ends}${kept}`);
         if (withToken && session.refreshToken !== undefined)
-          out.warn("use this refresh token here only: a second use may end the session");
+          out.warn("a second use of this refresh token may end the session: use it here only");
         if (session.missingScope !== undefined) out.warn(`scopes not granted: ${session.missingScope}`);
       },
       replaced: ({ service, session }) =>

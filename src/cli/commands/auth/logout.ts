@@ -20,7 +20,7 @@ export const command: Command = defineCommand({
   },
   examples: [
     ["auth logout"],
-    ["auth logout --profile work", "also remove the profile"],
+    ["auth logout --profile work"],
     ["auth logout --all --force", "remove every login, even if it cannot be read"],
   ],
   async run(context, values) {
@@ -56,8 +56,8 @@ export const command: Command = defineCommand({
     }
     if (active?.length === 1) out.say(`The active profile is "${active[0]}" now.`);
     else if (active !== undefined) {
-      out.say("The active profile was removed.");
-      out.hint(hint`Choose one of ${active.join(", ")}: ${{ command: "auth switch" }}`);
+      out.say("This was the active profile.");
+      out.hint(hint`Use one of: ${active.join(", ")}. Run: ${{ command: "auth switch PROFILE" }}`);
     } else if (others.length > 0) {
       out.say(`Still logged in: ${others.join(", ")}.`);
       out.hint(hint`To use one: ${{ command: "auth switch" }}`);
@@ -68,9 +68,7 @@ export const command: Command = defineCommand({
     for (const name of newLogins)
       out.warn(hint`a new login has replaced this one (profile "${name}"). To end it, too: ${again}`);
     if (all && !app.isKept)
-      out.answer(
-        `Nothing is stored: ${app.settings.storage?.source} is memory. Sessions stored without it were not changed.`,
-      );
+      out.answer(`Nothing is stored: ${app.settings.storage?.source} is memory. Sessions stored without it remain.`);
     if (left?.length === 0) out.done("No login is stored here.");
     await sayGit(context);
   },
@@ -188,6 +186,6 @@ async function removeEverything({ app, out }: Context, but: "sessions" | undefin
       out.warn(`the key is still in the keychain (${error.message}), but no longer opens anything`);
     }
   });
-  if (hosts.length > 0) out.warn(`logins of other machines or containers were kept: ${hosts.join(", ")}`);
+  if (hosts.length > 0) out.warn(`logins of other machines or containers remain: ${hosts.join(", ")}`);
   return profiles;
 }

@@ -13,7 +13,7 @@ export const command: Command = defineCommand({
     const { tokenSource } = app;
     if (tokenSource !== undefined) {
       const why = {
-        given: "such a token is never refreshed",
+        given: "this command cannot refresh such a token",
         exchanged: "each command gets a new token",
         lent: "the agent refreshes the login",
       }[tokenSource.kind];

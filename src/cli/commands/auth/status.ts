@@ -40,13 +40,16 @@ export const command: Command = defineCommand({
     } else if (profile?.session === undefined) {
       const rows = endedRows(profile, found, now);
       out.answer([`Not logged in (profile "${found.profile}").`, ...(rows.length ? [columns(rows)] : [])].join("\n"));
-      if (ended !== undefined) out.warn(ended.message);
-      out.hint(ended?.next ?? hint`Run: ${login(found.profile)}`);
+      const next = ended?.next ?? hint`Run: ${login(found.profile)}`;
+      if (ended === undefined) out.hint(next);
+      else out.warn(hint`${ended.message}. ${next}`);
     } else {
       const session = profile.session;
       out.done(`Logged in as ${accountName(profile)}`);
       if (values.check && !found.checked)
-        out.warn("the issuer does not name its users and gave no refresh token, so the session cannot be checked");
+        out.warn(
+          "the issuer does not name its users and gave no refresh token, so this command cannot check the session",
+        );
       const asked = found.checked ? "checked just now" : "not checked; see --check";
       const before = profile.ended && whyEnded(profile.ended);
       out.answer(columns(sessionRows(found, session, now, app.identity, asked, before)));
@@ -54,7 +57,7 @@ export const command: Command = defineCommand({
       const expired = seemsExpired(session, now);
       if (expired) out.warn(hint`${expired.words}; to ask the service: ${{ command: "auth status --check" }}`);
       else if (left < soonMs)
-        out.warn(hint`the login expires in ${duration(left)}; to renew it: ${login(found.profile, "--force")}`);
+        out.warn(hint`the session expires in ${duration(left)}; to renew it: ${login(found.profile, "--force")}`);
     }
     return found.authenticated ? 0 : 4;
   },

@@ -21,7 +21,7 @@ export const command: Command = defineCommand({
       ({ command }) => `${command} auth token --header | curl -H @- https://service.example/api/v1/me`,
       "keep the token out of the process list",
     ],
-    [({ command }) => `printf %s "$TOKEN" | ${command} auth token --rejected`, "replace a rejected token"],
+    [({ command }) => `printf %s "$TOKEN" | ${command} auth token --rejected`],
   ],
   async run(context, values) {
     const { app, out, signal } = context;
@@ -31,7 +31,7 @@ export const command: Command = defineCommand({
         hint`Usage: ${{ command: "auth token --header" }}`,
       );
     const shown = (token: string): string => (values.header ? `Authorization: Bearer ${token}` : token);
-    if (out.isAnswerShown) out.warn("keep this token secret: anyone with it can act as you until it expires");
+    if (out.isAnswerShown) out.warn("anyone with this token can act as you until it expires: keep it secret");
     const rejected = values.rejected
       ? (await (await import("../../input.ts")).readStandardInput(context, 64 * 1024)).toString("utf8").trim()
       : undefined;

@@ -17,7 +17,7 @@ export const command: Command = defineCommand({
     const answer = app.tokenSource ? await userOfToken(app, app.tokenSource, signal) : await userHere(context);
     if (values.json) return out.json<JsonOutput["auth whoami"]>(answer);
     const { user } = answer;
-    if (user.isUnnamed) out.say("The issuer does not name its users: the account is named after issuer and scope.");
+    if (user.isUnnamed) out.say("The issuer does not name its users. Issuer and scope name the account instead.");
     out.answer(oneLine(user.email ?? user.name ?? user.id));
   },
 });

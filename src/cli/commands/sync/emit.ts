@@ -50,7 +50,10 @@ export const command: Command = defineCommand({
     });
     if (report.outcome === "failed") throw report.error;
     if (report.outcome === "refused") {
-      throw usageError(`not a valid event: ${report.problems.join("; ")}`, "Fix the event, then run the command again");
+      throw usageError(
+        `the event is not valid: ${report.problems.join("; ")}`,
+        "Fix the event, then run the command again",
+      );
     }
     if (values.json) out.json<JsonOutput["sync emit"]>({ queued: true, eventId: report.event.event_id });
     else out.done(`Queued ${report.event.event_type} ${report.event.event_id}.`);

@@ -11,7 +11,7 @@ export const command: Command = defineCommand({
   description: "Send the queue, oldest first. Keep rejected events queued; set permanently rejected ones aside.",
   options: {
     report: { value: "FILE", choices: "files", help: "write rejections and reasons to FILE, as JSON" },
-    strict: { help: "exit with code 1 if anything was rejected" },
+    strict: { help: "exit with code 1 on any rejection" },
     ...profileOption,
     ...jsonOption,
   },
@@ -49,8 +49,7 @@ export const command: Command = defineCommand({
       if (failure === undefined) out.done(sent);
       // Failures get no tick, and what was sent before is still shown.
       else if (isSent) out.say(sent);
-      for (const { id, reason, givenUp } of rejections.slice(0, 10))
-        out.warn(`${id} was rejected (${reason}) and ${givenUp ? "set aside" : "stays queued"}`);
+      for (const rejection of rejections.slice(0, 10)) out.warn(rejectionText(rejection));
     }
     if (failure !== undefined) throw failure;
     return values.strict && refused > 0 ? 1 : 0;
@@ -59,6 +58,11 @@ export const command: Command = defineCommand({
 
 export function drainOutput({ events, artifacts, left, failure }: DrainReport): Printed<JsonOutput["sync now"]> {
   return { events, artifacts, left, stopped: failure && { code: failure.code, message: failure.message } };
+}
+
+export function rejectionText({ id, category, reason, givenUp }: Rejection): string {
+  const what = category === "damaged" ? "cannot read" : "the service rejected";
+  return `${what} ${id} (${reason}): the queue ${givenUp ? "sets it aside" : "keeps it"}`;
 }
 
 function details(duplicates: number, refused: number, left: number): string {

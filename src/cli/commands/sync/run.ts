@@ -3,7 +3,7 @@ import type { SyncNotice } from "../../../sync/runtime.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import type { JsonOutput } from "../../json-output.ts";
 import { aborted, warnOfUnsaved } from "../../until-stopped.ts";
-import { drainOutput } from "./now.ts";
+import { drainOutput, rejectionText } from "./now.ts";
 
 export const command: Command = defineCommand({
   usage: "sync run",
@@ -26,7 +26,7 @@ export const command: Command = defineCommand({
           out.jsonLine<JsonOutput["sync run"]>({ type: "sent", ...drainOutput(notice.report) });
         return;
       }
-      if (notice.kind === "rejected") out.warn(`${notice.rejection.id} was rejected (${notice.rejection.reason})`);
+      if (notice.kind === "rejected") out.warn(rejectionText(notice.rejection));
       if (notice.kind !== "drained") return;
       const { events, artifacts, failure, left } = notice.report;
       const sent = events.delivered + events.duplicates + artifacts.delivered;

@@ -21,7 +21,7 @@ export const command: Command = defineCommand({
         if (message.state === "Connected") out.say("Connected.");
         else if (message.state === "Reconnecting") out.say(`Reconnecting …${why}`);
         else if (message.state === "OfflineBatchMode")
-          out.warn(`no connection${why}: events are sent in batches; still trying to connect`);
+          out.warn(`no connection${why}: no events arrive; still trying to connect`);
       }
       if (message.kind === "snapshot") {
         if (values.json)

@@ -20,7 +20,7 @@ import type { Output } from "../../output.ts";
 const routingOptions = {
   provider: { value: "NAME", help: "tracker, such as github; required" },
   binding: { value: "REF", help: "binding reference" },
-  project: { value: "SLUG", help: "project, instead of --binding" },
+  project: { value: "SLUG", help: "project, such as my-project" },
 } satisfies Record<string, OptionSpec>;
 
 const callOptions = {
@@ -183,7 +183,7 @@ export const trackerCommands: Readonly<
 
   bind: trackerCommand("tracker bind", {
     description:
-      "Bind a project to a board of the tracker. Without --candidate, list the boards; with --binding, check the binding.",
+      "Bind a project, named by --project or --identity, to a board of the tracker. Without --candidate, list the boards; with --binding, check the binding.",
     options: ["candidate", "identity", "idempotency-key"],
     examples: ["--provider linear --project my-project", "--provider linear --project my-project --candidate cand_1"],
     async call(call) {
@@ -191,7 +191,7 @@ export const trackerCommands: Readonly<
       const { provider, projectSlug } = call.route;
       const more = await jsonObject("identity", call);
       if (projectSlug === undefined && more === undefined)
-        throw usageError("--project is required", "Try: --project SLUG");
+        throw usageError("--project or --identity is required", "Try: --project SLUG");
       const about = { provider, projectIdentity: { project_slug: projectSlug, ...more } };
       if (values.candidate !== undefined)
         return tracker.bindConfirm({ ...about, candidateToken: values.candidate }, options);

@@ -217,7 +217,7 @@ for (const [what, spoil] of [
     if (what.includes("something in it")) {
       // Unknown owner: named, and left alone.
       assert.equal(code, 1);
-      assert.match(stderr, /^error: ".*keys" .*\nhint: .*mv /);
+      assert.match(stderr, /^error: cannot write ".*keys": .*\nhint: .*mv /);
       return;
     }
     assert.deepEqual([code, stdout, stderr], [0, "✓ No login is stored here.\n", ""]);
@@ -235,7 +235,7 @@ test("with SPEC_KITTY_STORAGE=memory, logout --all leaves a stored session and i
     assert.deepEqual(await at.here(args), {
       code: 0,
       signal: null,
-      stdout: "Nothing is stored: SPEC_KITTY_STORAGE is memory. Sessions stored without it were not changed.\n",
+      stdout: "Nothing is stored: SPEC_KITTY_STORAGE is memory. Sessions stored without it remain.\n",
       stderr: "",
     });
   }
@@ -321,7 +321,7 @@ test("a logout that forgets the active profile makes the only one left active, o
   const several = await here("auth logout --profile work");
   assert.equal(
     several.stderr,
-    "The active profile was removed.\nhint: Choose one of default, play: spec-kitty auth switch\n",
+    "This was the active profile.\nhint: Use one of: default, play. Run: spec-kitty auth switch PROFILE\n",
   );
   assert.equal((await here("auth switch play")).code, 0);
   const { stdout } = await here("auth status --json");

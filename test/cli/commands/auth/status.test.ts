@@ -36,7 +36,7 @@ test("with --check a session that the service has ended is removed here: exit 4,
   const { code, stdout, stderr } = await here("auth status --check");
   assert.equal(code, 4);
   assert.match(stdout, /^Not logged in \(profile "default"\)\.\n {2}User +alice@example\.com/);
-  assert.match(stderr, /^warning: Session expired or revoked: .*\nhint: Run: spec-kitty auth login\n$/);
+  assert.match(stderr, /^warning: Session expired or revoked: .*\. Run: spec-kitty auth login\n$/);
   const after = await here("auth status --check --json");
   assert.equal(after.code, 4);
   assert.equal((JSON.parse(after.stdout) as { authenticated: boolean }).authenticated, false);
@@ -47,10 +47,7 @@ test("with --check a session whose next token is refused as well is not valid: e
   saas.faults.always("/api/v1/me", { status: 401, body: { error: "invalid_token" } });
   const { code, stderr } = await here("auth status --check");
   assert.equal(code, 4);
-  assert.match(
-    stderr,
-    /^warning: the service no longer accepts this session\nhint: Run: spec-kitty auth login --force\n$/,
-  );
+  assert.match(stderr, /^warning: the service no longer accepts this session\. Run: spec-kitty auth login --force\n$/);
   assert.deepEqual([saas.count("/api/v1/me"), saas.counters.refreshes], [2, 1]);
 });
 
@@ -81,7 +78,7 @@ test("with --check another user than that of the login is an error", async (t) =
 
 test("status warns when the login expires within three days, and not before", async (t) => {
   for (const [days, warning] of [
-    [2, /^warning: the login expires in 2 days; to renew it: spec-kitty auth login --force$/m],
+    [2, /^warning: the session expires in 2 days; to renew it: spec-kitty auth login --force$/m],
     [4, /^$/],
   ] as const) {
     const { here } = await loggedIn(t, { refreshTokenSeconds: (days + 0.2) * 86_400 });

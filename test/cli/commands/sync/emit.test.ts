@@ -39,7 +39,7 @@ test("a queue that cannot be written is a warning of a login, and an error of sy
   assert.match(stderr, /^warning: cannot assign the queued events to this account: .*queue" /m);
   const emitted = await at.here(emitLine);
   assert.equal(emitted.code, 1);
-  assert.match(emitted.stderr, /^error: ".*queue.*" .*\nhint: /);
+  assert.match(emitted.stderr, /^error: cannot .* ".*queue.*" .*\nhint: /);
 });
 
 test("a file in the place of a directory is named, with a command to look at it", async (t) => {
@@ -49,7 +49,7 @@ test("a file in the place of a directory is named, with a command to look at it"
   for (const args of [emitLine, "sync now", "sync status", "auth status"]) {
     const { code, stderr } = await at.here(args, { SPEC_KITTY_CONFIG_DIR: join(file, "config") });
     assert.equal(code, 1);
-    assert.match(stderr, /^error: ".*\/file\/config.*" cannot be .* \(ENOTDIR\)\nhint: .*ls -ld .*\/file.*\n$/);
+    assert.match(stderr, /^error: cannot .* ".*\/file\/config.*" \(ENOTDIR\)\nhint: .*ls -ld .*\/file.*\n$/);
   }
 });
 

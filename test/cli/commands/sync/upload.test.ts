@@ -17,7 +17,7 @@ for (const [title, fault] of terminal) {
     at.saas.faults.next(uploadPath, fault);
     const { code, stdout, stderr } = await at.here("sync now --strict");
     assert.deepEqual([code, stdout], [1, "✓ Sent 0 events and 0 artifacts; 1 rejected.\n"]);
-    assert.match(stderr, /and set aside\n$/);
+    assert.match(stderr, /: the queue sets it aside\n$/);
     const [aside, reason] = queueFiles(at, /artifacts-dead-letter/);
     assert.equal((JSON.parse(aside?.[1] ?? "") as { content_body: string }).content_body, "# Plan\n");
     assert.match(reason?.[1] ?? "", new RegExp(title.slice(0, 3)));
@@ -67,7 +67,7 @@ const refused: [title: string, name: string, content: Buffer, message: RegExp][]
     "another extension",
     "plan.txt",
     Buffer.from("x"),
-    /^error: "plan\.txt" has no known extension\nhint: Upload one of \.md, \.json, \.yaml, \.yml, \.csv\n$/,
+    /^error: "plan\.txt" has no known extension\nhint: Use one of: \.md, \.json, \.yaml, \.yml, \.csv\n$/,
   ],
   [
     "524,289 bytes",

@@ -163,7 +163,7 @@ for (const [args, error] of [
   ["push --provider linear --items []", 'the tracker "linear" needs a project or a binding'],
   ["run --provider linear", 'the tracker "linear" needs a project or a binding'],
   ["status --project kitty", "--provider is required"],
-  ["bind --provider linear", "--project is required"],
+  ["bind --provider linear", "--project or --identity is required"],
   ["push --provider linear --project kitty", "--items is required"],
   ["push --provider linear --project kitty --items {}", "--items is not a JSON array"],
   ["push --provider linear --project kitty --items [] --idempotency-key 1", '--idempotency-key is "1", not a UUID'],
