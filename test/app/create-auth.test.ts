@@ -400,7 +400,7 @@ test("FR-021 at an issuer with metadata a program requests nothing of the defaul
   const provider = await MockProvider.start({});
   t.after(() => provider.close());
   const { acme } = await stage(t);
-  const algorithms = { id_token_signing_alg_values_supported: ["RS256"] };
+  const algorithms = { id_token_signing_alg_values_supported: ["ES256"] };
   const scopes = ["openid", "email", "offline_access", "api.read", "api.write"];
   const asked: unknown[] = [];
   const onAddress = async ({ url, redirectUri }: LoginAddress): Promise<void> => {

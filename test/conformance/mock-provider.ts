@@ -36,6 +36,7 @@ export interface Misbehaviour {
 }
 
 export interface MockProviderOptions {
+  /** `ES256` by default: keys for RSA take long to generate. */
   alg?: string;
   /** The client has this secret, and presents it in this way everywhere; `unlisted`: the metadata do not say so, and Basic is meant. */
   client?: { secret: string; method: "client_secret_basic" | "client_secret_post" | "unlisted" };
@@ -87,7 +88,7 @@ export class MockProvider {
 
   private constructor(options: MockProviderOptions) {
     this.#options = options;
-    this.#keys = [firstSigningKey(options.alg ?? "RS256")];
+    this.#keys = [firstSigningKey(options.alg ?? "ES256")];
   }
 
   static async start(options: MockProviderOptions = {}): Promise<MockProvider> {
@@ -106,12 +107,12 @@ export class MockProvider {
 
   /** Signs with a new key from now on, and publishes no other. */
   rotateKeys(kid: string): void {
-    this.#keys = [anotherSigningKey(this.#keys[0]?.alg ?? "RS256", kid)];
+    this.#keys = [anotherSigningKey(this.#keys[0]?.alg ?? "ES256", kid)];
   }
 
   /** Publishes one more key, and keeps signing with the first. */
   addKey(kid: string): void {
-    this.#keys.push(anotherSigningKey(this.#keys[0]?.alg ?? "RS256", kid));
+    this.#keys.push(anotherSigningKey(this.#keys[0]?.alg ?? "ES256", kid));
   }
 
   /** The requested paths, in order. */

@@ -13,7 +13,7 @@ async function start(
   misbehaviour: Misbehaviour = {},
   options: MockProviderOptions = {},
 ): Promise<{ provider: MockProvider; client: RelyingParty }> {
-  const provider = await MockProvider.start(options);
+  const provider = await MockProvider.start({ alg: "RS256", ...options });
   t.after(() => provider.close());
   provider.misbehaviour = misbehaviour;
   return { provider, client: new RelyingParty(provider.issuer) };
