@@ -96,7 +96,7 @@ test("--port with a port in use is refused before anything is opened", async (t)
   const { port } = server.address() as { port: number };
   assertFailure(await here(`auth login --port ${port}`), {
     code: 2,
-    error: new RegExp(`port ${port} is in use by another program`),
+    error: new RegExp(`another program uses port ${port}`),
     hint: /Omit --port/,
   });
   assert.equal(saas.count("/oauth/authorize"), 0);

@@ -99,7 +99,7 @@ const me = /"email":"alice@example\.com"/;
 const token = /^at_\S+\n$/;
 const scriptPrints = /^true \{[^]*alice@example\.com/;
 // Node.js 22 and later report a path below a file as missing; reading it fails alike.
-const unreadable = /cannot be (?:examined|read) \(ENOTDIR\)[^]*hint: /;
+const unreadable = /cannot (?:examine|read) "[^"]+" \(ENOTDIR\)[^]*hint: /;
 const noKeychain = /error: [^]*\(no OS keychain is available\)[^]*\nhint: Accept it: /;
 
 const workersLoggedOut =
@@ -261,7 +261,7 @@ export const programs: readonly Program[] = [
       "CI with a token": [0, /^sent 1, 0 left\n$/],
       SSH: [0, eventWaits],
       "no keychain": [0, eventWaits],
-      "storage down": [1, /not queued: .*cannot be (?:examined|read) \(ENOTDIR\).*"hint":"/],
+      "storage down": [1, /not queued: .*cannot (?:examine|read) .* \(ENOTDIR\).*"hint":"/],
     },
   },
 ];

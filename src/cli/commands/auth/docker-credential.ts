@@ -24,7 +24,7 @@ export const command: Command = defineCommand({
     const ours = service !== undefined && new URL(service).pathname === "/" ? new URL(service).host : undefined;
     if (action === "list") return out.jsonLine(ours === undefined ? {} : { [ours]: account });
     if (action !== "get" && action !== "store" && action !== "erase")
-      throw usageError(`"${action}" is not an action`, "Use get, list, store or erase");
+      throw usageError(`"${action}" is not an action`, "Use one of: get, list, store, erase");
     const registry = (await readStandardInput(context, mostBytes)).toString("utf8").trim();
     // "docker logout" concerns what Docker stored: nothing.
     if (action === "erase") return;
