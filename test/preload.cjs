@@ -4,7 +4,6 @@
 const fs = require("node:fs");
 const { syncBuiltinESMExports } = require("node:module");
 const { tmpdir } = require("node:os");
-const { setFlagsFromString } = require("node:v8");
 
 // The parser of the runtime's `fetch` is WebAssembly, and Node 20 optimizes all of it at the first request, which takes some 50 ms of a
 // processor: as long as all else that a command does. Here it is compiled without that. Later versions of Node optimize what is used
@@ -12,7 +11,8 @@ const { setFlagsFromString } = require("node:v8");
 if (Number.parseInt(process.versions.node, 10) < 22) {
   const { compile } = WebAssembly;
   WebAssembly.compile = (source) => {
-    setFlagsFromString("--liftoff-only");
+    // Loaded only here: it takes 3 ms of every process.
+    require("node:v8").setFlagsFromString("--liftoff-only");
     return compile(source);
   };
 }
