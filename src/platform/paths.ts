@@ -37,7 +37,7 @@ export function configFolder(
   return path.join(folder, ".config", name);
 }
 
-/** `own`: the program's choice. */
+/** `own`: the program's choice. @internal */
 export function storeFolder(
   own: string | undefined,
   identity: Identity,
