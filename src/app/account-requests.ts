@@ -47,7 +47,7 @@ export async function ownerOfToken(
     throw new AuthError(
       "configuration_invalid",
       `${app.identity.variable("SAAS_URL")} is not set: no service can name the owner of the token`,
-      { hint: hint`${{ variable: "SAAS_URL", value: "https://service.example" }}` },
+      { hint: hint`Set it: ${{ variable: "SAAS_URL", value: "https://service.example" }}` },
     );
   }
   const exchange = app.exchange(signal);

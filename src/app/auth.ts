@@ -41,8 +41,8 @@ export interface Auth {
   /**
    * Logs in, and ends the previous session.
    *
-   * @throws {@link AuthError} `consent_required`, `timed_out`, `access_denied`, or a code of the service or the storage;
-   *   the signal's reason. The stored session is then unchanged
+   * @throws {@link AuthError} `consent_required`, `timed_out`, `access_denied`, or a code of the issuer, the service or the
+   *   storage; the signal's reason. The stored session is then unchanged
    */
   login(options?: LoginOptions): Promise<AuthSession>;
   /**

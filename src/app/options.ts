@@ -28,7 +28,10 @@ export interface AuthOptions {
   clientId?: string | undefined;
   /** For issuers that require one. It is in every copy of the program, so it is no secret and proves nothing. */
   clientSecret?: string | undefined;
-  /** By default those of `openid profile email offline_access` that the issuer knows. */
+  /**
+   * By default `openid profile email offline_access`, limited to the issuer's list; without a list, OpenID issuers get
+   * all, others only `offline_access`.
+   */
   scope?: string | undefined;
   /**
    * Instead of a login, a platform's identity to exchange (RFC 8693, RFC 7523), such as `"github-actions"`. Variables

@@ -15,8 +15,8 @@ export type { Hint } from "./hint.ts";
  *   the session is unchanged.
  * - `refresh_unconfirmed`: a refresh got no response; another try may succeed, or end the session.
  * - `not_authenticated`, `session_ended`: a login is needed.
- * - `access_denied`: the user or the service denied access.
- * - `service_rejected`: the service rejected the request (RFC 6749 §5.2).
+ * - `access_denied`: the user, the issuer or the service denied access.
+ * - `service_rejected`: the issuer (RFC 6749 §5.2) or the service rejected the request.
  * - `service_answer_invalid`: the response violates the protocol.
  * - `timed_out`, `interrupted`: the time limit passed, or the user stopped it.
  * - `storage_unsafe`, `storage_damaged`, `storage_unreadable`, `storage_unwritable`, `keychain_unavailable`: stored
@@ -179,7 +179,7 @@ interface ServiceErrorOptions extends AuthErrorOptions {
   readonly retryAfterMs?: number | undefined;
 }
 
-/** An error response of the service (RFC 6749 §5.2), or an unusable one. */
+/** An error response of the issuer (RFC 6749 §5.2) or the service, or an unusable one. */
 export class ServiceError extends AuthError {
   override readonly name: string = "ServiceError";
   /** 0 without a response. */

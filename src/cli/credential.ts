@@ -53,7 +53,7 @@ export async function idTokenOf(
 
 function noIdToken(why: string): AuthError {
   return new AuthError("configuration_invalid", why, {
-    hint: hint`Log in at an OpenID provider: ${login(undefined, "--force", "--scope", "openid")}`,
+    hint: hint`Log in at an issuer with OpenID Connect: ${login(undefined, "--force", "--scope", "openid")}`,
   });
 }
 

@@ -24,7 +24,7 @@ export interface JsonOutput {
     readonly tokenType?: "Bearer" | "DPoP";
     readonly hasRefreshToken?: boolean;
     readonly scope?: string;
-    /** Requested, but not granted. */
+    /** Requested, but not granted by the issuer. */
     readonly missingScope?: string;
     readonly user?: AuthSession["user"];
     /** The default. */
@@ -43,19 +43,19 @@ export interface JsonOutput {
     readonly sessionId?: string;
     readonly authFlow?: "authorization_code" | "device_code" | "token";
     readonly authenticatedAt?: string;
-    /** When the service last issued tokens. */
+    /** When the issuer last gave tokens. */
     readonly refreshedAt?: string;
     /** The command or program. */
     readonly refreshedBy?: string;
     readonly ended?: {
       readonly user: JsonOutput["auth whoami"]["user"];
-      /** `expired`: as announced; `revoked`: earlier, by the service; `logout`: here; `replaced`: by another login. */
+      /** `expired`: as announced; `revoked`: earlier, by the issuer; `logout`: here; `replaced`: by another login. */
       readonly reason: "expired" | "revoked" | "logout" | "replaced";
       /** Or when that was noticed. */
       readonly endedAt: string;
       /** The command or program that ended it, or noticed its end. */
       readonly by?: string;
-      /** The service's words. */
+      /** The issuer's words. */
       readonly said?: string;
       readonly refreshedAt: string;
       readonly refreshedBy?: string;
@@ -103,7 +103,7 @@ export interface JsonOutput {
        */
       readonly server: "ended" | "unconfirmed" | "not told" | "none";
       readonly error?: { readonly code: AuthErrorCode; readonly message: string };
-      /** If the service revokes them one by one (RFC 7009). */
+      /** If the issuer revokes them one by one (RFC 7009). */
       readonly tokens?: readonly { readonly token: "refresh_token" | "access_token"; readonly revoked: boolean }[];
     }[];
   };

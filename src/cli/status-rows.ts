@@ -11,7 +11,7 @@ export function lentRows(found: Status, { host, until }: NonNullable<Status["len
   const time = until === undefined ? "" : `, for ${hoursAndMinutes(Date.parse(until) - now)}`;
   return [
     ...userRows(found),
-    ["Login", `lent by the agent on ${host}${time}; nothing is stored here`],
+    ["Login", `the agent on ${host} lends it${time}; nothing is stored here`],
     ["Service", found.service ?? ""],
     ["Profile", `${found.profile}, on ${host}`],
   ];
@@ -72,15 +72,15 @@ export function sessionRows(
     [
       "Refresh token",
       session.refreshToken
-        ? until(found.refreshTokenExpiresAt, "managed by the service")
+        ? until(found.refreshTokenExpiresAt, "only the issuer knows its expiry")
         : `none: ${endOfSession(session, now)}`,
     ],
     [
       "Scope",
-      `${found.scope || "not given by the service"}${found.missingScope ? `; not granted: ${found.missingScope}` : ""}`,
+      `${found.scope || "the issuer named none"}${found.missingScope ? `; the issuer did not grant: ${found.missingScope}` : ""}`,
     ],
     ["Storage", storageText(found.storage, identity)],
-    ["Session", found.sessionId ?? "no ID from the service"],
+    ["Session", found.sessionId ?? "the issuer gave no ID"],
     [
       "Refreshed",
       `${toSeconds(found.refreshedAt ?? "")}${found.refreshedBy === undefined ? "" : ` by "${found.refreshedBy}"`}`,

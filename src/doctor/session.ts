@@ -36,7 +36,7 @@ function refreshToken(session: Session, now: number, profile: string): Finding {
   const report = reportOn("D303", "refresh token");
   if (session.refreshToken === undefined) return report("note", "none: the session ends with the access token");
   const expires = session.refreshTokenExpiresAt;
-  if (expires === undefined) return report("ok", "only the service knows its expiry");
+  if (expires === undefined) return report("ok", "only the issuer knows its expiry");
   const left = endOf(session) - now;
   if (left > soonMs) return report("ok", `valid until ${expires}`);
   return report("warning", left > 0 ? `expires soon: ${expires}` : `expired at ${expires}`, [

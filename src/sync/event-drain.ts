@@ -20,7 +20,7 @@ export interface Rejection {
   id: string;
   category: string | undefined;
   reason: string;
-  /** In the dead-letter directory, and not tried again. */
+  /** Set aside: in the queue's dead-letter directory, and not tried again. */
   givenUp: boolean;
 }
 

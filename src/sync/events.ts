@@ -59,7 +59,7 @@ const contextKeys = [
 
 /** Input of {@link SyncRuntime.emit}. */
 export interface EventInput {
-  /** Such as `WPStatusChanged`; unknown types are rejected. */
+  /** Such as `WPStatusChanged`; unknown types are refused. */
   event_type: string;
   /** The subject's ID, such as `WP01`. */
   aggregate_id: string;

@@ -36,7 +36,10 @@ test("FR-023 every command uses the lent login where not logged in, and nothing 
 
   const status = await here("auth status");
   assert.match(status.stdout, /^✓ Logged in as alice@example\.com, Alice\n/);
-  assert.match(status.stdout, /^ *Login +lent by the agent on \S+, for (?:7 h 59|8 h 0) min; nothing is stored here$/m);
+  assert.match(
+    status.stdout,
+    /^ *Login +the agent on \S+ lends it, for (?:7 h 59|8 h 0) min; nothing is stored here$/m,
+  );
   const found = JSON.parse((await here("auth status --json --check")).stdout) as JsonOutput["auth status"];
   assert.deepEqual([found.authenticated, found.checked, found.profile], [true, true, "default"]);
   assert.deepEqual([found.tokenSource, found.service], ["SPEC_KITTY_AGENT", at.saas.url]);

@@ -34,7 +34,7 @@ test("FR-025 a revocation that a command notices is recorded once, and every com
     [ended.user.email, ended.reason, ended.by, ended.issuedAt, ended.refreshedBy],
     ["alice@example.com", "revoked", "api", refreshedAt, "auth refresh"],
   );
-  const why = `the service ended the session of alice@example.com (noticed by "api" on ${localTime(ended.endedAt)})`;
+  const why = `the issuer ended the session of alice@example.com (noticed by "api" on ${localTime(ended.endedAt)})`;
   assert.equal(first.stderr, `error: Session expired or revoked: ${why}\nhint: Run: spec-kitty auth login\n`);
 
   const error = `error: not logged in (profile "default"): ${why}`;

@@ -165,7 +165,7 @@ test("a second login asks the service whether the first is still good, and logs 
   const ended = await here("auth login", { FAKE_SAAS_USER: "bob" });
   assert.match(
     ended.stderr,
-    /^Session expired or revoked: the service ended the session of bob@example\.com \(noticed by "auth login"/,
+    /^Session expired or revoked: the issuer ended the session of bob@example\.com \(noticed by "auth login"/,
   );
   assert.match(ended.stdout, /^✓ Logged in as bob@example\.com/);
   await saas.stop();

@@ -242,7 +242,7 @@ test("--provider google: the secret of a client that cannot keep one, access_typ
   assert.equal(device.code, 0, device.stderr);
   assert.match(device.stderr, /https:\/\/www\.google\.com\/device/);
   assert.match(device.stdout, /^✓ Logged in as alice@gmail\.com\./);
-  assert.doesNotMatch(device.stderr, /not granted/);
+  assert.doesNotMatch(device.stderr, /did not grant/);
   const first = (await storedSession(env)) as Session;
 
   const { code, stderr } = await browserLogin(
@@ -377,7 +377,7 @@ for (const [tenant, issuer, isReal] of [
     );
     // "It must exactly match one of the redirect URIs you registered in the portal", of which a port on localhost is no part.
     assert.match(asked.get("redirect_uri") ?? "", /^http:\/\/localhost:\d+\/callback\/microsoft$/);
-    assert.doesNotMatch(result.stderr, /not granted/);
+    assert.doesNotMatch(result.stderr, /did not grant/);
     assert.equal((await runHere(["auth", "refresh"], env, { fetch })).code, 0);
     assert.equal((await storedProfile(env))?.service, "https://graph.microsoft.com");
   });

@@ -46,7 +46,7 @@ test("a question without a terminal fails without waiting, and names the option 
       ["auth", "switch"],
       ["closed", "empty", "silent"],
       {},
-      /^hint: Run: spec-kitty auth switch PROFILE, with one of: default, work$/m,
+      /^hint: Use one of: default, work\. Run: spec-kitty auth switch PROFILE$/m,
     ],
   ];
   for (const [args, inputs, more, option] of questions) {

@@ -163,10 +163,10 @@ test("a login that is granted less than it asked for says so, and so does auth s
     env,
   );
   assert.equal(code, 0);
-  assert.match(stderr, /^warning: scopes not granted: projects\.write$/m);
+  assert.match(stderr, /^warning: the issuer did not grant these scopes: projects\.write$/m);
   assert.match(
     (await here("auth status")).stdout,
-    /Scope +https:\/\/api\.example\/projects\.read; not granted: projects\.write$/m,
+    /Scope +https:\/\/api\.example\/projects\.read; the issuer did not grant: projects\.write$/m,
   );
   const status = JSON.parse((await here("auth status --json")).stdout) as Record<string, unknown>;
   assert.deepEqual([status["scope"], status["missingScope"]], ["https://api.example/projects.read", "projects.write"]);

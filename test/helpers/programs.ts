@@ -256,7 +256,7 @@ export const programs: readonly Program[] = [
       expired: [0, /^sent 1, 0 left\n$/],
       revoked: [
         0,
-        /: the service ended the session of alice@example\.com[^]* Run: spec-kitty auth login\nsent 0, 1 left\n$/,
+        /: the issuer ended the session of alice@example\.com[^]* Run: spec-kitty auth login\nsent 0, 1 left\n$/,
       ],
       "CI with a token": [0, /^sent 1, 0 left\n$/],
       SSH: [0, eventWaits],

@@ -68,7 +68,7 @@ export interface LoginOptions {
   timeoutMs?: number | undefined;
   /** Of the callback; by default the first free one of 28888 to 28898, else any. */
   port?: number | undefined;
-  /** `"127.0.0.1"` by default; `"localhost"` for servers that accept only that name. */
+  /** `"127.0.0.1"` by default; `"localhost"` for issuers that accept only that name. */
   redirectHost?: "127.0.0.1" | "localhost" | undefined;
   /** Saved in the profile. */
   redirectPath?: string | undefined;
@@ -78,7 +78,7 @@ export interface LoginOptions {
   scope?: string | undefined;
   /** What the tokens are for: a URL (RFC 8707). */
   resource?: string | undefined;
-  /** The same, for servers that use names. */
+  /** The same, for issuers that use names. */
   audience?: string | undefined;
   /** OpenID Connect Core §3.1.2.1. */
   prompt?: string | undefined;

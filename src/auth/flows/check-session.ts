@@ -38,7 +38,7 @@ export async function checkSession({
     clock: exchange.clock,
   });
   if (response.status === 401) {
-    throw new NotAuthenticatedError("the service no longer accepts this session", {
+    throw new NotAuthenticatedError("the session has ended", {
       code: "session_ended",
       hint: hint`Run: ${login(tokens.profile, "--force")}`,
     });

@@ -86,7 +86,7 @@ export function nextPoll(
       return failed("access_denied", "the login was denied", error);
     case "invalid_grant":
       // Also after a connection broke under the tokens: a code is good for one response.
-      return failed("service_rejected", "the service no longer accepts the code", error);
+      return failed("service_rejected", "the issuer no longer accepts the code", error);
   }
   // The user may be entering the code now.
   if (!isTransient(error)) return { kind: "failed", error };

@@ -13,13 +13,13 @@ export interface AuthEvents {
   /** The refreshed session could not be stored, and lives only in this process until a later try succeeds. */
   unsaved: { readonly profile: string; readonly error: AuthError };
   /**
-   * A second has passed: another process is at work (`refresh`, `change`), or the service has not responded to a refresh.
+   * A second has passed: another process is at work (`refresh`, `change`), or the issuer has not responded to a refresh.
    */
   waiting: {
     readonly work: "refresh" | "change" | "answer";
     /** Of the process; undefined if unknown, as in another container. */
     readonly pid?: number | undefined;
-    /** Of the service. */
+    /** Of the issuer's token endpoint. */
     readonly host?: string | undefined;
   };
   /** `status` is undefined without a response; `url` has no query, which may hold a secret. */

@@ -52,7 +52,7 @@ export function whyEnded({ user, reason, endedAt, by }: EndedLogin): string {
     case "expired":
       return `the session of ${who} expired on ${when}`;
     case "revoked":
-      return `the service ended the session of ${who} (noticed${what} on ${when})`;
+      return `the issuer ended the session of ${who} (noticed${what} on ${when})`;
     case "logout":
       return `${who} logged out here on ${when}`;
     case "replaced":

@@ -57,7 +57,7 @@ export class Refresher {
       if (this.#current.isEnough(session, need)) return session;
       const { refreshToken } = session;
       if (refreshToken === undefined) {
-        const what = "the access token expired, and the service gave no refresh token";
+        const what = "the access token expired, and the issuer gave no refresh token";
         return this.#fallBack(session, need, this.#ended(undefined, what));
       }
       let claim: Claim | undefined;
@@ -194,7 +194,7 @@ function expiredOnArrival({ server }: Session): ServiceError {
     `"${server.token_endpoint}" sent an access token that has already expired ("expires_in")`,
     {
       status: 200,
-      hint: "Try again. If this happens every time, report it to the operator of the service",
+      hint: "Try again. If this happens every time, report it to the operator of the issuer",
     },
   );
 }

@@ -27,7 +27,10 @@ export function text({ name, service, clientId, variable }: Identity): string {
       `directory of logins and queue (default: $XDG_CONFIG_HOME/${name} or ~/.config/${name}; ` +
         `on macOS ~/Library/Application Support/${name}; on Windows %APPDATA%\\${name})`,
     ],
-    ["BROWSER", "program to open URLs with; the URL is its only argument, without a shell"],
+    [
+      "BROWSER",
+      "program to open URLs with, or several separated by colons (on Windows, only one); if all fail, the system's browser opens. The URL is the only argument, without a shell",
+    ],
     [
       "HTTPS_PROXY, HTTP_PROXY, NO_PROXY",
       "proxy, and hosts to reach without it. Lower-case names take precedence. Requests to this machine use no proxy",

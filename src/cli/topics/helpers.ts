@@ -40,13 +40,13 @@ pip, for an index on the service:
 
     PIP_INDEX_URL="https://oauth2:$(${command} auth token)@service.example/simple/" pip install NAME
 
-Google Cloud, with a login at an OpenID provider of the pool:
+Google Cloud, with a login at an issuer the pool trusts:
 
     export GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES=1
     # in the credential configuration: "credential_source":
     #   { "executable": { "command": "${command} auth google-credential" } }
 
-AWS, with a login at an OpenID provider of the role. Write a program, such as ~/.aws/service-credentials, and make it executable ("chmod +x"):
+AWS, with a login at an issuer the role trusts. Write a program, such as ~/.aws/service-credentials, and make it executable ("chmod +x"):
 
     #!/bin/sh
     ${command} auth token --id-token | aws sts assume-role-with-web-identity \\

@@ -54,9 +54,9 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     },
     {
       id: "service-address",
-      text: "The browser gets only https: and loopback URLs, as one argument, without a shell.",
+      text: "The browser gets only https: and loopback URLs. No URL can add an option or a command.",
     },
-    { id: "service-text", text: "Text from a service cannot move the cursor, forge a line, or run in a page." },
+    { id: "service-text", text: "Text from a server cannot move the cursor, forge a line, or run in a page." },
     {
       id: "service-size",
       text: 'Responses, and messages of Node.js\'s own WebSocket, have limits of size and time. "api" streams its response.',
@@ -65,7 +65,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     { id: "token-path", text: 'If the service has a path, tokens stay below it, no matter how a server reads "..".' },
     {
       id: "token-git",
-      text: "git, Docker and Bazel get a token for the service's URL only; kubectl, for one cluster with a verified certificate.",
+      text: "git, Docker and Bazel get a token for the service's URL only; kubectl, for one cluster with a verified certificate (unless --insecure-skip-tls-verify).",
     },
     {
       id: "tokens-bound",
@@ -135,7 +135,7 @@ What is not protected:
 - A client secret goes to every issuer that you log in to.
 - Anyone who can change a cluster's kubeconfig entry gets what kubectl sends there.
 - A leaked access token is valid until it expires, unless DPoP binds it to a key.
-- A copy of a session with its key has the same refresh token. Refreshing both ends the session if the service detects reuse.
+- A copy of a session with its key has the same refresh token. Refreshing both ends the session if the issuer detects reuse.
 - On macOS with BROWSER set, another user can open your login first, with their own account. "Logged in as" names the account.
 - A stolen secret of "auth agent" gives access tokens until the agent ends.`;
 }

@@ -5,10 +5,10 @@ export function text({ command, name, variable }: Identity): string {
 256-bit data key seals all of them. The file keys has a slot for each way to open the data key; "${command} auth status" names
 the one in use. All protect against other users and copies of the directory:
 
-- keychain: a random key in the OS keychain (macOS Keychain, Windows Credential Manager, Secret Service). Also protects against
+- keychain: a random key in the OS keychain (macOS Keychain, Windows Credential Manager, Secret Service). It also protects against
   programs without access to the keychain.
-- file, with ${variable("PASSPHRASE")}: scrypt (N 16384, r 8, p 1) of the passphrase. Also protects against programs without it.
-- file, with the machine key: HKDF of a random secret and, on Linux, the machine's ID. Does not protect against your own programs
+- file, with ${variable("PASSPHRASE")}: scrypt (N 16384, r 8, p 1) of the passphrase. It also protects against programs without it.
+- file, with the machine key: HKDF of a random secret and, on Linux, the machine's ID. It does not protect against your own programs
   or a copy of your whole home directory.
 
 With --storage memory, nothing is stored: the session ends with the command.

@@ -10,9 +10,9 @@ export function text({ command, variable }: Identity): string {
     ['"…" is damaged: it was truncated or changed', "Restore a backup, or log in again."],
     [
       '"…" can be read by others (mode …): not trusted',
-      "Run the chmod command in the hint. If others use this machine, log in again.",
+      "Run the command in the hint. If others use this machine, log in again.",
     ],
-    ["the login was denied (…)", "You pressed Deny, or the service refuses this account."],
+    ["the login was denied (…)", "You pressed Deny, or the issuer refuses this account."],
     ['profile "…" is logged in to …, not to …', `Unset ${variable("SAAS_URL")}, or use another profile.`],
     ["cannot reach … (…)", `Run "${command} auth doctor" to find the cause: network, proxy or URL.`],
   ];

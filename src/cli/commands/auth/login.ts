@@ -193,7 +193,8 @@ export const command: Command = defineCommand({
         else out.done(`Logged in as ${accountName(profile)}.${life}${ends}${kept}`);
         if (withToken && session.refreshToken !== undefined)
           out.warn("a second use of this refresh token may end the session: use it here only");
-        if (session.missingScope !== undefined) out.warn(`scopes not granted: ${session.missingScope}`);
+        if (session.missingScope !== undefined)
+          out.warn(`the issuer did not grant these scopes: ${session.missingScope}`);
       },
       replaced: ({ service, session }) =>
         out.say(`The login of ${userName(session.user)} at ${service} has ended: the new one replaces it.`),

@@ -49,7 +49,7 @@ async function askWhich(
   if (only !== undefined && others.length === 0) return only;
   const { isInteractive, ask } = await terminal();
   if (!isInteractive) {
-    const choose = hint`Run: ${{ command: "auth switch PROFILE" }}, with one of: ${names.join(", ")}`;
+    const choose = hint`Use one of: ${names.join(", ")}. Run: ${{ command: "auth switch PROFILE" }}`;
     throw usageError("missing argument: PROFILE, and there is no terminal to ask on", choose);
   }
   const rows = [...profiles].map(([name, profile], index): [string, string] => [

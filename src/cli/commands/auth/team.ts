@@ -53,7 +53,7 @@ function findTeam(wanted: string, teams: readonly Team[]): Team {
     `you are not a member of team "${wanted}"`,
     teams.length === 0
       ? hint`Update the list of your teams: ${update}`
-      : hint`Use one of your teams (${teams.map(described).join(", ")}), or update the list: ${update}`,
+      : hint`Use one of: ${teams.map(described).join(", ")}. To update the list: ${update}`,
   );
 }
 

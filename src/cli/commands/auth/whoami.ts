@@ -8,7 +8,7 @@ import type { JsonOutput } from "../../json-output.ts";
 export const command: Command = defineCommand({
   usage: "auth whoami",
   description: ({ variable }) =>
-    "Print only the user's email address, or issuer and scope if the issuer names no user. " +
+    "Print only the user's email address, name or ID, or issuer and scope if the issuer names no user. " +
     `With ${variable("ACCESS_TOKEN")} or ${variable("IDENTITY")}, ask the service. Exit with code 4 if not logged in.`,
   options: { ...profileOption, ...jsonOption },
   examples: [["auth whoami"], [({ command }) => `git config user.email "$(${command} auth whoami)"`]],

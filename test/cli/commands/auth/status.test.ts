@@ -47,7 +47,7 @@ test("with --check a session whose next token is refused as well is not valid: e
   saas.faults.always("/api/v1/me", { status: 401, body: { error: "invalid_token" } });
   const { code, stderr } = await here("auth status --check");
   assert.equal(code, 4);
-  assert.match(stderr, /^warning: the service no longer accepts this session\. Run: spec-kitty auth login --force\n$/);
+  assert.match(stderr, /^warning: the session has ended\. Run: spec-kitty auth login --force\n$/);
   assert.deepEqual([saas.count("/api/v1/me"), saas.counters.refreshes], [2, 1]);
 });
 

@@ -20,7 +20,7 @@ test("auth team shows the default team and sets another by id or name, which a r
   assert.equal(unknown.code, 2);
   assert.match(
     unknown.stderr,
-    /^error: you are not a member of team "tm_acme2"\nhint: Use one of your teams \(Acme Corp \(tm_acme\), Alice's space \(tm_alice\)\), or update the list: spec-kitty auth status --check\n$/,
+    /^error: you are not a member of team "tm_acme2"\nhint: Use one of: Acme Corp \(tm_acme\), Alice's space \(tm_alice\)\. To update the list: spec-kitty auth status --check\n$/,
   );
   await here("auth status --check");
   assert.equal((await here("auth team tm_acme2")).code, 0);

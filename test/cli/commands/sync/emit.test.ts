@@ -88,7 +88,7 @@ test("with a token from the environment and no service, the error is about the s
       [code, stderr],
       [
         2,
-        "error: SPEC_KITTY_SAAS_URL is not set: no service can name the owner of the token\nhint: export SPEC_KITTY_SAAS_URL=https://service.example\n",
+        "error: SPEC_KITTY_SAAS_URL is not set: no service can name the owner of the token\nhint: Set it: export SPEC_KITTY_SAAS_URL=https://service.example\n",
       ],
       command,
     );
