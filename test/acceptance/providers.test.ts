@@ -183,7 +183,7 @@ test("logout says which tokens were revoked, and warns of the one that was not",
   assert.equal(half.stdout, '✓ Logged out (profile "default"). Revoked: refresh token.\n');
   assert.match(
     half.stderr,
-    /^warning: the service did not confirm the revocation of the access token \(.*unsupported_token_type.*\): it may remain valid until it expires$/m,
+    /^warning: the issuer did not confirm the revocation of the access token \(.*unsupported_token_type.*\): it may remain valid until it expires$/m,
   );
   assert.equal(await session(), undefined);
 });

@@ -48,7 +48,7 @@ test("FR-012 a session that the service has ended ends here with exit 4, one lin
   const { saas, run, here, env } = await sceneWithExpiredSession(t);
   saas.revoke([...saas.sessions.keys()][0] ?? "");
   const ended = await run("auth token");
-  const line = /^error: Session expired or revoked: the service ended .*\nhint: Run: spec-kitty auth login\n$/;
+  const line = /^error: Session expired or revoked: the issuer ended .*\nhint: Run: spec-kitty auth login\n$/;
   assert.deepEqual([ended.code, ended.stdout], [4, ""]);
   assert.match(withoutWaits(ended.stderr), line);
   assert.equal(await storedSession(env), undefined);

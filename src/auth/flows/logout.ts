@@ -132,7 +132,7 @@ export function unconfirmed(outcome: LogoutOutcome, previous: boolean = false): 
   if ("tokens" in outcome) {
     return outcome.tokens.flatMap(({ token, error }) =>
       error
-        ? `the service did not confirm the revocation of the ${tokenName({ token })}${of} (${error.message}): it may remain valid until it expires`
+        ? `the issuer did not confirm the revocation of the ${tokenName({ token })}${of} (${error.message}): it may remain valid until it expires`
         : [],
     );
   }

@@ -16,7 +16,7 @@ test("an access token that ended with its refresh token has ended: no warning", 
   provider.misbehaviour = { revoke: () => Response.json({ error: "invalid_token" }, { status: 400 }) };
   assert.match(
     (await here("auth logout")).stderr,
-    /^warning: the service did not confirm the revocation of the refresh token .*\nwarning: the service did not confirm the revocation of the access token/m,
+    /^warning: the issuer did not confirm the revocation of the refresh token .*\nwarning: the issuer did not confirm the revocation of the access token/m,
   );
 });
 

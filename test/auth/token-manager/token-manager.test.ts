@@ -189,7 +189,7 @@ for (const [name, script] of Object.entries({
     tokens.events.on("ended", (event) => cleared.push(event));
     await assert.rejects(
       tokens.getAccessToken(),
-      failsWith("session_ended", /^Session expired or revoked: the service ended /),
+      failsWith("session_ended", /^Session expired or revoked: the issuer ended /),
     );
     assert.equal(await stored(), undefined);
     assert.deepEqual(cleared, [{ profile: "default", reason: "revoked" }]);

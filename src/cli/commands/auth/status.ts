@@ -35,7 +35,7 @@ export const command: Command = defineCommand({
       out.done(kind === "given" ? `Using the token from ${origin}` : `Using the identity named by ${origin}`);
       const asked = found.checked
         ? undefined
-        : out.words(hint`known only to the service; to ask it: ${{ command: "auth status --check" }}`);
+        : out.words(hint`only the service knows the user; to ask it: ${{ command: "auth status --check" }}`);
       out.answer(columns(tokenRows(found, app.tokenSource, asked, app.identity)));
     } else if (profile?.session === undefined) {
       const rows = endedRows(profile, found, now);
