@@ -260,8 +260,6 @@ function smallDisk(t: TestContext): string | undefined {
 interface SmallScene extends Scene {
   file: string;
   fill(): void;
-  /** Removes the file reserved by a refresh under way: its response cannot be stored. */
-  spoil(): void;
   /** Uses up the disk's files, except so many. */
   crowd(free?: number): void;
   makeRoom(): void;
@@ -289,9 +287,6 @@ async function sceneOnSmallDisk(t: TestContext): Promise<SmallScene | undefined>
     file,
     fill: () =>
       [65_536, 4_096, 1].forEach((size) => untilFull(() => writeFileSync(ballast, Buffer.alloc(size), { flag: "a" }))),
-    spoil() {
-      for (const name of readdirSync(dirname(file))) if (name.endsWith(".tmp")) rmSync(join(dirname(file), name));
-    },
     crowd(free = 0) {
       let made = 0;
       untilFull((count) => (writeFileSync(`${ballast}-${count}`, "", { flag: "wx" }), (made += 1)));
@@ -391,36 +386,35 @@ test("NFR-010 NFR-016 a session that the disk takes late is stored, although nob
 });
 
 test("NFR-009 while a program keeps a session that the disk does not take, no other presents the token that it has spent", async (t) => {
-  const stage = await sceneOnSmallDisk(t);
-  if (stage === undefined) return;
-  const { saas, spoil, fill, makeRoom, env, here } = stage;
+  const { saas, folder, env, here } = await sceneWithExpiredSession(t);
+  const full = join(folder, "full");
   const program = `
+    import fs, { existsSync } from "node:fs";
+    import { syncBuiltinESMExports } from "node:module";
     import { createInterface } from "node:readline";
-    import { createApp } from ${JSON.stringify(new URL("../../dist/app/create-app.js", import.meta.url).href)};
+    const { renameSync } = fs;
+    fs.renameSync = (from, to) => {
+      if (String(from).endsWith(".tmp") && existsSync(${JSON.stringify(full)}))
+        throw Object.assign(new Error("EIO: refused"), { code: "EIO" });
+      renameSync(from, to);
+    };
+    syncBuiltinESMExports();
+    const { createApp } = await import(${JSON.stringify(new URL("../../dist/app/create-app.js", import.meta.url).href)});
     const tokens = createApp().tokens();
     for await (const _ of createInterface({ input: process.stdin })) console.log(await tokens.getAccessToken());`;
-  let answer = (): void => undefined;
-  saas.faults.next("/oauth/token", { gateAnswer: new Promise<void>((resolve) => (answer = resolve)) });
   const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
     env,
     stdio: ["pipe", "pipe", "inherit"],
   });
   t.after(() => void child.kill("SIGKILL"));
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  writeFileSync(full, "");
   child.stdin.write("1\n");
-  await saas.until(() => saas.counters.refreshes === 1);
-  spoil();
-  fill();
-  // Also takes the space that is freed, for as long as the test needs.
-  const filling = setInterval(fill, 10);
-  t.after(() => clearInterval(filling));
-  answer();
   const kept = String((await lines.next()).value);
   const another = startCommand(t, ["auth", "token"], env);
   // It waits until the program has stored it by itself.
   await another.shows(new RegExp(`^Waiting for process ${child.pid} `, "m"));
-  clearInterval(filling);
-  makeRoom();
+  rmSync(full);
   assert.equal((await another.ended).stdout, `${kept}\n`);
   assert.deepEqual([saas.counters.refreshes, saas.counters.reuses], [1, 0]);
   child.stdin.write("2\n");
