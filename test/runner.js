@@ -130,8 +130,10 @@ function runNode(node, args, reporter, env) {
     node,
     [
       ...typescript,
-      "--import",
-      new URL("time-limit.ts", import.meta.url).href,
+      ...["helpers/faulty-files.ts", "time-limit.ts"].flatMap((file) => [
+        "--import",
+        new URL(file, import.meta.url).href,
+      ]),
       "--require",
       fileURLToPath(new URL("preload.cjs", import.meta.url)),
       "--test",

@@ -1,4 +1,4 @@
-// Import this before anything of `src/`, which takes functions of `node:fs` when loaded.
+// The runner loads this before every test file: `src/` takes functions of `node:fs` when loaded.
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { sep } from "node:path";
