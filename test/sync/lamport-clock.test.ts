@@ -4,7 +4,9 @@ import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { systemClock } from "../../src/platform/clock.ts";
+import { acquireProcessLock } from "../../src/platform/process-lock/process-lock.ts";
 import { createLamportClock } from "../../src/sync/lamport-clock.ts";
 import { typescript } from "../helpers/command.ts";
 import { temporaryFolder } from "./support.ts";
@@ -39,6 +41,18 @@ for (const damage of ["", "NaN", "-5", "99999999999999999999", "{}"]) {
     assert.ok((await createLamportClock(folder, systemClock).tick(1)) > 1_600_000_000_000);
   });
 }
+
+test("a number waits for another process that takes one", async (t) => {
+  const folder = temporaryFolder(t);
+  const path = join(folder, "lamport-clock");
+  const lock = await acquireProcessLock(`${path}.lock`, { clock: systemClock, timeoutMs: 10_000 });
+  const number = createLamportClock(folder, systemClock).tick(1);
+  // All that a tick does without waiting for the lock is done then.
+  await setImmediate();
+  writeFileSync(path, "41\n", { mode: 0o600 });
+  await lock.release();
+  assert.equal(await number, 42);
+});
 
 test("three processes at once use each number once", async (t) => {
   const folder = temporaryFolder(t);
