@@ -207,7 +207,7 @@ function nobodyAsked(question: ConsentQuestion): undefined {
   if (question.about !== "file") return undefined;
   throw new AuthError(
     "consent_required",
-    `the session needs an encrypted file (${question.reason}), and onConsent did not ask the user`,
+    `the session needs an encrypted file, and onConsent did not ask the user: ${question.reason}`,
     {
       hint: hint`Pass onConsent to ask the user, or storage: "file". Or let the user agree beforehand: ${{ variable: "STORAGE", value: "file" }}`,
     },

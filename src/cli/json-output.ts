@@ -24,7 +24,7 @@ export interface JsonOutput {
     readonly tokenType?: "Bearer" | "DPoP";
     readonly hasRefreshToken?: boolean;
     readonly scope?: string;
-    /** Requested, but not granted by the issuer. */
+    /** Requested, but the issuer did not grant it. */
     readonly missingScope?: string;
     readonly user?: AuthSession["user"];
     /** The default. */
@@ -205,7 +205,7 @@ export interface JsonOutput {
   readonly "sync watch":
     | { readonly type: "snapshot"; readonly work_packages: readonly unknown[] }
     | { readonly type: "event"; readonly [member: string]: unknown };
-  /** Of a command that failed, unless its own type says otherwise. `internal_error` is a bug. */
+  /** Of a command that failed, unless its own type says otherwise. `internal_error`: a bug, or the program cannot be loaded. */
   readonly error: {
     readonly error: {
       readonly code: AuthErrorCode | "internal_error";

@@ -128,7 +128,7 @@ function storageText({ kind, key, path, name }: Status["storage"], { variable }:
     machine: "machine key",
     program: "key of this program",
   };
-  return `encrypted file ${path} (${keys[key]})`;
+  return `encrypted files in ${path} (${keys[key]})`;
 }
 
 function sealText(key: Status["storage"]["key"], variable: Identity["variable"]): string {

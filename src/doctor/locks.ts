@@ -23,33 +23,21 @@ async function examineLock(path: string, name: string, repair: boolean): Promise
     const holder = await inspectProcessLock(path);
     const isRemoved = repair && (await removeDeadLock(path));
     if (holder === undefined) return [];
-    const who = `process ${holder.pid} on "${holder.host}" (since ${holder.since})`;
-    const held = `"${name}" is held by ${who}`;
+    const who = `process ${holder.pid} on "${holder.host}"`;
+    const held = `${who} has held "${name}" since ${holder.since}`;
     switch (holder.state) {
       case "dead":
         return isRemoved
-          ? [report("note", `removed: "${name}" was held by ${who}, and that process is dead`)]
-          : [
-              report(
-                "warning",
-                `${held}, and that process is dead: the next command takes over the lock`,
-                repairCommand,
-              ),
-            ];
+          ? [report("note", `removed "${name}": ${who} had held it since ${holder.since}, and is dead`)]
+          : [report("warning", `${held}, and is dead: the next command takes over the lock`, repairCommand)];
       case "stopped":
-        return [
-          report(
-            "warning",
-            `${held}, and that process is stopped`,
-            hint`${{ run: ["kill", "-CONT", String(holder.pid)] }}`,
-          ),
-        ];
+        return [report("warning", `${held}, and is stopped`, hint`${{ run: ["kill", "-CONT", String(holder.pid)] }}`)];
       case "unknown": {
         const fix = "Wait for the process to end; if it is dead, wait 30 s";
-        return [report("warning", `${held}, and that process is on another machine or in another container`, fix)];
+        return [report("warning", `${held}, and is on another machine or in another container`, fix)];
       }
       case "running":
-        return [report("note", `${held}, and that process is running`)];
+        return [report("note", `${held}, and is running`)];
     }
   } catch (error) {
     return [reportFailure(report, error)];

@@ -60,7 +60,7 @@ async function* examineSteps(
     if (url.protocol === "https:" && proxy === undefined) handshake = await tlsHandshake(next, limit());
   } catch (error) {
     const fix = { run: ["openssl", "s_client", "-connect", `${next.host}:${port}`] };
-    return yield tls("critical", `no TLS connection to ${name} can be made (${failureReason(error)})`, [fix]);
+    return yield tls("critical", `cannot make a TLS connection to ${name} (${failureReason(error)})`, [fix]);
   }
 
   const http = reportOn("D205", "HTTP");

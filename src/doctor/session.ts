@@ -26,7 +26,7 @@ function accessToken(session: Session, now: number): Finding {
   if (expires === undefined) return report("ok", "valid until the service rejects it");
   const at = new Date(expires).toISOString();
   if (isBeforeIssue(session, now))
-    return report("note", `issued in the future, so the clock here was set back: the next command refreshes it`);
+    return report("note", "the clock here was set back, so the next command refreshes it");
   if (remainingMs(session, now) > 0) return report("ok", `valid until ${at}`);
   if (refreshToken === undefined) return report("note", `expired at ${at}, and there is no refresh token`);
   return report("ok", `expired at ${at}: the next command refreshes it`);

@@ -94,7 +94,7 @@ test("FR-015 NFR-012 status shows user, team, expiry and where the session is st
     /^ {2}Teams +Acme Corp \(admin\), Alice's space \(owner\)$/m,
     /^ {2}Access token +59 min, until \d{4}-/m,
     /^ {2}Refresh token +89 days, until \d{4}-/m,
-    new RegExp(`^ {2}Storage +encrypted file ${config} \\(machine key\\)$`, "m"),
+    new RegExp(`^ {2}Storage +encrypted files in ${config} \\(machine key\\)$`, "m"),
     /^ {2}Session +ses_/m,
     /^ {2}Refreshed +\d{4}-/m,
     new RegExp(`^ {2}Service +${saas.url} \\(not checked; see --check\\)$`, "m"),
@@ -194,12 +194,12 @@ test("FR-007 without a keychain the encrypted file needs consent: without it, no
   const { saas, run, here, folder } = await scene(t, {}, { SPEC_KITTY_STORAGE: undefined });
   const { code, stdout, stderr } = await run("auth login");
   assert.deepEqual([code, stdout], [2, ""]);
-  assert.match(stderr, /^error: the session needs an encrypted file \(.*\), and there is no terminal to ask on$/m);
+  assert.match(stderr, /^error: the session needs an encrypted file, and there is no terminal to ask on: .+$/m);
   assert.match(stderr, /^hint: Accept it: export SPEC_KITTY_STORAGE=file, or spec-kitty auth login --storage file$/m);
   assert.equal(saas.requests.length, 0);
   assert.equal(filesUnder(join(folder, "config")).size, 0);
   assert.equal((await here("auth login --yes")).stdout, success);
-  assert.match((await here("auth status")).stdout, /Storage +encrypted file /);
+  assert.match((await here("auth status")).stdout, /Storage +encrypted files in /);
   // Once for each file.
   assert.equal((await here("auth login --force")).stdout, success);
 });
@@ -207,7 +207,7 @@ test("FR-007 without a keychain the encrypted file needs consent: without it, no
 test("FR-007 --storage file is consent to the encrypted file, without a terminal too", async (t) => {
   const { here } = await scene(t, {}, { SPEC_KITTY_STORAGE: undefined });
   assert.equal((await here("auth login --storage file")).stdout, success);
-  assert.match((await here("auth status")).stdout, /Storage +encrypted file /);
+  assert.match((await here("auth status")).stdout, /Storage +encrypted files in /);
 });
 
 test("FR-006 --storage keychain without a keychain is an error and never the file, with --yes or without", async (t) => {
@@ -225,7 +225,7 @@ test("FR-007 SPEC_KITTY_PASSPHRASE seals the file, and without it the session ca
   await here("auth login");
   assert.match(
     (await here("auth status")).stdout,
-    new RegExp(`Storage +encrypted file ${config} \\(SPEC_KITTY_PASSPHRASE\\)`),
+    new RegExp(`Storage +encrypted files in ${config} \\(SPEC_KITTY_PASSPHRASE\\)`),
   );
   const missing = await here("auth status", { SPEC_KITTY_PASSPHRASE: undefined });
   assert.deepEqual([missing.code, missing.stdout], [1, ""]);

@@ -308,16 +308,17 @@ test(
     const report = await examined(at.here);
     assert.match(
       report.of("D501")[0]?.sentence ?? "",
-      new RegExp(
-        `^"profiles\\.lock" is held by process ${child.pid} on ".+" \\(since \\d{4}-.+Z\\), and that process is dead`,
-      ),
+      new RegExp(`^process ${child.pid} on ".+" has held "profiles\\.lock" since \\d{4}-.+Z, and is dead`),
     );
     assert.equal(report.of("D501")[0]?.severity, "warning");
     assert.equal(report.of("D501")[0]?.fix, "spec-kitty auth doctor --repair");
     assert.deepEqual(listing(at.config), before);
 
     const repaired = await examined(at.here, {}, " --unstick");
-    assert.match(repaired.of("D501")[0]?.sentence ?? "", /^removed: "profiles\.lock" was held by process/);
+    assert.match(
+      repaired.of("D501")[0]?.sentence ?? "",
+      /^removed "profiles\.lock": process \d+ on ".+" had held it since/,
+    );
     assert.deepEqual(readdirSync(at.config), ["keys", "sessions"]);
     assert.equal((await examined(at.here)).of("D501")[0]?.sentence, "none is held");
   },
@@ -335,7 +336,7 @@ test(
     const report = await examined(at.here, {}, " --repair");
     assert.match(
       report.of("D501")[0]?.sentence ?? "",
-      new RegExp(`^"queue/alice/drain\\.lock" is held by process ${child.pid} .*, and that process is running$`),
+      new RegExp(`^process ${child.pid} .* has held "queue/alice/drain\\.lock" since .*, and is running$`),
     );
     assert.equal(report.of("D501")[0]?.severity, "note");
     child.kill("SIGSTOP");

@@ -89,7 +89,7 @@ export async function agreedKey(
     async consent(reason) {
       const answer = await onConsent?.({ about: "file", reason });
       if (answer !== undefined) return answer;
-      const problem = `the session needs an encrypted file (${reason}), and there is no terminal to ask on`;
+      const problem = `the session needs an encrypted file, and there is no terminal to ask on: ${reason}`;
       throw new AuthError("consent_required", problem, {
         hint: hint`Accept it: ${{ variable: "STORAGE", value: "file" }}, or ${login(undefined, "--storage", "file", ...(startsOver ? ["--force"] : []))}`,
       });

@@ -37,7 +37,7 @@ export interface FakeService {
     readonly body: string;
     readonly status: number;
   }[];
-  /** Every token and code issued: none belongs in output or a log. */
+  /** Every token and code given: none belongs in output or a log. */
   readonly secrets: readonly string[];
   /** False for a network failure. */
   isReachable: boolean;

@@ -128,16 +128,15 @@ export function tokenName({ token }: Pick<Revocation, "token">): string {
 
 /** Warnings about a session that may live on at its service. */
 export function unconfirmed(outcome: LogoutOutcome, previous: boolean = false): string[] {
-  const of = previous ? " of the previous login" : "";
   if ("tokens" in outcome) {
     return outcome.tokens.flatMap(({ token, error }) =>
       error
-        ? `the issuer did not confirm the revocation of the ${tokenName({ token })}${of} (${error.message}): it may remain valid until it expires`
+        ? `the issuer did not confirm the revocation of the ${previous ? "previous " : ""}${tokenName({ token })} (${error.message}): it may remain valid until it expires`
         : [],
     );
   }
   if (outcome.kind !== "local" || !outcome.error) return [];
   return [
-    `the service did not confirm the logout${of} (${outcome.error.message}): the tokens may remain valid until they expire`,
+    `the service did not confirm the logout${previous ? " of the previous login" : ""} (${outcome.error.message}): the tokens may remain valid until they expire`,
   ];
 }

@@ -1,7 +1,7 @@
 import type { Identity } from "../../base/identity.ts";
 import { bulletList } from "../format.ts";
 
-export function text({ name, service, clientId, variable }: Identity): string {
+export function text({ name, command, service, clientId, variable }: Identity): string {
   // Without a default client, a login registers one.
   const client = clientId ?? (service === undefined ? "cli_native, or a registered client" : "a registered client");
   const variables = bulletList([
@@ -15,11 +15,11 @@ export function text({ name, service, clientId, variable }: Identity): string {
     [variable("STORAGE"), "like --storage"],
     [variable("PASSPHRASE"), "passphrase of the encrypted file"],
     [variable("ACCESS_TOKEN"), "access token to use as is, instead of the stored session"],
-    [variable("AGENT"), 'lent login, as "auth agent" prints it'],
+    [variable("AGENT"), `lent login, as "${command} auth agent" prints it`],
     [
       `${variable("IDENTITY")}, ${variable("ID_TOKEN")}, ${variable("IDENTITY_ISSUER")}, ${variable("IDENTITY_GRANT")}, ` +
         `${variable("IDENTITY_AUDIENCE")}, ${variable("IDENTITY_RESOURCE")}, ${variable("IDENTITY_SCOPE")}, ${variable("IDENTITY_TOKEN_TYPE")}`,
-      'identity to exchange for access tokens ("help ci")',
+      `identity to exchange for access tokens ("${command} help ci")`,
     ],
     [variable("TRACE"), "1 logs each request, like --verbose"],
     [
@@ -45,6 +45,6 @@ export function text({ name, service, clientId, variable }: Identity): string {
 
 ${variables}
 
-The first of these sets the profile in use: --profile; ${variable("PROFILE")}; "auth switch PROFILE --here" in this directory, or in the
-nearest one above; "auth switch PROFILE".`;
+The first of these sets the profile in use: --profile; ${variable("PROFILE")}; "${command} auth switch PROFILE --here" in this
+directory, or in the nearest one above; "${command} auth switch PROFILE".`;
 }

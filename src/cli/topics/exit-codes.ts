@@ -19,5 +19,5 @@ export function text(): string {
   });
   return `${bulletList(rows)}
 
-In parentheses: the error codes of the library and of --json. A failure prints an "error:" line and, with the next step, a "hint:" line.`;
+In parentheses: the error codes of the library and of --json. With --json, 1 may also be internal_error. A failure prints an "error:" line and, with the next step, a "hint:" line.`;
 }

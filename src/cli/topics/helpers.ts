@@ -8,7 +8,7 @@ git, for the repositories of the service:
 
     ${command} auth setup-git
 
-kubectl, for a cluster that accepts the service's tokens:
+kubectl, for a cluster that accepts the issuer's tokens:
 
     kubectl config set-credentials me --exec-command=${command} \\
       --exec-api-version=client.authentication.k8s.io/v1 \\
@@ -22,7 +22,7 @@ Docker, Podman and Skopeo, for a registry on the service's host:
     chmod +x ~/.local/bin/docker-credential-${name}
     # ~/.docker/config.json: { "credHelpers": { "service.example": "${name}" } }
 
-Bazel 5.4 and later, with a program in PATH made in the same way from "auth bazel-credential":
+Bazel 5.4 and later, with a program in PATH made in the same way, with bazel-credential instead of docker-credential:
 
     bazel build --credential_helper=service.example=bazel-credential-${name} //...
 

@@ -15,7 +15,7 @@ Results go to stdout, messages to stderr. With --json, results and failures are 
 
     {"error": {"code": "not_authenticated", "message": "…", "hint": "…"}}
 
-Test the code, not the message. "api" prints the service's own response, even if it is an error.
+Test the code, not the message. "${command} api PATH" prints the service's own response, even if it is an error.
 
 Without a terminal, or with --no-input, a command fails instead of asking: with exit code 4 if it needs a login, otherwise with 2. The
 hint is the next step.

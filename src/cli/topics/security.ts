@@ -59,7 +59,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     { id: "service-text", text: "Text from a server cannot move the cursor, forge a line, or run in a page." },
     {
       id: "service-size",
-      text: 'Responses, and messages of Node.js\'s own WebSocket, have limits of size and time. "api" streams its response.',
+      text: `Responses, and messages of Node.js's own WebSocket, have limits of size and time. "${command} api PATH" streams its response.`,
     },
     { id: "token-redirect", text: "Redirects cannot send tokens, headers or bodies to another service." },
     { id: "token-path", text: 'If the service has a path, tokens stay below it, no matter how a server reads "..".' },
@@ -110,7 +110,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
     { id: "words-quoted", text: "Hints quote every word for your shell. Completion leaves file names to the shell." },
     {
       id: "logs-secret",
-      text: 'Only "auth token" and the credential helpers print a token; "api" prints the response. Messages contain no secret. --verbose logs no body, and only harmless headers and parameters.',
+      text: `Only "${command} auth token" and the credential helpers print a token; "${command} api PATH" prints the response. Messages contain no secret. --verbose logs no body, and only harmless headers and parameters.`,
     },
   ];
 }
@@ -137,5 +137,5 @@ What is not protected:
 - A leaked access token is valid until it expires, unless DPoP binds it to a key.
 - A copy of a session with its key has the same refresh token. Refreshing both ends the session if the issuer detects reuse.
 - On macOS with BROWSER set, another user can open your login first, with their own account. "Logged in as" names the account.
-- A stolen secret of "auth agent" gives access tokens until the agent ends.`;
+- A stolen secret of "${identity.command} auth agent" gives access tokens until the agent ends.`;
 }

@@ -20,8 +20,8 @@ The secret of the machine key is the file credentials.secret in $XDG_STATE_HOME/
 ~/Library/Application Support/${name}-state; on Windows in %LOCALAPPDATA%\\${name}. In a container, keep this directory too, or set a
 passphrase.
 
-To change the storage, log in with another --storage; to change the passphrase, with --force. If the data key has leaked, log out
-with --all and log in again.
+To change the storage, log in with --force and another --storage; to change the passphrase, with --force. If the data key has
+leaked, log out with --all and log in again.
 
 With the same ${variable("PASSPHRASE")}, machines and containers can share the directory. For separate keys and logins, log in with
 --force.

@@ -202,6 +202,6 @@ test("a login that takes the place of another revokes it after the new one is st
   assert.ok(wasStored);
   assert.match(
     stderr,
-    /^warning: the issuer did not confirm the revocation of the refresh token of the previous login \(.*503\): it may remain valid until it expires$/m,
+    /^warning: the issuer did not confirm the revocation of the previous refresh token \(.*503\): it may remain valid until it expires$/m,
   );
 });

@@ -14,7 +14,7 @@ import { isoTime } from "../../output.ts";
 export const command: Command = defineCommand({
   usage: "auth agent [-- COMMAND…]",
   description: ({ variable }) =>
-    "Lend the login to a container, a remote host or a command: access tokens only. " +
+    "Lend the login to a container, a remote host or a command: access tokens, never the refresh token. " +
     `Print ${variable("AGENT")} to set there, and serve until Ctrl-C. With COMMAND, run it with this variable.`,
   options: {
     for: { value: "DURATION", help: "time limit: 90s, 30m, 8h, 2d" },

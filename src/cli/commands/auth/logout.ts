@@ -14,7 +14,7 @@ export const command: Command = defineCommand({
   options: {
     force: { help: "log out here only" },
     "keep-profile": { help: "keep the profile's settings" },
-    all: { help: "log out of every profile; remove files and keys" },
+    all: { help: "log out of every profile; remove logins and the data key" },
     ...profileOption,
     ...jsonOption,
   },

@@ -57,7 +57,7 @@ export const command: Command = defineCommand({
       const expired = seemsExpired(session, now);
       if (expired) out.warn(hint`${expired.words}; to ask the service: ${{ command: "auth status --check" }}`);
       else if (left < soonMs)
-        out.warn(hint`the session expires in ${duration(left)}; to renew it: ${login(found.profile, "--force")}`);
+        out.warn(hint`the session expires in ${duration(left)}; to log in again: ${login(found.profile, "--force")}`);
     }
     return found.authenticated ? 0 : 4;
   },
