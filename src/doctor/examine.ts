@@ -44,7 +44,7 @@ export async function examine(
   const findings = [
     ...examineConfiguration(app, inUse, names),
     ...(endpoint === undefined ? [] : await examineService(app, endpoint, limit)),
-    ...(inUse === undefined ? [] : examineSession(inUse, clock.now())),
+    ...(inUse === undefined ? [] : examineSession(inUse, clock.now(), { isNeeded: app.tokenSource === undefined })),
     ...examineStore(app, unreadable, repair),
     ...(isThere ? await examineLocks(app.folder, repair) : []),
     await keychain,

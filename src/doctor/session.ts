@@ -4,13 +4,19 @@ import { endOf, isBeforeIssue, remainingMs, soonMs } from "../auth/token-manager
 import { login } from "../base/errors.ts";
 import { reportOn, type Finding } from "./finding.ts";
 
-export function examineSession({ name, profile }: ProfileInUse, now: number): Finding[] {
+export function examineSession(
+  { name, profile }: ProfileInUse,
+  now: number,
+  { isNeeded }: { readonly isNeeded: boolean },
+): Finding[] {
   const session = profile?.session;
   const report = reportOn("D301", "session");
   const last = lastLogin(profile, now);
   const why = last === undefined ? "" : `: ${whyEnded(last)}`;
-  if (profile === undefined || session === undefined)
-    return [report("warning", `not logged in (profile "${name}")${why}`, [login(name)])];
+  if (profile === undefined || session === undefined) {
+    const said = `not logged in (profile "${name}")${why}`;
+    return [isNeeded ? report("warning", said, [login(name)]) : report("note", said)];
+  }
   const who = `${accountName(profile)} at ${profile.service}, since ${new Date(session.authenticatedAt).toISOString()}`;
   const expired = seemsExpired(session, now);
   const summary =

@@ -57,7 +57,7 @@ function store({ identity, isKept, sharedStore, local: { keys, folder } }: App, 
 }
 
 /** By prefix. */
-const ours = /^\.?(keys\b|sessions\b|profiles\.lock\b|queue\b)/;
+const ours = /^\.?(keys\b|sessions\b|profiles\.lock\b|queue\b|exec-credential\b|keyring\.node\b)/;
 
 /** @param stranger - a foreign entry of the directory */
 function folderModes({ path, mode }: Inspected, stranger: string | undefined): Finding {

@@ -82,7 +82,7 @@ test("S-005 the doctor prints no secret: no token, passphrase, key or credential
   }
 });
 
-test("not being logged in is a warning with the command to paste, and a missing service is critical", async (t) => {
+test("without a token, not being logged in is a warning with the command to paste, and a missing service is critical", async (t) => {
   const at = await scene(t);
   const report = await examined(at.here);
   assert.equal(report.code, 0);
@@ -96,6 +96,11 @@ test("not being logged in is a warning with the command to paste, and a missing 
     },
   ]);
   assert.equal(existsSync(at.config), false, "and nothing was created");
+  const given = await at.here("auth doctor", {
+    SPEC_KITTY_ACCESS_TOKEN: at.saas.issue({ user: "alice" }).access_token,
+  });
+  assert.match(given.stdout, /· D301 .* not logged in \(profile "default"\)$/m, "with a token, no login is needed");
+  assert.doesNotMatch(given.stdout, /auth login/);
   assert.deepEqual(severities(await examined(at.here, { SPEC_KITTY_SAAS_URL: undefined }), "critical"), ["D102"]);
 });
 
@@ -156,6 +161,25 @@ test("a file that others can read is critical, and the suggested command fixes i
   assert.equal(fix, `chmod 600 ${at.credentials}`);
   await once(spawn("sh", ["-c", fix]), "close");
   assert.equal((await examined(at.here)).code, 0);
+});
+
+test("what the command writes for kubectl, or unpacks, is not foreign in the directory; a file of another program is", async (t) => {
+  const at = await healthyScene(t);
+  const info = {
+    apiVersion: "client.authentication.k8s.io/v1",
+    spec: { cluster: { server: "https://cluster.example" } },
+  };
+  const asked = { KUBERNETES_EXEC_INFO: JSON.stringify({ kind: "ExecCredential", ...info }) };
+  assert.equal((await at.here("auth exec-credential --cluster https://cluster.example", asked)).code, 0);
+  // Only a single executable writes it.
+  writeFileSync(join(at.config, "keyring.node"), "", { mode: 0o600 });
+  assert.deepEqual(readdirSync(at.config), ["exec-credential.json", "keyring.node", "keys", "sessions"]);
+  const own = await examined(at.here);
+  assert.deepEqual([own.of("D402")[0]?.severity, own.of("D405").length], ["ok", 1]);
+  writeFileSync(join(at.config, "notes.txt"), "");
+  const mixed = await examined(at.here);
+  assert.match(mixed.of("D402")[0]?.sentence ?? "", /contains files of other programs, such as notes\.txt$/);
+  assert.equal(mixed.of("D405").length, 0);
 });
 
 test(

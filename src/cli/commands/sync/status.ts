@@ -38,7 +38,7 @@ export const command: Command = defineCommand({
       ]);
       out.answer(rows.length === 0 ? "The queue is empty." : columns(rows));
       if (health) out.answer(`Service: ${health.state.replaceAll("_", " ")}`);
-      if (rows.length > 0 && profile?.session === undefined)
+      if (rows.length > 0 && profile?.session === undefined && app.tokenSource === undefined)
         out.warn(hint`not logged in (profile "${name}"), so nothing is sent; to log in: ${login(name)}`);
     }
     if (health === undefined || health.state === "connected") return 0;

@@ -77,6 +77,18 @@ test("events emitted with a token from the environment are queued without a requ
   );
 });
 
+test("sync status warns that nothing is sent only without a login and without a token from the environment", async (t) => {
+  const at = await scene(t);
+  const given = { SPEC_KITTY_ACCESS_TOKEN: at.saas.issue({ user: "alice" }).access_token };
+  assert.equal((await at.here(emitLine, given)).code, 0);
+  const warning = 'warning: not logged in (profile "default"), so nothing is sent; to log in: spec-kitty auth login\n';
+  assert.equal((await at.here("sync status")).stderr, warning);
+  const { stdout, stderr } = await at.here("sync status", given);
+  assert.match(stdout, /1 event, 0 artifacts queued/);
+  assert.equal(stderr, "");
+  assert.equal((await at.here("sync now", given)).stdout, "✓ Sent 1 event and 0 artifacts.\n");
+});
+
 test("with a token from the environment and no service, the error is about the service, not about a login", async (t) => {
   const { run, here } = await scene(t);
   const given = { SPEC_KITTY_ACCESS_TOKEN: "at_given", SPEC_KITTY_SAAS_URL: undefined };
