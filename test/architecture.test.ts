@@ -369,6 +369,14 @@ test("types are never switched off", () => {
   assert.deepEqual(offenders(/@ts-(ignore|nocheck|expect-error)|\bas any\b|: any\b|<any>/, nowhere), []);
 });
 
+test("only test/peers has suites of tests: elsewhere the runner does not follow which suite a test is in", () => {
+  const suites = filesIn("test").filter((file) => /\b(describe|suite)\b[^;]* from "node:test"/.test(textOf(file)));
+  assert.deepEqual(
+    suites.filter((file) => !file.startsWith("test/peers/")),
+    [],
+  );
+});
+
 test("acceptance tests enter through the real command or the published import, and import no login flow", () => {
   const inside = filesIn("test/acceptance").filter((file) => /\/auth\/flows\//.test(textOf(file)));
   assert.deepEqual(inside, []);

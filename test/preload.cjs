@@ -17,9 +17,10 @@ if (Number.parseInt(process.versions.node, 10) < 22) {
   };
 }
 
-// Node's runner follows every promise and callback, to tell the test of an error that nobody catches: a tenth of a process's time.
-// Such an error fails the process, see time-limit.ts.
-require("node:async_hooks").createHook = () => ({ enable() {}, disable() {} });
+// Node's runner follows every promise and callback, to tell the suite of a test, and the test of an error that nobody catches: a tenth
+// of a process's time. Such an error fails the process, see time-limit.ts. Only test/peers has suites.
+if (!/[/\\]peers[/\\]/.test(process.argv[1] ?? ""))
+  require("node:async_hooks").createHook = () => ({ enable() {}, disable() {} });
 
 // A flushed file survives a loss of power, and no test has one: that a file is flushed, and when, is seen by the call. Each call would
 // wait for the disk, and make every other process wait. A disk of the test's own, which may be full or gone, is flushed.
