@@ -124,7 +124,7 @@ test("auth login --force with a locked keychain that has the sessions asks for t
   const before = await readFile(credentials);
   await desktop.lock();
   const refused = await run("auth", "login", "--force");
-  assert.match(refused.stderr, /^error: .*\(the keychain is locked\)/m);
+  assert.match(refused.stderr, /^error: .*: the keychain is locked$/m);
   assert.equal((await run("auth", "login", "--force", "--yes")).code, 0);
   assert.deepEqual(slotsOf(await readFile(credentials)).slice(1), slotsOf(before));
 });
