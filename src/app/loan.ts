@@ -24,7 +24,10 @@ export function lentTokens(
   const mustBe = (named: { value: string; source: string } | undefined, lent: string): void => {
     if (named !== undefined && named.value !== lent)
       throw new AuthError("configuration_invalid", `${named.source} is ${named.value}, but the agent lends ${lent}`, {
-        hint: [`Omit ${named.source}, or use the login here: `, { set: origin, value: null }],
+        hint: [
+          `${/^[A-Z]/.test(named.source) ? "Unset" : "Omit"} ${named.source}, or use the login here: `,
+          { set: origin, value: null },
+        ],
       });
   };
   let asked: Promise<Lender> | undefined;

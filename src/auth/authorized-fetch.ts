@@ -14,7 +14,7 @@ import { presentToken } from "./present-token.ts";
 
 /** Options of {@link AuthorizedFetch}. */
 export interface AuthorizedRequestInit extends runtime.RequestInit {
-  /** After 408, 429, 5xx or no response, for requests that may be repeated; 2 by default. */
+  /** After 408, 429, 5xx except 501, or no response, for requests that may be repeated; 2 by default. */
   retries?: number;
   /** The time limit of each try, to the last byte read; by default only `fetch`'s own limits apply. */
   timeoutMs?: number;
@@ -56,7 +56,7 @@ const patienceMs = 30_000;
  * - A 401 leads to one refresh and one replay as the same user; the second 401 is returned. A stream as a body is not
  *   replayed; the body of a `Request` is read into memory for that.
  * - A request with the same effect when sent twice (RFC 9110 §9.2.2, or with an `Idempotency-Key`) is repeated after
- *   408, 429, 5xx and no response, as late as the service asks.
+ *   408, 429, 5xx except 501, and no response, as late as the service asks.
  *
  * @throws (the returned function) {@link NotAuthenticatedError} when not logged in, the session expired or was revoked,
  *   or another user has logged in; {@link AuthError} `network_unavailable` without a response, `usage_invalid` for a

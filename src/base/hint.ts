@@ -137,8 +137,14 @@ function ownCommand({ command, profile, options = [] }: ToolCommand, commands: O
 }
 
 function withoutMissing(text: string): string {
-  const clauses = text.split(/(?<=[.;,])\s+/).filter((clause) => !clause.includes(missingCommand));
-  return clauses.join(" ").replace(/^or /, "").replace(/[,;]$/, "");
+  // A condition or purpose belongs to its command.
+  const clauses = text
+    .split(/(?<=[.;]|(?<!(?:^|[.;,]\s)(?:If|To)\s(?:[^.;,]|[.;,](?!\s))*),)\s+/)
+    .filter((clause) => !clause.includes(missingCommand));
+  return clauses
+    .join(" ")
+    .replace(/^or /, "")
+    .replace(/[.,;]$/, "");
 }
 
 /**

@@ -36,7 +36,10 @@ export async function idTokenOf(
   { app, signal }: Context,
   rejected?: string,
 ): Promise<{ token: string; expiresAt: number }> {
-  if (app.tokenSource !== undefined) throw noIdToken(`${app.tokenSource.origin} provides access tokens only`);
+  if (app.tokenSource !== undefined) {
+    const { origin } = app.tokenSource;
+    throw noIdToken(`${origin} provides access tokens only`, `Unset ${origin}, and log in`);
+  }
   const { idTokenExpiry } = await import("../auth/oauth/id-token.ts");
   const tokens = app.tokens();
   let session = await tokens.getSession({ signal });
@@ -51,9 +54,9 @@ export async function idTokenOf(
   return { token: signedIdToken.reveal(), expiresAt: app.clock.now() + leftMs(session) };
 }
 
-function noIdToken(why: string): AuthError {
+function noIdToken(why: string, logIn = "Log in"): AuthError {
   return new AuthError("configuration_invalid", why, {
-    hint: hint`Log in at an issuer with OpenID Connect: ${login(undefined, "--force", "--scope", "openid")}`,
+    hint: hint`${logIn} at an issuer with OpenID Connect: ${login(undefined, "--force", "--scope", "openid")}`,
   });
 }
 

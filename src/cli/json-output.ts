@@ -12,11 +12,11 @@ export interface JsonOutput {
     /** True only with `--check`. */
     readonly checked: boolean;
     readonly profile: string;
-    /** `--profile`, a variable, a directory (`--here in …`), or `active`. */
+    /** `--profile`, `profile` (the program's option), a variable, a directory (`--here in …`), or `active`. */
     readonly profileSource: string;
     /** Of a lent login; without `until`, as long as its agent runs. */
     readonly lender?: { readonly host: string; readonly until?: string };
-    /** The variable of a token that takes precedence over the session. */
+    /** The variable or option of a token that takes precedence over the session. */
     readonly tokenSource?: string;
     readonly service?: string;
     /** If it is not the service. */
@@ -112,7 +112,7 @@ export interface JsonOutput {
     /** `DPoP`: useless to other programs. */
     readonly tokenType: "Bearer" | "DPoP";
     readonly expiresAt?: string;
-    /** The variable, if not from a login. */
+    /** The variable or option, if not from a login. */
     readonly source?: string;
   };
   readonly "auth token --id-token": { readonly idToken: string; readonly expiresAt: string };

@@ -46,7 +46,7 @@ function node(version: string): Finding {
 
 function webSocket(exists: boolean): Finding {
   const report = reportOn("D704", "WebSocket");
-  if (exists) return report("ok", "this Node.js has one");
+  if (exists) return report("ok", "this runtime has one");
   const fix = { set: "NODE_OPTIONS", value: "--experimental-websocket" };
   return report("note", "this Node.js has it behind a flag", [fix]);
 }

@@ -262,7 +262,7 @@ test("with --confirm each new client waits for the user's yes", { skip: noTermin
   );
   const alone = await runCommand(t, ["auth", "agent", "--confirm"], at.env);
   assert.equal(alone.code, 2);
-  assert.match(alone.stderr, /^error: --confirm needs a terminal/);
+  assert.match(alone.stderr, /^error: --confirm cannot ask here\nhint: Omit --confirm, or/);
 });
 
 test("--verbose names the client that got a token, and --port serves on loopback to every client with the secret", async (t) => {
@@ -308,9 +308,9 @@ test("S-001 what is named here must be what is lent: another service or profile 
     [
       { SPEC_KITTY_SAAS_URL: "https://other.example" },
       [],
-      /^error: SPEC_KITTY_SAAS_URL is https:\/\/other\.example, but the agent lends http/,
+      /^error: SPEC_KITTY_SAAS_URL is https:\/\/other\.example, but the agent lends http.*\nhint: Unset SPEC_KITTY_SAAS_URL, or/,
     ],
-    [{}, ["--profile", "work"], /^error: --profile is work, but the agent lends default\n/],
+    [{}, ["--profile", "work"], /^error: --profile is work, but the agent lends default\nhint: Omit --profile, or/],
     [{ SPEC_KITTY_AGENT: "nonsense" }, [], /^error: SPEC_KITTY_AGENT is not in the form PLACE#SECRET/],
     [
       { SPEC_KITTY_AGENT: `http://agent.example#${"x".repeat(43)}` },

@@ -96,5 +96,8 @@ test("where there is no ID token, or no new one, the error says so, and nothing 
   assert.deepEqual([none.code, none.stdout], [2, ""]);
   assert.match(none.stderr, /^error: the login has no ID token\nhint: .*--scope openid/);
   const given = await plain.here("auth google-credential", { SPEC_KITTY_ACCESS_TOKEN: "at_given" });
-  assert.match(given.stderr, /^error: SPEC_KITTY_ACCESS_TOKEN provides access tokens only\n/);
+  assert.match(
+    given.stderr,
+    /^error: SPEC_KITTY_ACCESS_TOKEN provides access tokens only\nhint: Unset SPEC_KITTY_ACCESS_TOKEN, and log in/,
+  );
 });

@@ -194,7 +194,7 @@ test("FR-007 without a keychain the encrypted file needs consent: without it, no
   const { saas, run, here, folder } = await scene(t, {}, { SPEC_KITTY_STORAGE: undefined });
   const { code, stdout, stderr } = await run("auth login");
   assert.deepEqual([code, stdout], [2, ""]);
-  assert.match(stderr, /^error: the session needs an encrypted file, and there is no terminal to ask on: .+$/m);
+  assert.match(stderr, /^error: the session needs an encrypted file, and this command cannot ask here: .+$/m);
   assert.match(stderr, /^hint: Accept it: export SPEC_KITTY_STORAGE=file, or spec-kitty auth login --storage file$/m);
   assert.equal(saas.requests.length, 0);
   assert.equal(filesUnder(join(folder, "config")).size, 0);
@@ -467,13 +467,13 @@ test("a login that replaces one at another service, or of another user, says whi
   const env = { SPEC_KITTY_SAAS_URL: to.saas.url };
   const { code, stderr } = await from.here("auth login --yes", env);
   assert.equal(code, 0);
-  const ended = `The login of alice@example.com at ${from.saas.url} has ended: the new one replaces it.`;
+  const ended = `The session of alice@example.com at ${from.saas.url} has ended: the new one replaces it.`;
   assert.ok(stderr.endsWith(`${ended}\n`), stderr);
   assert.equal(from.saas.counters.logouts, 1);
   const same = await from.here("auth login --force", env);
   assert.doesNotMatch(same.stderr, /has ended/);
   const other = await from.here("auth login --force", { ...env, FAKE_SAAS_USER: "bob" });
-  assert.match(other.stderr, /^The login of alice@example\.com at .* has ended/m);
+  assert.match(other.stderr, /^The session of alice@example\.com at .* has ended/m);
 });
 
 test("Ctrl-C in a question ends the line before the error", { skip: noTerminal }, async (t) => {

@@ -69,7 +69,7 @@ function assertRefused(
   assert.match(
     stderr,
     new RegExp(
-      `^hint: If you know from another source that ${host} belongs to ${issuerHost}: spec-kitty auth login ${issuer.issuer} --trust-host ${host}${repeated}$`,
+      `^hint: If you know from another source that ${host} belongs to ${issuerHost}, log in again: spec-kitty auth login ${issuer.issuer} --trust-host ${host}${repeated}$`,
       "m",
     ),
   );

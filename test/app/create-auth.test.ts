@@ -393,7 +393,7 @@ test("where no browser can be shown and the issuer has no device login, a progra
     "alice@example.com",
   );
   // The tool's own command would fail in the same way.
-  await assert.rejects(auth.login({ flow: "device", onCode }), { hint: "Log in through a browser." });
+  await assert.rejects(auth.login({ flow: "device", onCode }), { hint: "Log in through a browser" });
 });
 
 test("FR-021 at an issuer with metadata a program requests nothing of the default service: not its client, its scopes or its API", async (t) => {
@@ -643,6 +643,6 @@ test("S-018 a tool with a login of its own names what helps where a file is dama
   rmSync(join(home, ".state"), { recursive: true });
   assert.match(
     await hintOf(own({ login: "acme login" })),
-    /If it is lost: set ACME_CONFIG_DIR to another directory, then acme login$/,
+    /If it is lost, log in again: set ACME_CONFIG_DIR to another directory, then acme login$/,
   );
 });

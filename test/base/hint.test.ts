@@ -47,6 +47,10 @@ test("a tool with commands of its own names those, and no hint tells its users t
     said(hint`Accept it: ${{ variable: "STORAGE", value: "file" }}, or ${login(undefined, "--yes")}`),
     "Accept it: export ACME_STORAGE=file",
   );
+  assert.equal(
+    said(hint`Try again: ${login()}. If a.example is yours, open the URL: ${login(undefined, "--no-browser")}`),
+    "Try again: acme sign-in",
+  );
   assert.equal(said(hint`Run: ${{ command: "auth doctor" }}`), "Try again: acme sign-in");
 });
 

@@ -73,7 +73,7 @@ test("FR-021 a tool's own help and completion can have these commands, their opt
   const login = await commands.find(({ words }) => words.join(" ") === "auth login")?.options();
   assert.deepEqual(
     login?.find(({ name }) => name === "--timeout"),
-    { name: "--timeout", value: "SECONDS", summary: "time limit (default: 300, or the lifetime of the code)" },
+    { name: "--timeout", value: "SECONDS", summary: "limit (default: 300; for a code, its lifetime, at most 900)" },
   );
   assert.equal(
     login?.find(({ name }) => name === "--issuer"),

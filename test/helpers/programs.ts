@@ -100,7 +100,7 @@ const token = /^at_\S+\n$/;
 const scriptPrints = /^true \{[^]*alice@example\.com/;
 // Node.js 22 and later report a path below a file as missing; reading it fails alike.
 const unreadable = /cannot (?:examine|read) "[^"]+" \(ENOTDIR\)[^]*hint: /;
-const noKeychain = /error: [^]*\(no OS keychain is available\)[^]*\nhint: Accept it: /;
+const noKeychain = /error: [^]*: no OS keychain is available\nhint: Accept it: /;
 
 const workersLoggedOut =
   /\nNotAuthenticatedError: not logged in \(profile "worker"\)[^]*\n {2}hint: 'Run: acme auth login --profile worker'/;

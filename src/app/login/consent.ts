@@ -51,7 +51,9 @@ export async function agreeToResource(
   throw new AuthError(
     "consent_required",
     `"${address}" requires tokens for all of "${resource}", and that needs your approval`,
-    { hint: hint`If you trust it with all of that: ${login(undefined, address, "--resource", resource)}` },
+    {
+      hint: hint`If you trust it with all of that, log in again: ${login(undefined, address, "--resource", resource)}`,
+    },
   );
 }
 
@@ -89,7 +91,7 @@ export async function agreedKey(
     async consent(reason) {
       const answer = await onConsent?.({ about: "file", reason });
       if (answer !== undefined) return answer;
-      const problem = `the session needs an encrypted file, and there is no terminal to ask on: ${reason}`;
+      const problem = `the session needs an encrypted file, and this command cannot ask here: ${reason}`;
       throw new AuthError("consent_required", problem, {
         hint: hint`Accept it: ${{ variable: "STORAGE", value: "file" }}, or ${login(undefined, "--storage", "file", ...(startsOver ? ["--force"] : []))}`,
       });
@@ -129,7 +131,7 @@ export async function agreedHosts(
         "consent_required",
         `"${service}" names the issuer "${issuer}", and using the client ID in ${identity.variable("CLIENT_ID")} there needs your approval`,
         {
-          hint: hint`Unset ${{ variable: "CLIENT_ID" }}. If you know from another source that the two belong together: ${login(undefined, service, "--trust-host", host)}`,
+          hint: hint`Unset ${{ variable: "CLIENT_ID" }}. If you know from another source that the two belong together, log in again: ${login(undefined, service, "--trust-host", host)}`,
         },
       );
     agreed = trusting(host);

@@ -64,7 +64,7 @@ export interface LoginOptions {
   flow?: "browser" | "device" | undefined;
   /** Opens the browser here; true by default. */
   open?: boolean | undefined;
-  /** By default 5 minutes for the browser, or the lifetime of a code. */
+  /** By default 5 minutes for the browser, or the lifetime of a code; at most 15 minutes for a code. */
   timeoutMs?: number | undefined;
   /** Of the callback; by default the first free one of 28888 to 28898, else any. */
   port?: number | undefined;

@@ -92,7 +92,7 @@ export class AuthorizationEndpoint {
     if (code.expiresAt <= issuer.now()) return refuse("the code has expired");
     if (code.redirectUri !== form.get("redirect_uri"))
       return refuse("redirect_uri differs from that of the authorization request");
-    if (code.clientId !== form.get("client_id")) return refuse("the code was issued to another client");
+    if (code.clientId !== form.get("client_id")) return refuse("the code was given to another client");
     if (!/^[\w.~-]{43,128}$/.test(verifier)) return refuse("code_verifier is malformed");
     if (createHash("sha256").update(verifier).digest("base64url") !== code.challenge)
       return refuse("code_verifier does not match the challenge");

@@ -40,7 +40,7 @@ export function requireAgreedHost(
     "consent_required",
     `logins at "${issuer}" use a login page on another host, "${host}", and that needs your approval`,
     {
-      hint: hint`If you know from another source that ${host} belongs to ${new URL(issuer).host}: ${login(undefined, ...place, "--trust-host", host)}`,
+      hint: hint`If you know from another source that ${host} belongs to ${new URL(issuer).host}, log in again: ${login(undefined, ...place, "--trust-host", host)}`,
     },
   );
 }

@@ -96,7 +96,7 @@ async function idTokenClaims(
   // not bring an ID token.
   if (authFlow !== "authorization_code") return undefined;
   throw new AuthError("service_answer_invalid", `"${server.issuer}" returned no ID token for the scope "openid"`, {
-    hint: hint`${issuersMistake}. For a login without an ID token: ${login(undefined, "--scope", "…")}, without "openid"`,
+    hint: hint`${issuersMistake}. To log in without an ID token, omit "openid": ${login(undefined, "--scope", "…")}`,
   });
 }
 

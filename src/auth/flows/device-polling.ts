@@ -110,7 +110,7 @@ function wait(state: Omit<PollWait, "kind" | "ms">, ms: number, cause?: ServiceE
 }
 
 function expired(cause: ServiceError | undefined): PollFailed {
-  return failed("timed_out", "the code expired without approval", cause);
+  return failed("timed_out", "nobody approved the code in time", cause);
 }
 
 function failed(

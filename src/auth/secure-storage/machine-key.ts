@@ -33,14 +33,14 @@ export function machineKey({ identity, folder, platform, clock, machine = machin
   const path = (): string => join(folder(), "credentials.secret");
   const variable = stateVariable(platform);
   const startOver = loginAnew();
-  const restore = hint`Restore it from a backup, or set ${variable} as it was at login. If it is lost: ${startOver}`;
+  const restore = hint`Restore it from a backup, or set ${variable} as it was at login. If it is lost, log in again: ${startOver}`;
   const read = async (): Promise<Buffer | undefined> => {
     const text = (await about(variable, () => readPrivateFile(path())))?.toString("latin1");
     if (text === undefined || /^[0-9a-f]{64}$/.test(text))
       return text === undefined ? undefined : Buffer.from(text, "hex");
     throw new AuthError("storage_unreadable", `"${path()}" does not contain a secret of this program: it was changed`, {
       // Never replaced while it exists: it may be repairable.
-      hint: hint`Restore it from a backup. If it is lost: ${{ run: ["mv", path(), `${path()}.old`] }}, then ${startOver}`,
+      hint: hint`Restore it from a backup. If it is lost, move it away and log in again: ${{ run: ["mv", path(), `${path()}.old`] }}, then ${startOver}`,
     });
   };
   const id = machine();

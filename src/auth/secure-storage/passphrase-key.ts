@@ -20,7 +20,7 @@ export function keyOfPassphrase(passphrase: Secret, salt: string): Promise<Buffe
  * make guessing cheap.
  */
 export function passphraseKey(passphrase: Secret | undefined): KeySource {
-  const setIt = hint`Set ${{ variable: "PASSPHRASE" }} to the passphrase of the login. If it is lost: ${loginAnew()}`;
+  const setIt = hint`Set ${{ variable: "PASSPHRASE" }} to the passphrase of the login. If it is lost, log in again: ${loginAnew()}`;
   const derive = async (way: KeyWay): Promise<Buffer> => {
     if (way.source !== "passphrase") throw new TypeError("not a key of a passphrase");
     if (passphrase === undefined)

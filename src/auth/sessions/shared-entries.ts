@@ -133,7 +133,7 @@ export class SharedEntries {
 
   #damaged(key: string): AuthError {
     return new AuthError("storage_damaged", `the entry "${key}" of ${this.#place} does not open with this key`, {
-      hint: "Pass the key used at login. After a change of the key, pass the old one after the new one",
+      hint: "Pass the key used at login. If the key has changed, pass the old one after the new one",
     });
   }
 }

@@ -103,7 +103,7 @@ function unconfirmed({ server }: Session, profile: string, cause: unknown): Auth
     "refresh_unconfirmed",
     `no response to the refresh${why}; "${server.issuer}" may have renewed the session`,
     {
-      hint: hint`Try again in a moment. If the session has ended by then: ${login(profile)}`,
+      hint: hint`Try again in a moment. If the session has ended by then, log in again: ${login(profile)}`,
       cause,
     },
   );

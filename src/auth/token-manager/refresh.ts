@@ -57,7 +57,7 @@ export class Refresher {
       if (this.#current.isEnough(session, need)) return session;
       const { refreshToken } = session;
       if (refreshToken === undefined) {
-        const what = "the access token expired, and the issuer gave no refresh token";
+        const what = "cannot refresh the access token: the session has no refresh token";
         return this.#fallBack(session, need, this.#ended(undefined, what));
       }
       let claim: Claim | undefined;

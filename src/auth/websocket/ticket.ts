@@ -75,7 +75,7 @@ function refusal(response: Response, body: Readonly<Record<string, unknown>> | u
 function socketAddress(text: string, service: string): URL {
   const refuse = (why: string): AuthError =>
     new AuthError("service_answer_invalid", `the service's URL for live updates ${why}`, {
-      hint: hint`Report this to the operator of the service. Until then, send the events in batches: ${{ command: "sync now" }}`,
+      hint: hint`Report this to the operator of the service, and send the events in batches: ${{ command: "sync now" }}`,
     });
   if (!URL.canParse(text)) throw refuse("is not a URL");
   const url = new URL(text.replace(/^\s*(http|ws)(s?):/i, "http$2:"));

@@ -30,7 +30,7 @@ Optional variables:
 - ${variable("IDENTITY_GRANT")}: token-exchange or jwt-bearer (default: as in the issuer's metadata)
 - ${variable("IDENTITY_AUDIENCE")}, ${variable("IDENTITY_RESOURCE")}: audience and resource of the access token
 - ${variable("IDENTITY_SCOPE")}: scopes
-- ${variable("IDENTITY_TOKEN_TYPE")}: type of the identity token, such as jwt
+- ${variable("IDENTITY_TOKEN_TYPE")}: type of the access token to request, such as jwt (default: the issuer's choice)
 
 Without an identity token, pass an access token in ${variable("ACCESS_TOKEN")}, or log in once where the home directory persists:
 

@@ -210,7 +210,7 @@ for (const [what, spoil, code, message, hint, options] of [
     ({ secret }) => rmSync(secret),
     "storage_unreadable",
     /the secret of the session is missing: "\S+credentials\.secret"/,
-    /^Restore it from a backup, or set XDG_STATE_HOME as it was at login\. If it is lost: spec-kitty auth login --force$/,
+    /^Restore it from a backup, or set XDG_STATE_HOME as it was at login\. If it is lost, log in again: spec-kitty auth login --force$/,
     {},
   ],
   [
@@ -218,7 +218,7 @@ for (const [what, spoil, code, message, hint, options] of [
     ({ secret }) => writeFileSync(secret, "ab"),
     "storage_unreadable",
     /does not contain a secret of this program/,
-    /^Restore it from a backup\. If it is lost: mv (\S+credentials\.secret) \1\.old, then spec-kitty auth login --force$/,
+    /^Restore it from a backup\. If it is lost, move it away and log in again: mv (\S+credentials\.secret) \1\.old, then spec-kitty auth login --force$/,
     {},
   ],
   [

@@ -779,7 +779,10 @@ test("a session without a refresh token expires with its access token", async (t
   const { saas, put, tokens, session } = await stage(t);
   const bare: Session = { ...session, refreshToken: undefined };
   await put(bare);
-  await assert.rejects(tokens.getAccessToken(), failsWith("session_ended", /gave no refresh token/));
+  await assert.rejects(
+    tokens.getAccessToken(),
+    failsWith("session_ended", /^cannot refresh the access token: the session has no refresh token$/),
+  );
   assert.equal(saas.requests.length, 0);
 });
 

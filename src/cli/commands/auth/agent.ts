@@ -98,7 +98,7 @@ function loanTime({ clock }: App, limitMs: number | undefined, signal: AbortSign
 
 async function asking(context: Context): Promise<(who: string) => Promise<boolean>> {
   if (!(await context.terminal()).isInteractive)
-    throw usageError("--confirm needs a terminal to ask on", "Omit it, or run it on a terminal");
+    throw usageError("--confirm cannot ask here", "Omit --confirm, or run it on a terminal without --no-input");
   let last: Promise<unknown> = Promise.resolve();
   return (who) => {
     const asked = last.then(() => yesOrNo(context, `Lend the login to ${oneLine(who)}?`, false));

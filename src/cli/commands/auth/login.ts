@@ -85,7 +85,7 @@ export const command: Command = defineCommand({
       range: [1, 86_400],
       value: "SECONDS",
       isAdvanced: true,
-      help: "time limit (default: 300, or the lifetime of the code)",
+      help: "limit (default: 300; for a code, its lifetime, at most 900)",
     },
     port: {
       range: [1, 65_535],
@@ -197,7 +197,7 @@ export const command: Command = defineCommand({
           out.warn(`the issuer did not grant these scopes: ${session.missingScope}`);
       },
       replaced: ({ service, session }) =>
-        out.say(`The login of ${userName(session.user)} at ${service} has ended: the new one replaces it.`),
+        out.say(`The session of ${userName(session.user)} at ${service} has ended: the new one replaces it.`),
       onConsent: askedConsent(context, { file: yes, profile: yes || force }),
       onWarning: out.warn,
       signal,
@@ -208,7 +208,7 @@ export const command: Command = defineCommand({
       out.say(isShared ? `This program uses the login "${active}".` : `"${active}" stays the active profile.`);
       out.hint(
         isShared
-          ? `To use "${to.name}": pass --profile ${to.name}, or the option login`
+          ? `To use "${to.name}", pass --profile ${to.name}, or set the option login`
           : hint`To use "${to.name}": ${{ command: "auth switch", options: [to.name] }}, or --profile ${to.name}`,
       );
     }

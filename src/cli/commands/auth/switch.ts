@@ -50,7 +50,7 @@ async function askWhich(
   const { isInteractive, ask } = await terminal();
   if (!isInteractive) {
     const choose = hint`Use one of: ${names.join(", ")}. Run: ${{ command: "auth switch PROFILE" }}`;
-    throw usageError("missing argument: PROFILE, and there is no terminal to ask on", choose);
+    throw usageError("missing argument: PROFILE", choose);
   }
   const rows = [...profiles].map(([name, profile], index): [string, string] => [
     `${name === active ? "*" : " "} ${index + 1}  ${name}`,

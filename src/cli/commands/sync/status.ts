@@ -9,7 +9,7 @@ import type { JsonOutput } from "../../json-output.ts";
 
 export const command: Command = defineCommand({
   usage: "sync status",
-  description: "Show the queue of each account, and events set aside.",
+  description: "Show the queue of each account, and what is set aside.",
   options: { check: { help: "also ask the service whether it accepts events" }, ...profileOption, ...jsonOption },
   examples: [["sync status"], ["sync status --check"]],
   async run({ app, auth, out, signal }, values) {

@@ -10,7 +10,7 @@ test("auth switch without a name lists the names if there is no terminal", async
   assert.equal(code, 2);
   assert.match(
     stderr,
-    /^error: missing argument: PROFILE, and there is no terminal to ask on\nhint: Use one of: default, work\. Run: spec-kitty auth switch PROFILE\n$/,
+    /^error: missing argument: PROFILE\nhint: Use one of: default, work\. Run: spec-kitty auth switch PROFILE\n$/,
   );
 });
 
