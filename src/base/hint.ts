@@ -137,9 +137,10 @@ function ownCommand({ command, profile, options = [] }: ToolCommand, commands: O
 }
 
 function withoutMissing(text: string): string {
-  // A condition or purpose belongs to its command.
   const clauses = text
-    .split(/(?<=[.;]|(?<!(?:^|[.;,]\s)(?:If|To)\s(?:[^.;,]|[.;,](?!\s))*),)\s+/)
+    .split(/(?<=[.;])\s+/)
+    // A condition or purpose belongs to its command.
+    .flatMap((sentence) => (/^(If|To) /.test(sentence) ? [sentence] : sentence.split(/(?<=,)\s+/)))
     .filter((clause) => !clause.includes(missingCommand));
   return clauses
     .join(" ")
