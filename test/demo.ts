@@ -50,7 +50,7 @@ try {
   await type("auth status");
   tell("An authenticated request:");
   await type("api GET /api/v1/me");
-  tell("The service gives an access token for one second. Then eight shells ask for a token at once:");
+  tell("The issuer gives an access token for one second. Then eight shells ask for a token at once:");
   saas.options.accessTokenSeconds = 1;
   await type("auth refresh");
   saas.options.accessTokenSeconds = 3600;
@@ -59,7 +59,7 @@ try {
   const before = saas.counters.refreshes;
   const tokens = await Promise.all(Array.from({ length: 8 }, () => run("auth token", "pipe")));
   const [refreshes, { reuses }] = [saas.counters.refreshes - before, saas.counters];
-  tell(`The shells got ${new Set(tokens).size} token. The service's log:`);
+  tell(`The shells got ${new Set(tokens).size} token. The issuer's log:`);
   process.stdout.write(tokenLog({ requests: saas.requests, counters: { ...saas.counters, refreshes } }));
   if (refreshes !== 1 || reuses !== 0) throw new Error(`there were ${refreshes} refreshes and ${reuses} reuses`);
   await type("auth logout");

@@ -92,7 +92,7 @@ function certificateFinding(
   isAnswered: boolean,
 ): Finding {
   const report = reportOn("D204", "TLS");
-  const certificate = `for ${subject}, issued by ${issuer}, valid until ${validTo}`;
+  const certificate = `for ${subject}, signed by ${issuer}, valid until ${validTo}`;
   if (failure === undefined || isAnswered) {
     const by = failure === undefined ? "" : "; an authority of this system signed it";
     return report("ok", `${protocol}, with a certificate ${certificate}${by}`);
@@ -110,7 +110,7 @@ function certificateFinding(
   return report(
     "critical",
     said,
-    hint`If that issuer is your network's authority, trust it: ${{ set: "NODE_EXTRA_CA_CERTS", value: "/path/to/authority.pem" }}`,
+    hint`If your network's own authority signed it, trust that authority: ${{ set: "NODE_EXTRA_CA_CERTS", value: "/path/to/authority.pem" }}`,
   );
 }
 

@@ -81,7 +81,7 @@ function placeOf(path: string): string {
     const target = realpathSync(next);
     if (!target.startsWith(join(place, sep)) && !isOfSystem(place)) {
       throw new AuthError("usage_invalid", `"${next}" is a link out of its directory, to "${target}"`, {
-        hint: hint`To use its target: ${{ run: [join(target, ...names.slice(index + 1))] }}`,
+        hint: hint`Name its target: ${{ run: [join(target, ...names.slice(index + 1))] }}`,
       });
     }
     place = target;

@@ -44,8 +44,7 @@ export interface LiveClient {
    * Connects, and reconnects after each loss.
    *
    * @param signal - ends it, as {@link LiveClient.close} does
-   * @throws {@link AuthError} as soon as another try cannot help: not logged in, session expired or revoked, team
-   *   denied, two fresh tickets in a row refused, or a runtime without WebSocket
+   * @throws {@link AuthError} as soon as another try cannot help: not logged in, session ended, team denied, two fresh tickets in a row refused, or a runtime without WebSocket
    */
   run(signal?: runtime.AbortSignal): Promise<void>;
   close(): void;

@@ -51,9 +51,9 @@ export interface TrackerCalls {
 /**
  * Made by {@link createTrackerClient}. If the service does the work later, the client waits for the result.
  *
- * All calls throw {@link TrackerError} for refusals of the service or its provider, {@link NotAuthenticatedError} for a
- * 401, {@link AuthError} `usage_invalid` without a required `bindingRef` or `projectSlug`, `timed_out` for an operation
- * of more than 5 minutes, and as the authorized fetch.
+ * All calls throw as the authorized fetch, and {@link TrackerError} for refusals of the service or its provider. A 401
+ * throws {@link NotAuthenticatedError}. {@link AuthError} `usage_invalid`: a required `bindingRef` or `projectSlug` is
+ * missing; `timed_out`: an operation takes more than 5 minutes.
  */
 export type TrackerClient = {
   readonly [Name in keyof TrackerCalls]: (

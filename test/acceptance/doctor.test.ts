@@ -146,7 +146,7 @@ test("a certificate that is not trusted is reported with its issuer, and trustin
   const found = report.of("D204")[0];
   assert.match(
     found?.sentence ?? "",
-    /is not trusted \(DEPTH_ZERO_SELF_SIGNED_CERT\): it is for localhost, issued by localhost, valid until Dec 31/,
+    /is not trusted \(DEPTH_ZERO_SELF_SIGNED_CERT\): it is for localhost, signed by localhost, valid until Dec 31/,
   );
   assert.match(found?.fix ?? "", /export NODE_EXTRA_CA_CERTS=/);
 

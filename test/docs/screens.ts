@@ -26,7 +26,7 @@ async function loggedIn(saas: FakeSaas, env: CommandEnvironment): Promise<void> 
 /** Every screen that is a picture, by the name of its file. */
 export const screens: Readonly<Record<"one-refresh" | "login" | "device-login" | "status" | "doctor", Scenario>> = {
   "one-refresh": {
-    title: "Eight shells ask for a token at once, and the service sees one refresh",
+    title: "Eight shells ask for a token at once, and the issuer sees one refresh",
     commands: [
       "# the access token has expired, and eight shells want one",
       "(for i in 1 2 3 4 5 6 7 8; do spec-kitty auth token > token.$i & done; wait)",

@@ -63,7 +63,7 @@ for (const [what, target, error] of [
     assert.match(
       result.stderr,
       new RegExp(
-        `^error: ${error.source}\nhint: To use its target: ${target === "/dev/zero" ? target : "/proc/\\d+/environ"}\n$`,
+        `^error: ${error.source}\nhint: Name its target: ${target === "/dev/zero" ? target : "/proc/\\d+/environ"}\n$`,
       ),
     );
     assertKept(at, result);
@@ -120,7 +120,7 @@ test("a link that stays in its directory is followed, and so is one above the wo
   // The hint's name works.
   symlinkSync(at.secret, join(at.clone, "link.json"));
   const { stderr } = await runHere([...line, join(at.clone, "link.json")], at.env);
-  const [, named = ""] = /To use its target: (\S+)\n/.exec(stderr) ?? [];
+  const [, named = ""] = /Name its target: (\S+)\n/.exec(stderr) ?? [];
   assert.equal((await runHere([...line, named], at.env)).code, 0);
 });
 

@@ -6,7 +6,7 @@ const meanings: readonly (readonly [code: number, meaning: string])[] = [
   [1, "failed"],
   [2, "wrong usage"],
   [3, "network, service, lock or shared store unavailable; the session is unchanged: try again"],
-  [4, "not authenticated, or the session has expired or was revoked"],
+  [4, "not authenticated, or the session has ended"],
   [5, "the user, the issuer or the service denied access"],
   [6, "timed out"],
   [130, "interrupted"],

@@ -11,7 +11,7 @@ export function securityClaims({ command, variable }: Identity): readonly Claim[
   return [
     {
       id: "callback-exact",
-      text: "Only a GET with the exact path, a loopback Host and the 256-bit state completes a login (RFC 9700 §4.7).",
+      text: "The callback accepts only a GET with the exact path, a loopback Host and the 256-bit state (RFC 9700 §4.7). A pasted URL needs this state, too.",
     },
     {
       id: "callback-owner",

@@ -67,7 +67,7 @@ test("--profile keeps accounts side by side, and the first one stays the active 
   const second = await here("auth login --profile work", { FAKE_SAAS_USER: "bob" });
   assert.ok(
     second.stderr.endsWith(
-      '\n"default" stays the active profile.\nhint: To use "work": spec-kitty auth switch work, or --profile work\n',
+      '\n"default" stays the active profile.\nhint: To use "work", run spec-kitty auth switch work, or pass --profile work\n',
     ),
     second.stderr,
   );

@@ -209,7 +209,7 @@ export const command: Command = defineCommand({
       out.hint(
         isShared
           ? `To use "${to.name}", pass --profile ${to.name}, or set the option login`
-          : hint`To use "${to.name}": ${{ command: "auth switch", options: [to.name] }}, or --profile ${to.name}`,
+          : hint`To use "${to.name}", run ${{ command: "auth switch", options: [to.name] }}, or pass --profile ${to.name}`,
       );
     }
   },
