@@ -7,9 +7,10 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
-import { install, prepare, root } from "./setup.js";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** What `auth token` with a good token loads with `import()`; what these import is with them. */
 const hot = ["cli/main", "cli/commands/auth/token", "app/create-app", "auth/secure-storage/machine-key"];
@@ -38,12 +39,9 @@ const warmUp = (file) => `
       if (!text.includes("nobody's")) throw new Error(text);
     })();`;
 
-prepare();
 const tools = join(root, "test", "tools");
 const runtimes = join(root, "test", "peers", "runtimes");
-install(tools);
 const isNewEnough = Number.parseInt(process.versions.node, 10) >= 26;
-if (!isNewEnough) install(runtimes);
 const node = isNewEnough ? process.execPath : join(runtimes, "node_modules/node-26/bin/node");
 
 const folder = resolve(process.argv[2] ?? join(root, "build"));

@@ -4,15 +4,16 @@
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { prepare, root } from "./setup.js";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 const { folder = join(root, "build"), ...platform } = parseArgs({
   options: { os: { type: "string" }, cpu: { type: "string" }, libc: { type: "string" }, folder: { type: "string" } },
 }).values;
 
-prepare();
 const scratch = mkdtempSync(join(tmpdir(), "spec-kitty-offline-"));
 try {
   for (const name of ["package.json", "package-lock.json"]) cpSync(join(root, name), join(scratch, name));

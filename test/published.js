@@ -2,12 +2,11 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { install, prepare, root } from "./setup.js";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const tools = join(root, "test", "tools");
-prepare();
-install(tools);
 const scratch = mkdtempSync(join(tmpdir(), "packed-"));
 execFileSync("npm", ["pack", "--pack-destination", scratch], { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
 const tarball = join(scratch, readdirSync(scratch)[0]);

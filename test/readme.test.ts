@@ -17,7 +17,7 @@ import { anchorOf } from "./docs/markdown.ts";
 import { pictureFile, record, screens } from "./docs/screens.ts";
 import { rowsOf, textOf } from "./docs/terminal-picture.ts";
 import { approveDevice } from "./fake-saas/user.ts";
-import { bin, preload, withoutWaits, type CommandEnvironment, type CommandResult } from "./helpers/command.ts";
+import { bin, withoutWaits, type CommandEnvironment, type CommandResult } from "./helpers/command.ts";
 import { scene } from "./helpers/scene.ts";
 import { filesIn } from "./helpers/import-graph.ts";
 import { signIn } from "./helpers/stored-session.ts";
@@ -107,10 +107,7 @@ async function stage(
   const programs = join(it.folder, "bin");
   mkdirSync(work);
   mkdirSync(programs);
-  writeFileSync(
-    join(programs, "spec-kitty"),
-    `#!/bin/sh\nexec '${process.execPath}' --require '${preload}' '${bin}' "$@"\n`,
-  );
+  writeFileSync(join(programs, "spec-kitty"), `#!/bin/sh\nexec '${process.execPath}' '${bin}' "$@"\n`);
   chmodSync(join(programs, "spec-kitty"), 0o755);
   const env = { ...it.env, PATH: `${programs}:${it.env["PATH"]}` };
   return { ...it, work, shell: (script) => run(t, "bash", ["-euc", script], env, work) };
@@ -288,7 +285,7 @@ test("every program in the README and its pages compiles against the package's o
     const { code, stdout, stderr } = await run(
       t,
       process.execPath,
-      ["--require", preload, join(folder, "out", `program-${index}.js`)],
+      [join(folder, "out", `program-${index}.js`)],
       env,
       folder,
     );
@@ -310,13 +307,7 @@ test("the README's two tools run as they stand, but for the URLs and the client:
     ACME_STORAGE: "file",
   };
   const start = (source: string, name: string, ...args: string[]): Promise<CommandResult> =>
-    run(
-      t,
-      process.execPath,
-      ["--require", preload, writeTool(source, folder, name, { url: saas.url }), ...args],
-      machine,
-      folder,
-    );
+    run(t, process.execPath, [writeTool(source, folder, name, { url: saas.url }), ...args], machine, folder);
   const login = await start(commands, "commands.mjs", "auth", "login");
   assert.match(login.stdout, /^✓ Logged in as alice@example\.com/, login.stderr);
   assert.equal((await start(commands, "commands.mjs", "auth", "logout")).code, 0);
@@ -334,8 +325,7 @@ test("the sync script of the documents queues without a network, and sends when 
   symlinkSync(root, join(folder, "node_modules", "spec-kitty"), "junction");
   // There are no types in it to strip.
   writeFileSync(join(folder, "sync.mjs"), script);
-  const start = (): Promise<CommandResult> =>
-    run(t, process.execPath, ["--require", preload, join(folder, "sync.mjs")], env, folder);
+  const start = (): Promise<CommandResult> => run(t, process.execPath, [join(folder, "sync.mjs")], env, folder);
   await signIn(saas, env);
   await saas.stop();
   const offline = await start();

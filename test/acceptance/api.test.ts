@@ -5,7 +5,7 @@ import { openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { devNull } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { bin, preload, runCommand, startCommand } from "../helpers/command.ts";
+import { bin, runCommand, startCommand } from "../helpers/command.ts";
 import { loggedInScene } from "../helpers/queue.ts";
 import { echo, hurried, rawService, scene, type Echo } from "../helpers/scene.ts";
 import { storedSession } from "../helpers/stored-session.ts";
@@ -57,7 +57,7 @@ test("a binary body is sent and received byte for byte", async (t) => {
     saas.faults.next(echo, { body: bytes });
     const child = spawn(
       process.execPath,
-      ["--require", preload, bin, "api", "PUT", echo, "-d", data, "-H", "Content-Type: application/octet-stream"],
+      [bin, "api", "PUT", echo, "-d", data, "-H", "Content-Type: application/octet-stream"],
       { env, stdio: [input, openSync(received, "w"), "ignore"] },
     );
     assert.deepEqual(await once(child, "close"), [0, null]);

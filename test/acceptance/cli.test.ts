@@ -9,7 +9,6 @@ import type { Fault } from "../fake-saas/faults.ts";
 import {
   bin,
   commandEnvironment,
-  preload,
   runCommand,
   scratchFolder,
   startCommand,
@@ -71,7 +70,7 @@ test("a reader of stdout that stops early is not a failure", async (t) => {
 
 test("a closed stderr does not end the work", async (t) => {
   const { env } = await scene(t);
-  const child = spawn(process.execPath, ["--require", preload, bin, "auth", "login"], {
+  const child = spawn(process.execPath, [bin, "auth", "login"], {
     env,
     stdio: ["ignore", "pipe", "pipe"],
   });

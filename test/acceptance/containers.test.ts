@@ -14,7 +14,6 @@ import { fileURLToPath } from "node:url";
 import { systemClock, type Clock } from "../../src/platform/clock.ts";
 import { acquireProcessLock, inspectProcessLock } from "../../src/platform/process-lock/process-lock.ts";
 import {
-  preload,
   startCommand,
   typescript,
   withoutWaits,
@@ -163,7 +162,7 @@ function commandBy(
   script: string,
   nodeArgs: readonly string[] = [],
 ): RunningCommand {
-  const node = [process.execPath, "--require", preload];
+  const node = [process.execPath];
   const runtime = [program, ...more, "sh", "-c", `${script} && exec "$@"`, "sh", ...node] as const;
   return startCommand(t, args.split(" "), env, { runtime: [...runtime], nodeArgs });
 }

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { qrCode, renderQrCode } from "../../src/cli/login/qr-code.ts";
 import { approveDevice } from "../fake-saas/user.ts";
-import { bin, preload, startCommand } from "../helpers/command.ts";
+import { bin, startCommand } from "../helpers/command.ts";
 import { scene } from "../helpers/scene.ts";
 import { storedSession } from "../helpers/stored-session.ts";
 import { noTmux, startOnScreen } from "../helpers/tmux.ts";
 
-const headless = [process.execPath, "--require", preload, bin, "auth", "login", "--headless"];
+const headless = [process.execPath, bin, "auth", "login", "--headless"];
 const userCode = /^ {2}([A-Z]{4}-[A-Z]{4})$/m;
 
 function drawn(address: string): string[] {

@@ -1,5 +1,5 @@
 // Every fault at each moment of each command: no session ends, and exit code and hint are true. The diagnostics have
-// the table. Faults of a real disk are in test/peers/fault-matrix.test.ts.
+// the table. Faults of a real disk are in test/peers/fault-matrix.peer.ts.
 import { faultyFiles, type FileCall } from "../helpers/faulty-files.ts";
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -92,7 +92,6 @@ for (const [flags, message, hint, skip] of [
   test(`a refresh under ${flags[0]} says which flag is in the way, and is not worth a retry`, { skip }, async (t) => {
     const { saas, env } = await scene(t);
     await storeSession(saas, env, sessionOf(saas));
-    // Without the preloaded file, which changes how WebAssembly is compiled.
     const runtime = [process.execPath, ...flags] as const;
     const { code, stderr } = await runCommand(t, ["auth", "token"], env, { runtime });
     assert.ok(stderr.endsWith(`error: ${message}\nhint: ${hint}\n`), stderr);

@@ -9,7 +9,7 @@ import type { ConsentQuestion } from "../../src/app/login/options.ts";
 import { fakeAuth, type FakeAuthOptions, type FakeService } from "../../src/app/testing.ts";
 import { scratchFolder } from "../helpers/command.ts";
 
-// Together with the MCP SDK itself: test/peers/mcp.test.ts.
+// Together with the MCP SDK itself: test/peers/mcp.peer.ts.
 
 /** Takes any token for reading, and wants a scope of its own for writing. */
 const api: FakeAuthOptions["api"] = ({ url }, { scope }) =>

@@ -58,8 +58,7 @@ const noEnd = { after: (): void => undefined };
 
 const here: Machine = {
   name: process.platform,
-  // Without what tests preload: files are flushed here.
-  start: (args, env, nodeArgs = []) => startCommand(noEnd, args, env, { nodeArgs, runtime: [process.execPath] }),
+  start: (args, env, nodeArgs = []) => startCommand(noEnd, args, env, { nodeArgs }),
   place(service) {
     const folder = mkdtempSync(join(tmpdir(), "spec-kitty-bench-"));
     return { env: commandEnvironment(folder, service), remove: () => rmSync(folder, { recursive: true, force: true }) };

@@ -1,5 +1,5 @@
-// Each example as its author would run it. test/acceptance/package.test.ts runs the command, test/peers/mcp.test.ts the
-// MCP client, test/peers/recipes.test.ts those with a parser of others.
+// Each example as its author would run it. test/acceptance/package.test.ts runs the command, test/peers/mcp.peer.ts the
+// MCP client, test/peers/recipes.peer.ts those with a parser of others.
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";

@@ -13,15 +13,8 @@ import { until } from "./until.ts";
 
 export const bin = fileURLToPath(new URL("../../bin/spec-kitty.js", import.meta.url));
 
-/** Preloaded in a test's processes. */
-export const preload: string = fileURLToPath(new URL("../preload.cjs", import.meta.url));
-
-/** Node's arguments to run TypeScript. */
-export const typescript: readonly string[] = [
-  "--expose-internals",
-  "--import",
-  new URL("../typescript.js", import.meta.url).href,
-];
+/** Node's arguments to run TypeScript, wherever the process starts. */
+export const typescript: readonly string[] = ["--import", import.meta.resolve("tsx")];
 
 export interface CommandResult {
   code: number | null;
@@ -130,7 +123,7 @@ export function startCommand(
   env: CommandEnvironment,
   options: CommandOptions = {},
 ): RunningCommand {
-  const [runtime, ...runtimeArgs] = options.runtime ?? [process.execPath, "--require", preload];
+  const [runtime, ...runtimeArgs] = options.runtime ?? [process.execPath];
   const child = spawn(runtime, [...runtimeArgs, ...(options.nodeArgs ?? []), options.program ?? bin, ...args], {
     env,
     cwd: options.cwd,

@@ -266,7 +266,7 @@ export const programs: readonly Program[] = [
   },
 ];
 
-/** Types are checked by test/readme.test.ts and test/peers/types.test.ts. */
+/** Types are checked by test/readme.test.ts and test/peers/types.peer.ts. */
 function withoutTypes(text: string, type: "module" | "commonjs"): string {
   const folder = mkdtempSync(join(tmpdir(), "program-"));
   writeFileSync(join(folder, "package.json"), JSON.stringify({ type }));

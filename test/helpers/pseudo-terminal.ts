@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import type { TestContext } from "node:test";
 import { until } from "./until.ts";
-import { bin, preload, type CommandEnvironment, type RunningCommand } from "./command.ts";
+import { bin, type CommandEnvironment, type RunningCommand } from "./command.ts";
 
 /**
  * Why no test can have a terminal, for `skip`; false if it can. util-linux is on every Linux; other `script` programs
@@ -25,9 +25,7 @@ export function startOnTerminal(
   /** Started by a script that continues afterwards. */
   inScript: boolean = false,
 ): CommandOnTerminal {
-  const quoted = [process.execPath, "--require", preload, program, ...args]
-    .map((word) => `'${word.replaceAll("'", `'\\''`)}'`)
-    .join(" ");
+  const quoted = [process.execPath, program, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
   const child = spawn("script", ["-qefc", inScript ? `${quoted}; exit $?` : `exec ${quoted}`, "/dev/null"], {
     env: { ...env, SHELL: "/bin/sh", TERM: "xterm" },
     stdio: ["pipe", "pipe", "pipe"],

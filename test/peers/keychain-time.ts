@@ -1,5 +1,5 @@
 // The time of `auth token` with the key in gnome-keyring and with the encrypted file. Needs the packages of
-// keychain.test.ts.
+// keychain.peer.ts.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

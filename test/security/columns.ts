@@ -2,7 +2,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { cpSync, linkSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { startWindows } from "../helpers/windows.ts";
 import { startAccount } from "./account.ts";
 import { notingBrowser, type Casting } from "./stage.ts";
@@ -32,7 +32,7 @@ export async function allColumns(after: (end: () => void) => void): Promise<Colu
   const [user, other] = [await addUser("user", after), await addUser("other", after)];
   const place = copied(after);
   const script = join(place, "test", "security", "run.ts");
-  const compiled = ["--import", join(place, "test", "typescript.js")];
+  const compiled = ["--import", pathToFileURL(join(place, "node_modules", "tsx", "dist", "loader.mjs")).href];
   const casting: Casting = { other: other.account };
   const asUser = (runtime: readonly [string, ...string[]], args: readonly string[] = []) =>
     runColumn([...runtime, ...args, script, JSON.stringify({ ...casting, runtime })], user);
@@ -104,8 +104,7 @@ function copied(after: (end: () => void) => void): string {
   const place = mkdtempSync(join(tmpdir(), "spec-kitty-security-"));
   after(() => rmSync(place, { recursive: true, force: true }));
   const isOurs = (path: string): boolean => !/[/\\](peers|tools)$/.test(path);
-  const cache = join("node_modules", ".cache", "spec-kitty");
-  for (const part of ["bin", "dist", "src", "test", "package.json", cache])
+  for (const part of ["bin", "dist", "src", "test", "package.json", "node_modules"])
     cpSync(join(root, part), join(place, part), { recursive: true, filter: isOurs });
   const runtimes = join(root, "test", "peers", "runtimes", "node_modules");
   const programs = {

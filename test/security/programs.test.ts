@@ -1,5 +1,5 @@
 // Programs that a cloned directory puts where the system looks for a bare name. For Windows:
-// test/peers/windows-programs.test.ts.
+// test/peers/windows-programs.peer.ts.
 import assert from "node:assert/strict";
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";

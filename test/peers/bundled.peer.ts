@@ -22,7 +22,6 @@ import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { build as esbuild } from "esbuild";
 import { rollup, type OutputOptions } from "rollup";
-import { install } from "../setup.js";
 import { command } from "./command.ts";
 import { startSession } from "./session.ts";
 
@@ -73,7 +72,8 @@ before(async () => {
   writeFileSync(input, source);
   const manifest = { name: "program", version: "1.0.0", "@parcel/resolver-default": { packageExports: true } };
   writeFileSync(join(scratch, "build", "package.json"), JSON.stringify(manifest));
-  install(bundlers);
+  const quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+  execFileSync("npm", ["ci", ...quiet], { cwd: bundlers, shell: process.platform === "win32" });
   const others = ["webpack esm", "webpack cjs", "vite esm", "tsdown esm", "tsdown cjs", "parcel cjs"];
   for (const bundler of others) outputOf(bundler, bundler.endsWith("esm") ? "esm" : "cjs");
   execFileSync(process.execPath, [join(bundlers, "bundle.js"), input, scratch], {

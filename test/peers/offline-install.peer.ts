@@ -7,7 +7,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { prepare } from "../setup.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const enter = ["--user", "--map-root-user", "--net"];
@@ -17,7 +16,6 @@ const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
 let scratch = "";
 before(() => {
   scratch = mkdtempSync(join(tmpdir(), "spec-kitty-offline-"));
-  prepare();
 });
 after(() => rmSync(scratch, { recursive: true, force: true }));
 

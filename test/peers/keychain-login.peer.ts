@@ -1,4 +1,4 @@
-// Logins with the key in a real Secret Service, through the real command. Needs the packages of keychain.test.ts, and a
+// Logins with the key in a real Secret Service, through the real command. Needs the packages of keychain.peer.ts, and a
 // build.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
