@@ -21,6 +21,11 @@ export type RunningAgent = JsonOutput["auth agent"] & {
 
 /** Until the test ends. */
 export async function lend(t: TestContext, { env }: Pick<Scene, "env">, ...options: string[]): Promise<RunningAgent> {
+  // Before the command is killed, so that it removes its socket.
+  t.after(async () => {
+    running.child.kill("SIGINT");
+    await running.ended;
+  });
   const running = startCommand(t, ["auth", "agent", "--json", ...options], env);
   await running.shows(/^Lending/m);
   const output = JSON.parse(running.stdout()) as JsonOutput["auth agent"];

@@ -1,4 +1,4 @@
-// The runner loads this before every test file: `src/` takes functions of `node:fs` when loaded.
+// Must be the first import of a test: `src/` takes functions of `node:fs` when loaded.
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { sep } from "node:path";

@@ -1,7 +1,7 @@
 // The programs of README, EMBEDDING and their pages, in every state of their users.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -269,12 +269,16 @@ export const programs: readonly Program[] = [
 /** Types are checked by test/readme.test.ts and test/peers/types.peer.ts. */
 function withoutTypes(text: string, type: "module" | "commonjs"): string {
   const folder = mkdtempSync(join(tmpdir(), "program-"));
-  writeFileSync(join(folder, "package.json"), JSON.stringify({ type }));
-  writeFileSync(join(folder, "program.ts"), text);
-  const compilerOptions = { module: "node16", target: "es2022", noCheck: true, types: [], outDir: "out" };
-  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["program.ts"] }));
-  execFileSync(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", folder]);
-  return readFileSync(join(folder, "out", "program.js"), "utf8");
+  try {
+    writeFileSync(join(folder, "package.json"), JSON.stringify({ type }));
+    writeFileSync(join(folder, "program.ts"), text);
+    const compilerOptions = { module: "node16", target: "es2022", noCheck: true, types: [], outDir: "out" };
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["program.ts"] }));
+    execFileSync(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", folder]);
+    return readFileSync(join(folder, "out", "program.js"), "utf8");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 /** As JavaScript, with its file extension. */

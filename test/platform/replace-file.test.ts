@@ -61,6 +61,10 @@ function doneTo(t: TestContext, folder: string): string[] {
     done.push(`flush ${names.get(fd)}`);
     flush(fd);
   });
+  replaced(t, fs, "fsync", (flush) => (fd: number, then: fs.NoParamCallback) => {
+    done.push(`flush ${names.get(fd)}`);
+    flush(fd, then);
+  });
   replaced(
     t,
     fs,

@@ -16,7 +16,9 @@ export interface Account {
 export function accountAt(address: string): Account {
   return {
     async run(work, input) {
-      const { error, value } = JSON.parse(await post(address, JSON.stringify({ work: String(work), input })));
+      // tsx has every nested function named by a helper, which is not there.
+      const text = `((__name) => ${work})((named) => named)`;
+      const { error, value } = JSON.parse(await post(address, JSON.stringify({ work: text, input })));
       if (error !== undefined) throw new Error(`as another user: ${error}`);
       return value;
     },

@@ -2,9 +2,8 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { hintText, shellWord } from "../../src/base/hint.ts";
 import { ownIdentity } from "../../src/base/identity.ts";
 import { scratchFolder } from "../helpers/command.ts";
@@ -42,7 +41,7 @@ function assertWords(said: string, expected: readonly string[], pwned: string): 
 }
 
 /** fish makes directories in the home. */
-const env = { ...process.env, HOME: tmpdir() };
+const env = { ...process.env, HOME: scratchFolder({ after }) };
 
 for (const shell of ["sh", "dash", "bash", "zsh", "fish", "ksh", "busybox"]) {
   const isThere = spawnSync(shell, ["--help"], { stdio: "ignore", env }).error === undefined;

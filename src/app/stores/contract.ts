@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
+import { after, test, type TestContext } from "node:test";
 import type { SharedStore } from "../../auth/sessions/shared-store.ts";
 import { createIdentity } from "../../base/identity.ts";
 import { systemClock } from "../../platform/clock.ts";
@@ -14,6 +15,7 @@ import type { FakeService } from "../testing/types.ts";
 /** Remembered outside of the user's directories. */
 const state = join(tmpdir(), `contract-${randomUUID()}`);
 const machine = { XDG_STATE_HOME: state, LOCALAPPDATA: state };
+after(() => rmSync(state, { recursive: true, force: true }));
 
 /** Longer than any case takes on a busy machine, in milliseconds. */
 const limitMs = 60_000;
