@@ -3,77 +3,10 @@ import type { LoginOptions } from "./login/options.ts";
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
 import { challengedResource, wellKnownResource } from "../auth/oauth/protected-resource.ts";
 import { challengesOf } from "../auth/oauth/www-authenticate.ts";
-import { boundToken } from "../auth/sessions/session.ts";
 import { isAuthError } from "../base/errors.ts";
 import type * as runtime from "../base/runtime-types.ts";
 import { targetOf } from "../http/token-target.ts";
 import { systemClock } from "../platform/clock.ts";
-
-/** A client of google-auth-library that puts a token into requests. */
-export interface GoogleHeaders {
-  /** The headers of a request to a URL; empty when that is not on the service. */
-  getRequestHeaders(url?: string | runtime.URL): Promise<RequestHeaders>;
-}
-
-/** The headers of a request, a `Headers` of the runtime. */
-export interface RequestHeaders extends Iterable<[name: string, value: string]> {
-  get(name: string): string | null;
-}
-
-/**
- * The login for clients of google-auth-library: `Object.assign(new PassThroughClient(), googleHeaders(auth))`.
- *
- * @param auth - see {@link Auth}
- * @throws AuthError `configuration_invalid` from the returned function, for a token bound to a key
- */
-export function googleHeaders(auth: Auth): GoogleHeaders {
-  return {
-    async getRequestHeaders(url) {
-      if (url !== undefined && !targetOf(url, await auth.service()).isService) return new Headers();
-      return new Headers({ authorization: `Bearer ${await unboundToken(auth)}` });
-    },
-  };
-}
-
-/** What Octokit makes of an `authStrategy`. */
-export interface OctokitAuthentication {
-  (): Promise<{ type: "token"; tokenType: "oauth"; token: string }>;
-  hook(request: OctokitRequest, route: unknown, parameters?: unknown): Promise<unknown>;
-}
-
-/** Octokit's `request`, as far as a strategy needs it. */
-export interface OctokitRequest {
-  (options: never): unknown;
-  endpoint: { merge(...options: never[]): object };
-}
-
-/**
- * The login as an `authStrategy` of Octokit: every request goes through `auth.fetch`, and throws what that throws.
- *
- * @param auth - its service is Octokit's `baseUrl`
- */
-export function octokitStrategy(auth: Auth): () => OctokitAuthentication {
-  const authenticate = async (): ReturnType<OctokitAuthentication> => ({
-    type: "token",
-    tokenType: "oauth",
-    token: await unboundToken(auth),
-  });
-  const hook: OctokitAuthentication["hook"] = async (request, route, parameters) => {
-    const endpoint: { request?: object } = request.endpoint.merge(route as never, parameters as never);
-    let failure: unknown;
-    const fetch: AuthorizedFetch = (input, init) =>
-      auth.fetch(input, init).catch((error: unknown) => {
-        throw (failure = error);
-      });
-    try {
-      return await request({ ...endpoint, request: { ...endpoint.request, fetch } } as never);
-    } catch (error) {
-      // Octokit's own error would make it retry.
-      throw failure ?? error;
-    }
-  };
-  return () => Object.assign(authenticate, { hook });
-}
 
 /**
  * The login as the `fetch` of the MCP SDK. Its own `authProvider` refreshes in each process by itself, and a server
@@ -150,10 +83,4 @@ function missingScopeOf({ status, headers }: runtime.Response): string | undefin
     ({ parameters }) => parameters.get("error") === "insufficient_scope",
   );
   return challenge?.parameters.get("scope");
-}
-
-async function unboundToken(auth: Auth): Promise<string> {
-  const { token, tokenType } = await auth.getToken();
-  if (tokenType === "DPoP") throw boundToken();
-  return token;
 }

@@ -8,9 +8,7 @@ import {
   createPipelineRequest,
 } from "@azure/core-rest-pipeline";
 import { Octokit } from "@octokit/core";
-import { retry } from "@octokit/plugin-retry";
 import { GoogleAuth, PassThroughClient } from "google-auth-library";
-import { googleHeaders, octokitStrategy } from "../../src/app/adapters.ts";
 import { createAuth, type Auth } from "../../src/index.ts";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
 import { approve } from "../fake-saas/user.ts";
@@ -49,46 +47,29 @@ test("a client of the Azure SDK takes the login as its credential", async (t) =>
   assert.deepEqual([status, (JSON.parse(bodyAsText ?? "") as { email: string }).email], [200, "alice@example.com"]);
 });
 
-test("a client of google-auth-library sends the login's headers to the service, and to no other URL", async (t) => {
+test("a client of google-auth-library sends its requests with the login's token", async (t) => {
   const { saas, auth } = await loggedIn(t);
-  const google = new GoogleAuth({ authClient: Object.assign(new PassThroughClient(), googleHeaders(auth)) });
-  const headers = await google.getRequestHeaders(`${saas.url}/api/v1/me`);
-  assert.equal(
-    ((await (await fetch(`${saas.url}/api/v1/me`, { headers })).json()) as { email: string }).email,
-    "alice@example.com",
-  );
-  assert.deepEqual([...(await google.getRequestHeaders("https://elsewhere.example/"))], []);
+  const authClient = new PassThroughClient({ transporterOptions: { fetchImplementation: auth.fetch } });
+  const google = new GoogleAuth({ authClient });
+  const me = async (): Promise<string> =>
+    (await google.request<{ email: string }>({ url: `${saas.url}/api/v1/me` })).data.email;
+  assert.equal(await me(), "alice@example.com");
+  saas.accessTokens.clear();
+  assert.equal(await me(), "alice@example.com");
+  assert.equal(saas.counters.refreshes, 1);
   await auth.logout();
-  await assert.rejects(google.getRequestHeaders(`${saas.url}/api/v1/me`), {
-    code: "not_authenticated",
-    hint: "Run: acme auth login",
-  });
+  await assert.rejects(me(), ({ cause }: Error) => (cause as { code?: string }).code === "not_authenticated");
 });
 
-test("Octokit takes the login as its strategy: a token that is refused is replaced within the request", async (t) => {
+test("Octokit sends its requests with the login's token", async (t) => {
   const { saas, auth } = await loggedIn(t);
-  const octokit = new Octokit({ authStrategy: octokitStrategy(auth), baseUrl: saas.url });
+  const octokit = new Octokit({ baseUrl: saas.url, request: { fetch: auth.fetch } });
   const me = async (): Promise<string> => ((await octokit.request("GET /api/v1/me")).data as { email: string }).email;
   assert.equal(await me(), "alice@example.com");
-  const { token } = (await octokit.auth()) as { token: string };
-  saas.accessTokens.delete(token);
+  saas.accessTokens.clear();
   assert.equal(await me(), "alice@example.com");
-  assert.deepEqual(
-    [saas.counters.refreshes, ((await octokit.auth()) as { token: string }).token === token],
-    [1, false],
-  );
-});
-
-test("Octokit's requests end with the error of the login, at once, where it would try again for 14 seconds", async (t) => {
-  const { saas, auth } = await loggedIn(t);
-  const Retrying = Octokit.plugin(retry);
-  const octokit = new Retrying({ authStrategy: octokitStrategy(auth), baseUrl: saas.url });
-  for (const id of saas.sessions.keys()) saas.revoke(id);
-  const sent = saas.requests.length;
-  await assert.rejects(octokit.request("GET /api/v1/me"), { code: "session_ended", hint: /acme auth login$/ });
-  await assert.rejects(octokit.request("GET /api/v1/me"), { code: "not_authenticated", hint: "Run: acme auth login" });
-  assert.equal(saas.requests.length, sent + 1);
-  // Octokit still handles the service's response.
-  await auth.login({ flow: "browser", open: false, onAddress: ({ url }) => void approve(url) });
+  assert.equal(saas.counters.refreshes, 1);
   await assert.rejects(octokit.request("GET /nowhere"), { name: "HttpError", status: 404 });
+  await auth.logout();
+  await assert.rejects(me(), ({ cause }: Error) => (cause as { code?: string }).code === "not_authenticated");
 });
