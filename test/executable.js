@@ -32,7 +32,7 @@ const warmUp = (file) => `
       await createCommand({ name: "spec-kitty", version: "0", issuer: undefined }).run(["--version"], streams);
       const app = createApp();
       const { command, values, positionals } = await dispatch(["auth", "token"], app.identity);
-      const out = createOutput({ ...streams, platform: process.platform }, String);
+      const out = createOutput(streams, String);
       await command.run({ app, out, signal: new AbortController().signal }, values, positionals);
       kept.session = await app.tokens().getSession();
       new Uint8Array(Buffer.from("-").buffer).fill(0);

@@ -166,7 +166,7 @@ function outputOf(
   env: Environment,
   words: (hint: Hint) => string,
 ): Output {
-  return createOutput({ stdout, stderr, env, platform: process.platform }, words);
+  return createOutput({ stdout, stderr, env }, words);
 }
 
 function readable(input: NonNullable<CommandStreams["stdin"]>): Readable & { readonly isTTY?: boolean } {

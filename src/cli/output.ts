@@ -45,29 +45,18 @@ export interface Output {
   progress(text: string): void;
   /** A URL to open, on its own line: a link if the terminal supports it, so that a wrapped one can be clicked. */
   address(url: string): void;
-  /** Our own drawing for {@link Output.screen}, escape sequences included: never foreign text. */
-  draw(picture: string): void;
   question(text: string): string;
   /** Of stdout; `Infinity` if it is no terminal. */
   readonly columns: number;
   words(text: Text): string;
-  /** Of stderr, if a drawing is possible there. */
-  readonly screen: Screen | undefined;
   readonly isAnswerShown: boolean;
   readonly hasAnswered: boolean;
-}
-
-export interface Screen {
-  readonly columns: number;
-  readonly rows: number;
-  readonly color: boolean;
 }
 
 interface OutputStreams {
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
   readonly env: Environment;
-  readonly platform: NodeJS.Platform;
 }
 
 const green = 32;
@@ -79,10 +68,7 @@ type Mark = "✓" | "·" | "!" | "✗";
 const markColors: Readonly<Record<Mark, number>> = { "✓": green, "·": dim, "!": yellow, "✗": red };
 
 /** `hintWords`: the one place that knows the tool's name and the shell. */
-export function createOutput(
-  { stdout, stderr, env, platform }: OutputStreams,
-  hintWords: (hint: Hint) => string,
-): Output {
+export function createOutput({ stdout, stderr, env }: OutputStreams, hintWords: (hint: Hint) => string): Output {
   const words = (text: Text): string => (typeof text === "string" ? text : hintWords(text));
   const canColor = (stream: OutputStream): boolean => {
     const forced = env["FORCE_COLOR"];
@@ -165,18 +151,9 @@ export function createOutput(
         `\n  ${isScreen && hasLinks(env) ? `\u001b]8;;${text}\u001b\\${text}\u001b]8;;\u001b\\` : text}\n\n`,
       );
     },
-    draw: (picture) => write(stderr, picture),
     words,
     question: (text) => fit(stderr, printable(text)).replaceAll(noBreak, " "),
     columns: (stdout.isTTY && stdout.columns) || Infinity,
-    // Block characters are noise without a UTF-8 locale; macOS and Windows have it unsaid.
-    screen:
-      isScreen &&
-      (platform === "darwin" ||
-        platform === "win32" ||
-        /utf-?8/i.test(env["LC_ALL"] || env["LC_CTYPE"] || env["LANG"] || ""))
-        ? { columns: stderr.columns ?? 80, rows: stderr.rows ?? 24, color: canColor(stderr) }
-        : undefined,
     isAnswerShown: stdout.isTTY === true,
     get hasAnswered() {
       return answered !== "not";

@@ -6,7 +6,7 @@ import { createOutput, type Output } from "../../src/cli/output.ts";
 function written(isTTY: boolean, env: Record<string, string>, say: (out: Output) => void): string {
   let text = "";
   const stream = { isTTY, write: (piece: string | Uint8Array) => (text += piece) };
-  say(createOutput({ stdout: stream, stderr: stream, env, platform: "linux" }, () => ""));
+  say(createOutput({ stdout: stream, stderr: stream, env }, () => ""));
   return text;
 }
 

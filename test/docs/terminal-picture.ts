@@ -21,7 +21,6 @@ export function drawScreen(lines: readonly string[], title: string): string {
     const text = textOf(line);
     const length = text.length;
     if (length === 0) return [];
-    if (/^[█▀▄ ]+$/.test(text)) return [blocks(text, margin + index * lineHeight)];
     return [
       `<text x="${margin}" y="${margin + index * lineHeight + fontSize}" textLength="${round(length * charWidth)}">${colored(line)}</text>`,
     ];
@@ -41,24 +40,6 @@ export function drawScreen(lines: readonly string[], title: string): string {
 ${rows.join("\n")}
 </svg>
 `;
-}
-
-/** A row of a QR code, whose blocks no font would join. */
-function blocks(text: string, top: number): string {
-  const parts = [...text].flatMap((block, column) => {
-    const [start, height] =
-      block === "█"
-        ? [0, lineHeight]
-        : block === "▀"
-          ? [0, lineHeight / 2]
-          : block === "▄"
-            ? [lineHeight / 2, lineHeight / 2]
-            : [0, 0];
-    return height === 0
-      ? []
-      : [`M${round(margin + column * charWidth)} ${top + start}h${charWidth}v${height}h-${charWidth}z`];
-  });
-  return `<path d="${parts.join("")}"/>`;
 }
 
 /** The text of a row, what is coloured in elements of its own. */

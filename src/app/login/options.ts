@@ -35,7 +35,7 @@ export interface LoginCode {
   /** If it is not at the issuer, show both hosts. */
   readonly verificationUri: string;
   readonly issuer: string;
-  /** With the code, for a QR code. */
+  /** The URL of the page with the code in it, if the issuer gives one. */
   readonly verificationUriComplete: string | undefined;
   readonly expiresAt: number;
 }

@@ -1,11 +1,8 @@
 import type { ConsentQuestion, LoginOptions } from "../../app/login/options.ts";
-import { isConfidential } from "../../base/address.ts";
 import { duration } from "../../base/duration.ts";
 import { oneLine } from "../../base/text.ts";
 import type { Context } from "../command.ts";
-import type { Screen } from "../output.ts";
 import { yesOrNo } from "../yes-or-no.ts";
-import { qrCode, renderQrCode } from "./qr-code.ts";
 
 /** Asks on the terminal, if any, for what was not `granted` beforehand. */
 export function askedConsent(
@@ -77,10 +74,10 @@ export async function browserScreen(
 }
 
 /**
- * The code is shown even with its QR code: the page asks the user to compare it, which is how victims notice another
- * person's URL (RFC 8628 §5.4).
+ * The code is shown even with the URL that contains it: the page asks the user to compare it, which is how victims notice
+ * another person's URL (RFC 8628 §5.4).
  */
-export function deviceScreen({ out }: Context, withQr: boolean): Pick<LoginOptions, "onCode" | "onWaiting"> {
+export function deviceScreen({ out }: Context): Pick<LoginOptions, "onCode" | "onWaiting"> {
   return {
     onCode({ issuer, verificationUri, verificationUriComplete, userCode }) {
       const page = new URL(verificationUri);
@@ -89,13 +86,14 @@ export function deviceScreen({ out }: Context, withQr: boolean): Pick<LoginOptio
         page.origin === new URL(issuer).origin
           ? ""
           : `The login is at ${oneLine(issuer)}, and its page is at ${page.host}.`;
-      const text = `Open this URL in a browser, on any device:\n\n  ${oneLine(verificationUri)}\n\nand enter this code:\n\n  ${inChunks(oneLine(userCode))}\n${foreign && `\n${foreign}`}`;
-      out.say(text);
-      // Nobody can read a QR code: it must lead to the shown page, or it is not drawn.
-      const isSamePage =
-        verificationUriComplete !== undefined && new URL(verificationUriComplete).origin === page.origin;
-      const picture = withQr && out.screen && isSamePage ? drawn(verificationUriComplete, out.screen, text) : undefined;
-      if (picture) out.draw(picture);
+      // A URL on another host could be taken for the page that was just named.
+      const complete =
+        verificationUriComplete !== undefined && new URL(verificationUriComplete).origin === page.origin
+          ? `\nThis URL contains the code already:\n\n  ${oneLine(verificationUriComplete)}\n`
+          : "";
+      out.say(
+        `Open this URL in a browser, on any device:\n\n  ${oneLine(verificationUri)}\n\nand enter this code:\n\n  ${inChunks(oneLine(userCode))}\n${complete}${foreign && `\n${foreign}`}`,
+      );
     },
     onWaiting: (leftMs) => out.progress(`Waiting for approval, ${duration(leftMs)} left. Press Ctrl-C to cancel.`),
   };
@@ -105,13 +103,4 @@ export function deviceScreen({ out }: Context, withQr: boolean): Pick<LoginOptio
 function inChunks(code: string): string {
   const size = /^[a-z\d]{8,10}$/i.test(code) ? { 8: 4, 9: 3, 10: 5 }[code.length] : undefined;
   return size === undefined ? code : (code.match(new RegExp(`.{${size}}`, "g")) ?? []).join("-");
-}
-
-/** Undefined when the QR code would push the text `above` off the screen, and for a URL that is unsafe on a phone. */
-function drawn(address: string, screen: Screen, above: string): string | undefined {
-  if (!isConfidential(new URL(address))) return undefined;
-  const modules = qrCode(address);
-  const picture = modules && renderQrCode(modules, screen);
-  const rows = above.split("\n").reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / screen.columns)), 0);
-  return picture && picture.split("\n").length + rows <= screen.rows ? picture : undefined;
 }

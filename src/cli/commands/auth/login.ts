@@ -105,7 +105,6 @@ export const command: Command = defineCommand({
       isAdvanced: true,
       help: "redirect path, as registered at the issuer",
     },
-    "no-qr": { isAdvanced: true, help: "do not draw a QR code" },
     ...profileOption,
     ...jsonOption,
   },
@@ -174,7 +173,7 @@ export const command: Command = defineCommand({
         const { login, opens, reason } = planned;
         if (login === "device") {
           if (!values.headless) out.say(`Logging in with a code, because ${reason}.`);
-          return deviceScreen(context, !values["no-qr"]);
+          return deviceScreen(context);
         }
         if (!opens && args.open) out.say(`Logging in with a browser elsewhere, because ${reason}.`);
         return browserScreen(context, { opens, isFirst: to.known === undefined });
