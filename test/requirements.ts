@@ -2,7 +2,7 @@
 import { filesIn, textOf } from "./helpers/import-graph.ts";
 
 const requirements = [...textOf("test/REQUIREMENTS.md").matchAll(/^\| ([A-Z]+-\d{3}) \| (.*) \|$/gm)];
-const titles = filesIn("test", /\.test\.ts$/).flatMap((path) =>
+const titles = filesIn("test", /\.(test|peer)\.ts$/).flatMap((path) =>
   [...textOf(path).matchAll(/\b(?:test|it)\(\s*(["'`])((?:[A-Z]+-\d{3}[, ]+)+)(.*?)\1/g)].map(
     ([, , numbers = "", title = ""]) => ({
       numbers: numbers.match(/[A-Z]+-\d{3}/g) ?? [],
