@@ -61,38 +61,6 @@ export interface JsonOutput {
       readonly refreshedBy?: string;
     };
   };
-  readonly "auth login --explain": {
-    readonly login: "browser" | "device";
-    readonly reason: string;
-    /** The first that does not say `either` decides. */
-    readonly signals: readonly {
-      readonly name: string;
-      readonly value: string;
-      readonly meaning: string;
-      readonly login: "browser" | "device" | "either";
-    }[];
-    /** Whether a browser is opened here. */
-    readonly opens: boolean;
-    readonly profile: string;
-    readonly profileSource: string;
-    /** Whether the login creates the profile. */
-    readonly isNew: boolean;
-    /** True: nothing would be done. */
-    readonly isLoggedIn: boolean;
-    readonly service: string;
-    readonly issuer: string;
-    /** Absent if the login registers one. */
-    readonly clientId?: string;
-    /** Empty: the issuer's choice. */
-    readonly scope: string;
-    readonly resource?: string;
-    readonly tokenType: "Bearer" | "DPoP";
-    /** `PORT`: chosen when the login begins. */
-    readonly redirectUri?: string;
-    readonly endpoints: { readonly login: string; readonly token: string; readonly registration?: string };
-    /** Absent if the program keeps the session. */
-    readonly storage?: JsonOutput["auth status"]["storage"]["kind"];
-  };
   /** The sessions are removed here in each case. */
   readonly "auth logout": {
     readonly loggedOut: readonly {

@@ -75,25 +75,6 @@ const scope: Members<JsonOutput["sync status"]["scopes"][number]> = {
   artifacts: "always",
   givenUp: "always",
 };
-const explanation: Members<JsonOutput["auth login --explain"]> = {
-  login: "always",
-  reason: "always",
-  signals: "always",
-  opens: "always",
-  profile: "always",
-  profileSource: "always",
-  isNew: "always",
-  isLoggedIn: "always",
-  service: "always",
-  issuer: "always",
-  clientId: "maybe",
-  scope: "always",
-  resource: "maybe",
-  tokenType: "always",
-  redirectUri: "maybe",
-  endpoints: "always",
-  storage: "maybe",
-};
 const credential: Record<string, "always"> = { apiVersion: "always", kind: "always", status: "always" };
 
 /** By command: members, also of lists. */
@@ -240,7 +221,6 @@ test("every command of auth with --json prints what a type of the package descri
   await check("auth setup-git");
   await check("auth logout");
   await check("auth logout", "--all");
-  assertMembers(JSON.parse((await at.here("auth login --explain --json")).stdout), explanation, "auth login --explain");
   assertMembers(
     JSON.parse((await at.here("auth exec-credential", { SPEC_KITTY_ACCESS_TOKEN: token })).stdout),
     credential,

@@ -1,6 +1,6 @@
 import { foreignHost, requireAgreedHost } from "../../auth/flows/agreed-host.ts";
 import type { LoginRequest } from "../../auth/flows/login-request.ts";
-import { chooseKey, wantsFile, type StorageKind } from "../../auth/secure-storage/key-choice.ts";
+import { chooseKey } from "../../auth/secure-storage/key-choice.ts";
 import { addKey } from "../../auth/sessions/local-changes.ts";
 import type { Profile } from "../../auth/sessions/session.ts";
 import { withoutEndSlashes } from "../../base/address.ts";
@@ -55,13 +55,6 @@ export async function agreeToResource(
       hint: hint`If you trust it with all of that, log in again: ${login(undefined, address, "--resource", resource)}`,
     },
   );
-}
-
-/** Undefined where the program keeps the session. A keychain may still be unavailable. */
-export function wantedStorage({ isKept, isLocal, settings, local }: App): StorageKind | undefined {
-  if (!isKept) return "memory";
-  if (!isLocal) return undefined;
-  return wantsFile(settings.storage, local.keys.own()?.way) ? "file" : "keychain";
 }
 
 /** The disk space of a login, in bytes: a few files of a few KiB. */

@@ -15,7 +15,7 @@ export interface ChoiceFacts {
 }
 
 /** Whether to derive the key: by request, else as for what is stored. */
-export function wantsFile(requested: ChoiceFacts["requested"], current: KeyWay | undefined): boolean {
+function wantsFile(requested: ChoiceFacts["requested"], current: KeyWay | undefined): boolean {
   return requested === undefined ? current !== undefined && current.source !== "keychain" : requested.value === "file";
 }
 

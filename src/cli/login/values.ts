@@ -14,7 +14,6 @@ const screenOptions = [
   "timeout",
   "prompt",
   "login-hint",
-  "explain",
 ] as const;
 
 /** @throws AuthError `usage_invalid` for an option that `--with-token` would ignore */

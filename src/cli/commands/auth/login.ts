@@ -1,6 +1,6 @@
 import { loginArguments } from "../../../app/login/arguments.ts";
 import { chosenLogin } from "../../../app/login/destination.ts";
-import { plannedLogin, startLogin } from "../../../app/login/metadata.ts";
+import { startLogin } from "../../../app/login/metadata.ts";
 import { performLogin } from "../../../app/login/perform.ts";
 import { accountName, userName } from "../../../auth/sessions/session.ts";
 import { remainingMs } from "../../../auth/token-manager/freshness.ts";
@@ -11,7 +11,6 @@ import { hint, isAuthError, type AuthError, login as loginCommand } from "../../
 import { endOfSession, statusOf } from "../../auth-status.ts";
 import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
 import { refuseLent } from "../../lent.ts";
-import { explainLogin } from "../../login/explain.ts";
 import { askedConsent, browserScreen, deviceScreen } from "../../login/screens.ts";
 import {
   parseHost,
@@ -58,7 +57,6 @@ export const command: Command = defineCommand({
     },
     yes: { short: "y", help: "accept an encrypted file or a change of service" },
     force: { help: "log in again, even if stored logins are unreadable" },
-    explain: { help: "explain the login without performing it" },
     "with-token": { isAdvanced: true, help: "read a refresh or access token from stdin" },
     service: { value: "URL", isSaved: true, isAdvanced: true, help: "service, if not the issuer" },
     issuer: { value: "URL", isSaved: true, isAdvanced: true, help: "issuer, exactly as in its metadata" },
@@ -151,7 +149,6 @@ export const command: Command = defineCommand({
         (typed) => hint`Open the browser yourself: ${loginCommand(undefined, ...typed, "--no-browser")}`,
       );
     let start = await startLogin(app, args, signal);
-    if (values.explain) return explainLogin(context, await plannedLogin(app, start, signal), json);
     if (app.tokenSource) out.warn(`${app.tokenSource.origin} is set, and takes precedence over this login`);
     const { already, name } = start.to;
     if (already !== undefined && !withToken) {

@@ -112,7 +112,7 @@ for (const [line, error, hint] of [
     "Omit one of the two",
   ],
   [
-    "--headless --no-browser --explain",
+    "--headless --no-browser",
     "--no-browser is for a login through the browser, and --headless logs in with a code",
     "Omit one of the two",
   ],
