@@ -38,13 +38,6 @@ export interface ReplaceOptions {
   readonly flush?: boolean;
 }
 
-/**
- * Node's permission model (`--permission`) refuses fsync, so files are opened for synchronous writes. Directories have
- * no such mode: a power failure right after a rename may restore the old file.
- */
-export const mayFlush: boolean = (process as { permission?: unknown }).permission === undefined;
-export const writesThrough: number = mayFlush ? 0 : (constants.O_DSYNC ?? 0);
-
 interface Temporary {
   readonly fd: number;
   fill(content: string | Uint8Array): void;
@@ -53,11 +46,11 @@ interface Temporary {
   discard(): void;
 }
 
-function openTemporary(path: string, flags: number): Temporary {
+function openTemporary(path: string): Temporary {
   const temporary = temporaryPath(path);
   // The name cannot be guessed, and must be new: no link is followed.
   const ours = constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | (constants.O_NOFOLLOW ?? 0);
-  const fd = openSync(temporary, ours | flags, 0o600);
+  const fd = openSync(temporary, ours, 0o600);
   let isOpen = true;
   let isThere = true;
   const close = (): void => {
@@ -87,7 +80,7 @@ function openTemporary(path: string, flags: number): Temporary {
 
 /** Reveals a full disk before anything irreversible. Any more than `bytes` needs space on `commit`. */
 export async function reserveFile(path: string, bytes: number): Promise<Reservation> {
-  const file = openTemporary(path, writesThrough);
+  const file = openTemporary(path);
   let isSpent = false;
   const discard = (): void => {
     isSpent = true;
@@ -107,7 +100,7 @@ export async function reserveFile(path: string, bytes: number): Promise<Reservat
       isSpent = true;
       try {
         file.fill(content);
-        if (mayFlush) fsyncSync(file.fd);
+        fsyncSync(file.fd);
         file.moveInPlace();
         await flushFolder(dirname(path));
       } finally {
@@ -122,10 +115,10 @@ export function replaceFile(
   content: string | Uint8Array,
   { flush: isFlushed = true }: ReplaceOptions = {},
 ): void {
-  const file = openTemporary(path, isFlushed ? writesThrough : 0);
+  const file = openTemporary(path);
   try {
     file.fill(content);
-    if (isFlushed && mayFlush) fsyncSync(file.fd);
+    if (isFlushed) fsyncSync(file.fd);
     file.moveInPlace();
     if (isFlushed) syncFolder(dirname(path));
   } finally {
@@ -134,7 +127,7 @@ export function replaceFile(
 }
 
 async function flush(fd: number): Promise<void> {
-  if (mayFlush) await new Promise<void>((resolve, reject) => fsync(fd, (error) => (error ? reject(error) : resolve())));
+  await new Promise<void>((resolve, reject) => fsync(fd, (error) => (error ? reject(error) : resolve())));
 }
 
 /** Named as {@link leftTemporaries} expects. */
@@ -197,7 +190,7 @@ async function flushFolder(folder: string): Promise<void> {
 
 /** Undefined where no directory can be opened (Windows) or flushed: there the journal does it. */
 function openFolder(folder: string): number | undefined {
-  return process.platform === "win32" || !mayFlush ? undefined : openSync(folder, constants.O_RDONLY);
+  return process.platform === "win32" ? undefined : openSync(folder, constants.O_RDONLY);
 }
 
 function isUnflushable(error: unknown): boolean {

@@ -23,12 +23,6 @@ export function systemFetch(env: Environment, { userAgent }: Identity): Fetch {
       : (await import("./proxied-fetch.ts")).proxiedFetch(proxy, url, init);
   };
   const direct = (input: string | URL, init: RequestInit): Promise<Response> => {
-    // `fetch` parses with WebAssembly. Before Node 24 a `fetch` without it ends the process, past any `catch`.
-    if (!("WebAssembly" in globalThis)) {
-      throw new AuthError("configuration_invalid", "fetch needs WebAssembly, and --jitless turns it off", {
-        hint: "Run Node.js without --jitless",
-      });
-    }
     // Looked up at each call: reading `fetch` loads it, and most commands send nothing.
     return globalThis.fetch(input, init);
   };
@@ -38,22 +32,11 @@ export function systemFetch(env: Environment, { userAgent }: Identity): Fetch {
       try {
         return await (mayUseProxy ? throughProxy : direct)(input, init);
       } catch (error) {
-        const refusal = notPermitted(error);
-        if (refusal !== undefined) throw refusal;
         if (unknownAuthority(error) === undefined) throw error;
         if (isSecond || !(await useSystemCertificates())) throw untrusted(input, error);
       }
     }
   };
-}
-
-/** Node's permission model refuses connections for good. */
-function notPermitted(error: unknown): AuthError | undefined {
-  if (!(error instanceof Error) || systemErrorCode(error.cause) !== "ERR_ACCESS_DENIED") return undefined;
-  return new AuthError("configuration_invalid", "the permission model of Node.js does not allow connections here", {
-    hint: "Add --allow-net to the options of Node.js",
-    cause: error.cause,
-  });
 }
 
 function withUserAgent(init: RequestInit = {}, userAgent: string): RequestInit {

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { closeSync, constants, lstatSync, rmSync, statSync, writeSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { mayFlush, moveFile, retryWhileInUse, syncFolder, writesThrough } from "../platform/replace-file.ts";
+import { moveFile, retryWhileInUse, syncFolder } from "../platform/replace-file.ts";
 import { firstNames } from "../platform/large-folder.ts";
 import { replacePrivateFile } from "../platform/private-file-changes.ts";
 import { checkPrivateFile, openPrivateFile, readPrivateFile, safeFlags } from "../platform/private-files.ts";
@@ -90,16 +90,12 @@ export async function appendLine(folder: string, order: number, text: string): P
     // See openPlainFile.
     const found = lstatSync(path, { throwIfNoEntry: false });
     if (found !== undefined) checkPrivateFile(path, found);
-    const file = await open(
-      path,
-      constants.O_APPEND | constants.O_RDWR | constants.O_CREAT | safeFlags | writesThrough,
-      0o600,
-    );
+    const file = await open(path, constants.O_APPEND | constants.O_RDWR | constants.O_CREAT | safeFlags, 0o600);
     try {
       checkPrivateFile(path, await file.stat());
       const { bytesWritten } = await file.write(line);
       if (bytesWritten < line.length) throw Object.assign(new Error("no space left"), { code: "ENOSPC" });
-      if (mayFlush) await file.sync();
+      await file.sync();
       const own = await file.stat({ bigint: true });
       // The creator also flushes the name, where flushing a file does not (ext4, XFS and Btrfs do).
       if (own.size === BigInt(line.length)) syncFolder(folder);

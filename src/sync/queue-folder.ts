@@ -3,7 +3,7 @@ import { constants, rmSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemErrorCode } from "../base/errors.ts";
-import { mayFlush, moveFile, syncFolder, writesThrough } from "../platform/replace-file.ts";
+import { moveFile, syncFolder } from "../platform/replace-file.ts";
 import { firstNames, namesIn, removeFiles, removeFilesBefore } from "../platform/large-folder.ts";
 import { ensurePrivateFolder, replacePrivateFile } from "../platform/private-file-changes.ts";
 import { explained, unwritable } from "../platform/unwritable.ts";
@@ -82,10 +82,8 @@ export class QueueFolder {
     }));
     const added: string[] = [];
     try {
-      const flag = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | writesThrough;
-      await inGroups(files, ({ unfinished, text }) =>
-        writeFile(unfinished, text, { flag, mode: 0o600, flush: mayFlush }),
-      );
+      const flag = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY;
+      await inGroups(files, ({ unfinished, text }) => writeFile(unfinished, text, { flag, mode: 0o600, flush: true }));
       for (const { unfinished, path } of files) {
         moveFile(unfinished, path);
         added.push(path);
