@@ -4,6 +4,7 @@ import { discardBody } from "../http/peek.ts";
 import { whenToRetry, isTransientStatus, retryAfter } from "../http/retry.ts";
 import { proxyFor, webSocketObstacle, type ProxyServer } from "../platform/proxy.ts";
 import { endpointOf, openConnection, resolveName, tlsHandshake, type Handshake } from "../platform/reachability.ts";
+import { trustAuthority } from "../platform/system-fetch.ts";
 import { reportFailure, reportOn, type Finding } from "./finding.ts";
 
 const stepMs = 3_000;
@@ -69,12 +70,11 @@ async function* examineSteps(
     const response = await fetch(url, { redirect: "manual", headers: { accept: "application/json" }, signal: limit() });
     const receivedAt = clock.now();
     await discardBody(response);
-    if (handshake) yield certificateFinding(handshake, name, true);
+    if (handshake) yield certificateFinding(handshake, name);
     yield responseFinding(response, url);
     yield clockFinding(response, (sentAt + receivedAt) / 2);
   } catch (error) {
-    // The request decides: the system's authorities may trust what Node's do not.
-    if (handshake) yield certificateFinding(handshake, name, false);
+    if (handshake) yield certificateFinding(handshake, name);
     if (handshake?.failure === undefined)
       yield reportFailure(
         http,
@@ -85,18 +85,10 @@ async function* examineSteps(
   }
 }
 
-/** @param isAnswered - whether a verified request got a response */
-function certificateFinding(
-  { failure, protocol, subject, issuer, validTo }: Handshake,
-  name: string,
-  isAnswered: boolean,
-): Finding {
+function certificateFinding({ failure, protocol, subject, issuer, validTo }: Handshake, name: string): Finding {
   const report = reportOn("D204", "TLS");
   const certificate = `for ${subject}, signed by ${issuer}, valid until ${validTo}`;
-  if (failure === undefined || isAnswered) {
-    const by = failure === undefined ? "" : "; an authority of this system signed it";
-    return report("ok", `${protocol}, with a certificate ${certificate}${by}`);
-  }
+  if (failure === undefined) return report("ok", `${protocol}, with a certificate ${certificate}`);
   const said = `the certificate of ${name} is not trusted (${failure}): it is ${certificate}`;
   if (failure === "ERR_TLS_CERT_ALTNAME_INVALID") {
     return report(
@@ -107,11 +99,7 @@ function certificateFinding(
   }
   if (/EXPIRED|NOT_YET_VALID/.test(failure))
     return report("critical", said, "Check this machine's clock with date -u, and tell the operator of the service");
-  return report(
-    "critical",
-    said,
-    hint`If your network's own authority signed it, trust that authority: ${{ set: "NODE_EXTRA_CA_CERTS", value: "/path/to/authority.pem" }}`,
-  );
+  return report("critical", said, hint`If your network's own authority signed it, ${trustAuthority}`);
 }
 
 function responseFinding(response: Response, url: URL): Finding {

@@ -1,16 +1,12 @@
 import { shownAddress } from "../base/address.ts";
-import { AuthError, ServiceError, systemErrorCode, hint } from "../base/errors.ts";
+import { AuthError, ServiceError, systemErrorCode, hint, type Hint } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
 import type { Fetch } from "../base/runtime-types.ts";
 import type { Environment } from "./paths.ts";
 
 /**
- * `fetch` as this machine is set up: its proxy variables and its trusted authorities. Without such a variable it is the
- * global `fetch`.
- *
- * The system's certificates are read only after a server showed one that Node's list does not cover, since that takes
- * 50 to 300 ms on Linux, longer than most commands. The request is then sent again: the handshake failed, so no byte
- * was read. So its body must not be a stream.
+ * `fetch` by the proxy variables. Without one it is the global `fetch`, and the trusted authorities are Node's in either
+ * case.
  */
 export function systemFetch(env: Environment, { userAgent }: Identity): Fetch {
   const mayUseProxy = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"].some((name) => env[name]);
@@ -28,13 +24,10 @@ export function systemFetch(env: Environment, { userAgent }: Identity): Fetch {
   };
   return async (input, options) => {
     const init = withUserAgent(options, userAgent);
-    for (let isSecond = false; ; isSecond = true) {
-      try {
-        return await (mayUseProxy ? throughProxy : direct)(input, init);
-      } catch (error) {
-        if (unknownAuthority(error) === undefined) throw error;
-        if (isSecond || !(await useSystemCertificates())) throw untrusted(input, error);
-      }
+    try {
+      return await (mayUseProxy ? throughProxy : direct)(input, init);
+    } catch (error) {
+      throw unknownAuthority(error) === undefined ? error : untrusted(input, error);
     }
   };
 }
@@ -66,23 +59,8 @@ function unknownAuthority(error: unknown): string | undefined {
   return code !== undefined && unknownAuthorityCodes.has(code) ? code : undefined;
 }
 
-/** From Node 22.19 and 24.5 on. */
-interface CertificateStore {
-  getCACertificates(type: "default" | "system"): string[];
-  setDefaultCACertificates(certificates: readonly string[]): void;
-}
-
-let system: Promise<boolean> | undefined;
-
-/** Adds the system's authorities and `NODE_EXTRA_CA_CERTS` to this process's. False where Node cannot. */
-function useSystemCertificates(): Promise<boolean> {
-  return (system ??= import("node:tls").then((tls) => {
-    const { getCACertificates, setDefaultCACertificates } = tls as Partial<CertificateStore>;
-    if (getCACertificates === undefined || setDefaultCACertificates === undefined) return false;
-    setDefaultCACertificates([...getCACertificates("default"), ...getCACertificates("system")]);
-    return true;
-  }));
-}
+/** For an authority that this machine or its network has added. */
+export const trustAuthority: Hint = hint`name its certificate: ${{ set: "NODE_EXTRA_CA_CERTS", value: "/path/to/authority.pem" }}. If this system trusts it, Node.js 22.19, 24.6 and later do too with: ${{ set: "NODE_USE_SYSTEM_CA", value: "1" }}`;
 
 function untrusted(input: string | URL, error: unknown): ServiceError {
   const message =
@@ -90,7 +68,7 @@ function untrusted(input: string | URL, error: unknown): ServiceError {
       ? error.message
       : `cannot reach ${shownAddress(new URL(input))} (${unknownAuthority(error)})`;
   return new ServiceError("network_unavailable", `${message}: its certificate is from an unknown authority`, {
-    hint: hint`If the network has its own authority, set its certificate: ${{ set: "NODE_EXTRA_CA_CERTS", value: "/path/to/authority.pem" }}`,
+    hint: hint`If the network has its own authority, ${trustAuthority}`,
     cause: error instanceof Error ? error.cause : undefined,
   });
 }

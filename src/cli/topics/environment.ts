@@ -35,10 +35,8 @@ export function text({ name, command, service, clientId, variable }: Identity): 
       "HTTPS_PROXY, HTTP_PROXY, NO_PROXY",
       "proxy, and hosts to reach without it. Lower-case names take precedence. Requests to this machine use no proxy",
     ],
-    [
-      "NODE_EXTRA_CA_CERTS",
-      "file of additional certificate authorities; required if the runtime cannot read the system's",
-    ],
+    ["NODE_EXTRA_CA_CERTS", "file of additional certificate authorities"],
+    ["NODE_USE_SYSTEM_CA", "1: trust the system's certificate authorities (Node.js 22.19, 24.6 and later)"],
     ["NO_COLOR, FORCE_COLOR, CI", "their usual meaning"],
   ]);
   return `An option takes precedence over a variable. An empty variable counts as not set.
