@@ -60,7 +60,10 @@ function unknownAuthority(error: unknown): string | undefined {
 }
 
 /** For an authority that this machine or its network has added. */
-export const trustAuthority: Hint = hint`name its certificate: ${{ set: "NODE_EXTRA_CA_CERTS", value: "/path/to/authority.pem" }}. If this system trusts it, Node.js 22.19, 24.6 and later do too with: ${{ set: "NODE_USE_SYSTEM_CA", value: "1" }}`;
+export const trustAuthority: Hint = [
+  ...hint`name its certificate: ${{ set: "NODE_EXTRA_CA_CERTS", value: "/path/to/authority.pem" }}. `,
+  ...hint`If this system trusts it, Node.js 22.19, 24.6 and later do too with: ${{ set: "NODE_USE_SYSTEM_CA", value: "1" }}`,
+];
 
 function untrusted(input: string | URL, error: unknown): ServiceError {
   const message =
